@@ -1,0 +1,2 @@
+//! The binary `batchyard`.
+fn main() {}

@@ -1,0 +1,388 @@
+//! What a step did to the state: the only thing that the state is changed by, and that the store is told.
+//!
+//! A change is a fact, complete in itself: the store writes rows from it without reading any, and replaying all changes into an empty
+//! state gives the state again.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::array::Array;
+use crate::environment::{EnvironmentSpec, InstanceTypeName, Life, Switch};
+use crate::id::{ArrayIndex, AttemptNumber, EnvironmentId, InstanceId, JobId, JobKey, QueueId, Sequence};
+use crate::interval_set::IntervalSet;
+use crate::job::{Dependency, JobStatus, Placement, Profile, StopCause};
+use crate::launch::LaunchSpec;
+use crate::name::{DefinitionName, EnvironmentName, QueueName};
+use crate::reason::StatusReason;
+use crate::resources::{GpuSet, Resources};
+use crate::time::Timestamp;
+
+/// Text in the server's words that the core passes to the store unread: what a client wrote and will read again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Document(pub Arc<str>);
+
+/// One fact about what has become of the state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// A compute environment was created or updated: this is what it is now.
+    EnvironmentPut(Box<EnvironmentPut>),
+    /// A compute environment is going away.
+    EnvironmentDeleting(EnvironmentId),
+    /// A compute environment is gone.
+    EnvironmentRemoved(EnvironmentId),
+    /// An environment has a new instance.
+    InstanceAdded(Box<InstanceAdded>),
+    /// An idle instance was given back.
+    InstanceRemoved {
+        /// Whose.
+        environment: EnvironmentId,
+        /// Which.
+        instance: InstanceId,
+    },
+    /// A queue was created or updated: this is what it is now.
+    QueuePut(Box<QueuePut>),
+    /// A queue is going away, and its jobs with it.
+    QueueDeleting(QueueId),
+    /// A queue is gone.
+    QueueRemoved(QueueId),
+    /// A new revision of a job definition.
+    DefinitionRegistered(Box<DefinitionRegistered>),
+    /// A revision takes no new jobs any more.
+    DefinitionDeregistered {
+        /// Which definition.
+        name: DefinitionName,
+        /// Which revision.
+        revision: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// Tags of a resource were set or removed.
+    TagsChanged(Box<TagsChanged>),
+    /// A job was submitted. It waits, even for nothing: what makes it runnable is a change of its own.
+    JobAdded(Box<JobAdded>),
+    /// A job need not wait for this other one any more.
+    DependencyMet {
+        /// Who waited: a single job, or an array with all its children.
+        job: JobId,
+        /// For whom.
+        dependency: Dependency,
+    },
+    /// Children of an array that another array's children are paired with have succeeded.
+    PairingMet {
+        /// Who waited.
+        job: JobId,
+        /// For whose children.
+        on: JobId,
+        /// Which of them.
+        children: IntervalSet,
+    },
+    /// All children of the paired array have ended: nothing more will come from it.
+    PairingClosed {
+        /// Who waited.
+        job: JobId,
+        /// For whose children.
+        on: JobId,
+    },
+    /// A single job became RUNNABLE.
+    JobReady(JobId),
+    /// Children of an array became RUNNABLE.
+    ChildrenReady {
+        /// Whose.
+        job: JobId,
+        /// Which.
+        children: IntervalSet,
+    },
+    /// An attempt got its place: STARTING.
+    AttemptPlaced {
+        /// Whose.
+        job: JobKey,
+        /// Which attempt.
+        attempt: AttemptNumber,
+        /// What it holds.
+        placement: Placement,
+    },
+    /// An attempt's program started: RUNNING.
+    AttemptStarted {
+        /// Whose.
+        job: JobKey,
+        /// Which attempt.
+        attempt: AttemptNumber,
+        /// When, by the clock of its host.
+        at: Timestamp,
+    },
+    /// An attempt is to be stopped.
+    StopRequested {
+        /// Whose.
+        job: JobKey,
+        /// Why.
+        cause: StopCause,
+    },
+    /// CancelJob was called while the job ran: it goes on, but is not tried again.
+    CancelNoted(JobKey),
+    /// CancelJob or TerminateJob was called on an array.
+    ArrayStopNoted {
+        /// Which.
+        job: JobId,
+        /// Which call.
+        kind: StopKind,
+    },
+    /// An attempt ended, and with it perhaps the job.
+    AttemptEnded(Box<AttemptEnded>),
+    /// A job or one child ended without a running attempt: cancelled, terminated, or a dependency failed.
+    JobFailed(Box<JobFailed>),
+    /// Children that never ran failed together.
+    ChildrenFailed {
+        /// Whose.
+        job: JobId,
+        /// Which.
+        children: IntervalSet,
+        /// Why.
+        status_reason: StatusReason,
+        /// When.
+        at: Timestamp,
+    },
+    /// All children of an array have ended.
+    ArrayEnded(Box<ArrayEnded>),
+}
+
+/// A compute environment as it is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvironmentPut {
+    /// Its number.
+    pub id: EnvironmentId,
+    /// Its name.
+    pub name: EnvironmentName,
+    /// 1 at creation, one more with each update.
+    pub version: u64,
+    /// Whether it takes new jobs.
+    pub switch: Switch,
+    /// Whether it exists or is going away.
+    pub life: Life,
+    /// What it offers.
+    pub spec: EnvironmentSpec,
+    /// The server's words.
+    pub document: Document,
+}
+
+/// A new instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceAdded {
+    /// Whose.
+    pub environment: EnvironmentId,
+    /// Its number.
+    pub id: InstanceId,
+    /// Which type it stands for.
+    pub instance_type: InstanceTypeName,
+    /// What it can give.
+    pub capacity: Resources,
+    /// Its GPUs.
+    pub gpus: GpuSet,
+    /// Since when it is there.
+    pub at: Timestamp,
+}
+
+/// A queue as it is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuePut {
+    /// Its number.
+    pub id: QueueId,
+    /// Its name.
+    pub name: QueueName,
+    /// 1 at creation, one more with each update.
+    pub version: u64,
+    /// Whether it takes new jobs.
+    pub switch: Switch,
+    /// Higher goes first.
+    pub priority: i32,
+    /// Where its jobs may run, in the order to try.
+    pub environments: Vec<EnvironmentId>,
+    /// The server's words.
+    pub document: Document,
+}
+
+/// A new revision of a job definition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DefinitionRegistered {
+    /// Its name.
+    pub name: DefinitionName,
+    /// From 1, never used twice.
+    pub revision: u32,
+    /// The server's words.
+    pub document: Document,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Tags set and removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagsChanged {
+    /// The resource's ARN without partition, region and account: `job-queue/NAME`.
+    pub resource: String,
+    /// Added or replaced.
+    pub set: Vec<(String, String)>,
+    /// Taken away.
+    pub removed: Vec<String>,
+}
+
+/// A submitted job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobAdded {
+    /// Its identifier.
+    pub id: JobId,
+    /// Its place in the order of submission.
+    pub sequence: Sequence,
+    /// The queue.
+    pub queue: QueueId,
+    /// What it needs.
+    pub profile: Profile,
+    /// A single job's dependencies that are not met yet.
+    pub dependencies: Vec<Dependency>,
+    /// The children, all waiting, with their dependencies; `None` for a single job.
+    pub array: Option<Box<Array>>,
+    /// What the store keeps of it besides.
+    pub content: JobContent,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What the store keeps of a job and the core does not need.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobContent {
+    /// The job's name.
+    pub name: String,
+    /// The definition it came from.
+    pub definition: DefinitionName,
+    /// The definition's revision.
+    pub revision: u32,
+    /// How to run it.
+    pub launch: Arc<LaunchSpec>,
+    /// The server's words.
+    pub document: Document,
+    /// Its tags.
+    pub tags: Vec<(String, String)>,
+}
+
+/// Which call asked for a stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopKind {
+    /// CancelJob.
+    Cancel,
+    /// TerminateJob, or the deletion of the queue.
+    Terminate,
+}
+
+/// The end of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptEnded {
+    /// Whose.
+    pub job: JobKey,
+    /// Which.
+    pub attempt: AttemptNumber,
+    /// What it held.
+    pub placement: Placement,
+    /// When its program started, if it did.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub stopped_at: Timestamp,
+    /// 0..=255, where it is known.
+    pub exit_code: Option<i32>,
+    /// The container's reason.
+    pub reason: Option<String>,
+    /// The attempt's status reason.
+    pub status_reason: StatusReason,
+    /// What the job is now: RUNNABLE again, SUCCEEDED or FAILED.
+    pub next: AfterAttempt,
+}
+
+/// What becomes of a job when an attempt has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterAttempt {
+    /// It is tried again.
+    Retried,
+    /// It has succeeded.
+    Succeeded,
+    /// It has failed.
+    Failed,
+}
+
+/// The end of a job or child without a running attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobFailed {
+    /// Which.
+    pub job: JobKey,
+    /// Why.
+    pub status_reason: StatusReason,
+    /// Which call ended it, if one did.
+    pub stopped_by: Option<StopKind>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The end of an array.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArrayEnded {
+    /// Which.
+    pub job: JobId,
+    /// Whether all children have succeeded.
+    pub has_succeeded: bool,
+    /// Why not; the ordinary end otherwise.
+    pub status_reason: Option<StatusReason>,
+    /// When.
+    pub at: Timestamp,
+    /// Its children as they ended, for the store.
+    pub array: Box<Array>,
+}
+
+impl AfterAttempt {
+    /// The job's state.
+    #[must_use]
+    pub const fn status(self) -> JobStatus {
+        match self {
+            AfterAttempt::Retried => JobStatus::Runnable,
+            AfterAttempt::Succeeded => JobStatus::Succeeded,
+            AfterAttempt::Failed => JobStatus::Failed,
+        }
+    }
+}
+
+impl Change {
+    /// The array whose children this change concerns: its record in the store is to be written anew. `None` for single jobs' changes
+    /// is not told apart from children's here; a child's key says whose it is.
+    #[must_use]
+    pub fn array_touched(&self) -> Option<JobId> {
+        let of_child = |key: &JobKey| key.child.map(|_: ArrayIndex| key.id);
+        match self {
+            Change::DependencyMet { job, .. }
+            | Change::PairingMet { job, .. }
+            | Change::PairingClosed { job, .. }
+            | Change::ChildrenReady { job, .. }
+            | Change::ArrayStopNoted { job, .. }
+            | Change::ChildrenFailed { job, .. } => Some(*job),
+            Change::AttemptPlaced { job, .. }
+            | Change::AttemptStarted { job, .. }
+            | Change::StopRequested { job, .. }
+            | Change::CancelNoted(job) => of_child(job),
+            Change::AttemptEnded(ended) => of_child(&ended.job),
+            Change::JobFailed(failed) => of_child(&failed.job),
+            Change::EnvironmentPut(_)
+            | Change::EnvironmentDeleting(_)
+            | Change::EnvironmentRemoved(_)
+            | Change::InstanceAdded(_)
+            | Change::InstanceRemoved { .. }
+            | Change::QueuePut(_)
+            | Change::QueueDeleting(_)
+            | Change::QueueRemoved(_)
+            | Change::DefinitionRegistered(_)
+            | Change::DefinitionDeregistered { .. }
+            | Change::TagsChanged(_)
+            | Change::JobAdded(_)
+            | Change::JobReady(_)
+            | Change::ArrayEnded(_) => None,
+        }
+    }
+}

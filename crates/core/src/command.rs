@@ -1,0 +1,264 @@
+//! What clients ask for, in the core's words: parsed, and as far as one request alone can show, correct.
+
+use serde::{Deserialize, Serialize};
+
+use crate::change::{Document, JobContent, StopKind};
+use crate::environment::{EnvironmentSpec, Switch};
+use crate::id::{AttemptKey, EnvironmentId, JobId, JobKey, QueueId};
+use crate::interval_set::IntervalSet;
+use crate::job::{JobStatus, Profile};
+use crate::name::{DefinitionName, EnvironmentName, QueueName};
+use crate::report::Report;
+
+/// What enters the core.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// A client's wish.
+    Command(Command),
+    /// An engine's fact.
+    Report {
+        /// About which attempt.
+        attempt: AttemptKey,
+        /// The fact.
+        report: Report,
+    },
+}
+
+/// A client's wish.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// CreateComputeEnvironment.
+    CreateEnvironment(Box<PutEnvironment>),
+    /// UpdateComputeEnvironment, computed from the environment's version given.
+    UpdateEnvironment {
+        /// What it is to be.
+        put: Box<PutEnvironment>,
+        /// The version it was computed from.
+        version: u64,
+    },
+    /// DeleteComputeEnvironment.
+    DeleteEnvironment(EnvironmentName),
+    /// CreateJobQueue.
+    CreateQueue(Box<PutQueue>),
+    /// UpdateJobQueue, computed from the queue's version given.
+    UpdateQueue {
+        /// What it is to be.
+        put: Box<PutQueue>,
+        /// The version it was computed from.
+        version: u64,
+    },
+    /// DeleteJobQueue.
+    DeleteQueue(QueueName),
+    /// RegisterJobDefinition.
+    RegisterDefinition(Box<RegisterDefinition>),
+    /// DeregisterJobDefinition.
+    DeregisterDefinition {
+        /// Which definition.
+        name: DefinitionName,
+        /// Which revision.
+        revision: u32,
+    },
+    /// TagResource or UntagResource, of a resource that exists.
+    ChangeTags {
+        /// The resource's ARN without partition, region and account: `job-queue/NAME`.
+        resource: String,
+        /// Added or replaced.
+        set: Vec<(String, String)>,
+        /// Taken away.
+        removed: Vec<String>,
+    },
+    /// SubmitJob.
+    SubmitJob(Box<SubmitJob>),
+    /// CancelJob or TerminateJob.
+    StopJob {
+        /// Which job or child.
+        job: JobKey,
+        /// Which of both.
+        kind: StopKind,
+        /// The caller's words, 1..=1024 characters.
+        reason: String,
+    },
+}
+
+/// A compute environment as it is to be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PutEnvironment {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// Whether it takes new jobs.
+    pub switch: Switch,
+    /// What it offers.
+    pub spec: EnvironmentSpec,
+    /// The server's words.
+    pub document: Document,
+    /// Its first tags; an update has none.
+    pub tags: Vec<(String, String)>,
+}
+
+/// A queue as it is to be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PutQueue {
+    /// Its name.
+    pub name: QueueName,
+    /// Whether it takes new jobs.
+    pub switch: Switch,
+    /// Higher goes first.
+    pub priority: i32,
+    /// Where its jobs may run, in the order to try: 1..=3, all different.
+    pub environments: Vec<EnvironmentName>,
+    /// The server's words.
+    pub document: Document,
+    /// Its first tags; an update has none.
+    pub tags: Vec<(String, String)>,
+}
+
+/// A new revision of a job definition.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RegisterDefinition {
+    /// Its name.
+    pub name: DefinitionName,
+    /// The server's words.
+    pub document: Document,
+    /// Its tags.
+    pub tags: Vec<(String, String)>,
+}
+
+/// A job to be added to a queue.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SubmitJob {
+    /// Its identifier, new.
+    pub id: JobId,
+    /// The queue.
+    pub queue: QueueName,
+    /// What it needs.
+    pub profile: Profile,
+    /// How many children; `None` for a single job.
+    pub array_size: Option<u32>,
+    /// Whether each child waits for the one before (a SEQUENTIAL dependency; arrays only).
+    pub is_sequential: bool,
+    /// Other jobs it waits for, at most 20.
+    pub dependencies: Vec<DependsOn>,
+    /// What the store keeps of it besides.
+    pub content: JobContent,
+}
+
+/// A job to wait for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DependsOn {
+    /// A job, an array's parent, or one child.
+    pub on: JobKey,
+    /// Whether child waits for child of equal index (N_TO_N) instead of for the whole.
+    pub is_pairing: bool,
+    /// How the other job ended, where it is not live any more: looked up before the command enters the core.
+    pub ended: Option<Ended>,
+}
+
+/// How a job ended, for those that depend on it afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// SUCCEEDED or FAILED.
+    pub status: JobStatus,
+    /// For an array: its size and the children that succeeded.
+    pub array: Option<(u32, IntervalSet)>,
+}
+
+/// What an accepted command answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Nothing but that it is done.
+    Done,
+    /// The environment's number.
+    Environment(EnvironmentId),
+    /// The queue's number.
+    Queue(QueueId),
+    /// The revision.
+    Revision(u32),
+    /// The job's identifier.
+    Job(JobId),
+}
+
+/// Why a command was refused. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// A compute environment of this name exists.
+    #[error("compute environment {0} exists")]
+    EnvironmentExists(EnvironmentName),
+    /// There is none of this name, or it is being deleted.
+    #[error("compute environment {0} does not exist")]
+    EnvironmentNotFound(EnvironmentName),
+    /// It is being deleted.
+    #[error("compute environment {0} is being modified")]
+    EnvironmentBusy(EnvironmentName),
+    /// It is ENABLED; only a DISABLED one can be deleted.
+    #[error("compute environment {0} is enabled")]
+    EnvironmentEnabled(EnvironmentName),
+    /// A queue refers to it.
+    #[error("compute environment {0} is used by job queue {1}")]
+    EnvironmentInUse(EnvironmentName, QueueName),
+    /// The account has as many as it may have.
+    #[error("there are {0} compute environments, the most allowed")]
+    TooManyEnvironments(usize),
+    /// A queue of this name exists.
+    #[error("job queue {0} exists")]
+    QueueExists(QueueName),
+    /// There is none of this name, or it is being deleted.
+    #[error("job queue {0} does not exist")]
+    QueueNotFound(QueueName),
+    /// It is being deleted.
+    #[error("job queue {0} is being modified")]
+    QueueBusy(QueueName),
+    /// It is ENABLED; only a DISABLED one can be deleted.
+    #[error("job queue {0} is enabled")]
+    QueueEnabled(QueueName),
+    /// It is DISABLED and takes no jobs.
+    #[error("job queue {0} is disabled")]
+    QueueDisabled(QueueName),
+    /// The account has as many as it may have.
+    #[error("there are {0} job queues, the most allowed")]
+    TooManyQueues(usize),
+    /// Its environments cannot be used together.
+    #[error("compute environments of different platforms cannot share a queue")]
+    MixedPlatforms,
+    /// It was changed since it was read; read it again.
+    #[error("the resource was changed meanwhile")]
+    VersionConflict,
+    /// There is no such revision, or it takes no new jobs any more.
+    #[error("job definition {0}:{1} is not active")]
+    DefinitionNotActive(DefinitionName, u32),
+    /// None of the queue's environments can run jobs of this platform.
+    #[error("job queue {0} has no compute environment for this platform")]
+    PlatformMismatch(QueueName),
+    /// A job with this identifier exists.
+    #[error("job {0} exists")]
+    JobExists(JobId),
+    /// A dependency is neither live nor known to have ended.
+    #[error("job {0}, which this job depends on, does not exist")]
+    DependencyNotFound(JobKey),
+    /// A dependency is more than a job may have, or is of a kind that does not fit the jobs.
+    #[error("{0}")]
+    BadDependency(BadDependency),
+    /// The array has too few or too many children.
+    #[error("an array job has 2 to {max} children, not {size}")]
+    ArraySize {
+        /// What was asked for.
+        size: u32,
+        /// The most that is allowed here.
+        max: u32,
+    },
+}
+
+/// Why a dependency is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadDependency {
+    /// More than 20.
+    #[error("a job depends on at most 20 jobs")]
+    TooMany,
+    /// SEQUENTIAL or N_TO_N for a job that is not an array.
+    #[error("only array jobs have SEQUENTIAL and N_TO_N dependencies")]
+    NotAnArray,
+    /// N_TO_N on a job that is not an array of the same size.
+    #[error("an N_TO_N dependency needs an array job of the same size")]
+    SizesDiffer,
+}

@@ -1,0 +1,203 @@
+//! Compute environments and their instances, as far as scheduling goes.
+//!
+//! What a client wrote besides (subnets, roles, tags, …) is a document that passes through the core to the store unread.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::InstanceId;
+use crate::instance_type::InstanceType;
+use crate::name::EnvironmentName;
+use crate::resources::{GpuSet, Resources};
+use crate::time::{Millis, Timestamp};
+
+/// A compute environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// Counts its updates from 1, so that an update made from an outdated reading is refused.
+    pub version: u64,
+    /// Whether it takes new jobs.
+    pub switch: Switch,
+    /// Whether it exists, or is going away.
+    pub life: Life,
+    /// What it offers.
+    pub spec: EnvironmentSpec,
+    /// The slices of hosts that it has, where its capacity comes in instances.
+    pub instances: BTreeMap<InstanceId, Instance>,
+    /// What the jobs placed in it hold together.
+    pub in_use: Resources,
+    /// How many attempts run in it, or are about to.
+    pub attempts: u32,
+}
+
+/// What a compute environment offers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvironmentSpec {
+    /// Which jobs it can run.
+    pub platform: Platform,
+    /// Where its capacity comes from.
+    pub capacity: Capacity,
+}
+
+/// Which jobs an environment runs, and which environments a job can run in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Platform {
+    /// ECS on EC2, Spot or unmanaged capacity.
+    Ec2,
+    /// ECS on Fargate or Fargate Spot.
+    Fargate,
+    /// Kubernetes.
+    Eks,
+}
+
+/// Where the capacity of an environment comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capacity {
+    /// Jobs are placed straight on the host: Fargate, unmanaged environments, and EC2 types that leave the choice of
+    /// instances to the service.
+    Shared {
+        /// Most vCPUs of all jobs together; `None` is as many as the host has.
+        vcpus_max: Option<u32>,
+    },
+    /// Jobs are placed on instances, which are slices of the host the size of an EC2 instance type.
+    Instances(InstancePlan),
+}
+
+/// How instances come and go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstancePlan {
+    /// The types to choose from, best first where the strategy asks for an order; never empty.
+    pub types: Vec<InstanceTypeName>,
+    /// Which type a new instance gets.
+    pub choice: InstanceChoice,
+    /// vCPUs that stay, jobs or not.
+    pub vcpus_min: u32,
+    /// vCPUs that instances are made up to, jobs or not; unlike the minimum they are given back when idle.
+    pub vcpus_desired: u32,
+    /// Most vCPUs of all instances together.
+    pub vcpus_max: u32,
+    /// How long an instance stays after its last job.
+    pub idle_delay: Millis,
+}
+
+/// Which type a new instance gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstanceChoice {
+    /// The smallest that fits the job (all of AWS's strategies but the ordered one: on one host they differ in nothing else).
+    Smallest,
+    /// The first of the list that fits.
+    Ordered,
+}
+
+/// The name of an instance type that the table has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(into = "&'static str")]
+pub struct InstanceTypeName(&'static InstanceType);
+
+/// A slice of a host with the size of an instance type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Which type it stands for.
+    pub instance_type: InstanceTypeName,
+    /// What jobs can have of it: the type's, or less where the host or the environment's maximum had less left.
+    pub capacity: Resources,
+    /// Its GPUs.
+    pub gpus: GpuSet,
+    /// What its jobs hold.
+    pub in_use: Resources,
+    /// The GPUs its jobs hold.
+    pub gpus_in_use: GpuSet,
+    /// How many attempts run on it, or are about to.
+    pub attempts: u32,
+    /// When its last attempt ended, or when it was made: since then it has been idle, if it is.
+    pub last_used_at: Timestamp,
+}
+
+/// What a user wants of an environment or queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Switch {
+    /// Takes work.
+    Enabled,
+    /// Takes no new work.
+    Disabled,
+}
+
+/// Whether something exists or is going away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Life {
+    /// Usable.
+    Valid,
+    /// Gone as soon as its last job has ended.
+    Deleting,
+}
+
+impl Environment {
+    /// Whether new jobs may be placed in it.
+    #[must_use]
+    pub fn takes_jobs(&self) -> bool {
+        self.switch == Switch::Enabled && self.life == Life::Valid
+    }
+
+    /// vCPUs it has now, as `desiredvCpus` shows them: those of its instances, or of its jobs where it has none.
+    #[must_use]
+    pub fn vcpus_now(&self) -> u32 {
+        match self.spec.capacity {
+            Capacity::Shared { .. } => self.in_use.vcpus.ceil(),
+            Capacity::Instances(_) => self
+                .instances
+                .values()
+                .map(|instance| instance.capacity.vcpus.ceil())
+                .sum(),
+        }
+    }
+}
+
+impl Instance {
+    /// What is left for further jobs.
+    #[must_use]
+    pub fn free(&self) -> Resources {
+        self.capacity.minus(self.in_use)
+    }
+
+    /// Whether no attempt runs on it.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.attempts == 0
+    }
+}
+
+impl InstanceTypeName {
+    /// The name of a type in the table.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        InstanceType::find(name).map(InstanceTypeName)
+    }
+
+    /// The type's facts.
+    #[must_use]
+    pub fn facts(self) -> &'static InstanceType {
+        self.0
+    }
+}
+
+impl From<InstanceTypeName> for &'static str {
+    fn from(name: InstanceTypeName) -> &'static str {
+        name.0.name
+    }
+}
+
+impl<'de> Deserialize<'de> for InstanceTypeName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let unknown = || serde::de::Error::custom(format!("instance type {name:?} is not in the table"));
+        Self::find(&name).ok_or_else(unknown)
+    }
+}

@@ -1,0 +1,3 @@
+//! Tables made by `cargo xtask codegen`.
+
+pub(crate) mod instance_types;

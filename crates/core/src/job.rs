@@ -1,0 +1,211 @@
+//! Live jobs: what the core remembers of them while they wait and run.
+//!
+//! A queued job costs about 200 bytes here: what to run, its name and its tags are in the store only.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::array::Array;
+use crate::environment::Platform;
+use crate::id::{AttemptNumber, EnvironmentId, InstanceId, JobKey, QueueId, Sequence};
+use crate::reason::StatusReason;
+use crate::resources::{GpuSet, Resources};
+use crate::retry::RetryStrategy;
+use crate::time::{Millis, Timestamp};
+
+/// A submitted job that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its place in the order of submission.
+    pub sequence: Sequence,
+    /// The queue it was submitted to.
+    pub queue: QueueId,
+    /// What it needs; shared by all jobs that need the same.
+    pub profile: Arc<Profile>,
+    /// Where it stands.
+    pub body: Body,
+}
+
+/// What a job needs of the scheduler. Jobs of one definition mostly share it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Profile {
+    /// Which environments can run it.
+    pub platform: Platform,
+    /// What an attempt (of each child) holds while it runs.
+    pub resources: Resources,
+    /// Whether and when to try again.
+    pub retry: RetryStrategy,
+    /// The longest an attempt may run.
+    pub timeout: Option<Millis>,
+    /// Time between asking an attempt to stop and killing it.
+    pub stop_timeout: Millis,
+}
+
+/// Where a job stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    /// A single job that waits for others: PENDING. Never empty.
+    Waiting(Box<[Dependency]>),
+    /// A single job that may run, runs, or runs again.
+    Ready(Execution),
+    /// An array job: PENDING until all children have ended.
+    Array(Box<Array>),
+}
+
+/// A job that another one waits for, as a whole: all of it must succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Dependency {
+    /// A job, an array's parent, or one child.
+    pub on: JobKey,
+}
+
+/// The attempts of a single job or of one child.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Execution {
+    /// How many attempts have ended.
+    pub attempts_ended: u8,
+    /// Whether CancelJob was called while an attempt ran: no further attempt follows (section B6.2).
+    pub is_cancelled: bool,
+    /// The present attempt, if there is one; none is RUNNABLE.
+    pub attempt: Option<Box<Attempt>>,
+}
+
+/// An attempt that runs or is about to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// What it holds.
+    pub placement: Placement,
+    /// When its program started; none is STARTING.
+    pub started_at: Option<Timestamp>,
+    /// Why it was asked to stop, if it was. The first cause stays.
+    pub stopping: Option<StopCause>,
+}
+
+/// Why an attempt was asked to stop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopCause {
+    /// TerminateJob, with the caller's reason; or its queue was deleted.
+    Terminated(StatusReason),
+    /// It ran longer than its timeout.
+    TimedOut,
+    /// Its compute environment was deleted: as if the host had gone, so it may be tried again elsewhere.
+    EnvironmentDeleted,
+}
+
+/// What an attempt holds, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// The compute environment.
+    pub environment: EnvironmentId,
+    /// The instance, where the environment has instances.
+    pub instance: Option<InstanceId>,
+    /// The GPUs of the host that are its alone.
+    pub gpus: GpuSet,
+}
+
+/// The states of a job on the wire (section B.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum JobStatus {
+    /// Accepted; the scheduler has not looked yet.
+    Submitted,
+    /// Waits for other jobs, or is an array with children that have not ended.
+    Pending,
+    /// May run as soon as there is room.
+    Runnable,
+    /// Has its place and is being started.
+    Starting,
+    /// Runs.
+    Running,
+    /// Ended with exit code 0.
+    Succeeded,
+    /// Ended otherwise, or never ran.
+    Failed,
+}
+
+impl JobStatus {
+    /// All states, in the order jobs go through them.
+    pub const ALL: [JobStatus; 7] = [
+        JobStatus::Submitted,
+        JobStatus::Pending,
+        JobStatus::Runnable,
+        JobStatus::Starting,
+        JobStatus::Running,
+        JobStatus::Succeeded,
+        JobStatus::Failed,
+    ];
+
+    /// As the wire has it: `RUNNABLE`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            JobStatus::Submitted => "SUBMITTED",
+            JobStatus::Pending => "PENDING",
+            JobStatus::Runnable => "RUNNABLE",
+            JobStatus::Starting => "STARTING",
+            JobStatus::Running => "RUNNING",
+            JobStatus::Succeeded => "SUCCEEDED",
+            JobStatus::Failed => "FAILED",
+        }
+    }
+
+    /// The state with this name on the wire.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        JobStatus::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+
+    /// Whether the job has ended for good.
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, JobStatus::Succeeded | JobStatus::Failed)
+    }
+}
+
+impl Execution {
+    /// An execution that has not been tried yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Execution {
+            attempts_ended: 0,
+            is_cancelled: false,
+            attempt: None,
+        }
+    }
+
+    /// RUNNABLE, STARTING or RUNNING.
+    #[must_use]
+    pub fn status(&self) -> JobStatus {
+        match &self.attempt {
+            None => JobStatus::Runnable,
+            Some(attempt) if attempt.started_at.is_none() => JobStatus::Starting,
+            Some(_) => JobStatus::Running,
+        }
+    }
+
+    /// The number of the present attempt, or of the next one.
+    #[must_use]
+    pub fn attempt_number(&self) -> AttemptNumber {
+        AttemptNumber::from(self.attempts_ended) + 1
+    }
+}
+
+impl Default for Execution {
+    fn default() -> Self {
+        Execution::new()
+    }
+}
+
+impl Job {
+    /// The state of the job as a whole.
+    #[must_use]
+    pub fn status(&self) -> JobStatus {
+        match &self.body {
+            Body::Waiting(_) | Body::Array(_) => JobStatus::Pending,
+            Body::Ready(execution) => execution.status(),
+        }
+    }
+}

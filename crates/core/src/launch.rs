@@ -1,0 +1,168 @@
+//! What an engine needs to know to run a job: made when the job is submitted, kept in the store, never in the core's
+//! memory.
+//!
+//! These are the domain's words for sections E and F of the behaviour; what the API calls them is the server's matter.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::resources::Resources;
+use crate::time::Millis;
+
+/// How to run a job: the same for all attempts, and for all children of an array job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaunchSpec {
+    /// As a process of the host or as a container.
+    pub runner: Runner,
+    /// The program and its arguments. Empty only for containers, whose image then says what to run.
+    pub command: Vec<String>,
+    /// The user's variables; Batch's own are added at each launch.
+    pub environment: Vec<Variable>,
+    /// What the job may use.
+    pub resources: Resources,
+    /// Where its output goes; `None` where the job chose a log driver whose output Batchyard does not see.
+    pub log: Option<LogTarget>,
+    /// Time between asking the job to stop and killing it (section F.6: 30 s).
+    pub stop_timeout: Millis,
+}
+
+/// What carries a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Runner {
+    /// A process of the engine's host.
+    Process(ProcessSpec),
+    /// A container.
+    Container(Box<ContainerSpec>),
+}
+
+/// A job that runs as a process of the host: image `host://`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessSpec {
+    /// The absolute folder to run in: the path behind `host://`. `None`: the home folder of the user it runs as.
+    pub working_directory: Option<PathBuf>,
+    /// Resource limits to set before the program starts.
+    pub ulimits: Vec<Ulimit>,
+}
+
+/// A job that runs as a container (section E.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerSpec {
+    /// The image's reference, as given.
+    pub image: String,
+    /// Replaces the image's entry point (EKS `command`); `None` leaves it.
+    pub entrypoint: Option<Vec<String>>,
+    /// Whether the vCPUs are a ceiling (Fargate) or a share that may grow on an idle host (EC2).
+    pub vcpus_are_a_ceiling: bool,
+    /// What is mounted where.
+    pub mounts: Vec<Mount>,
+    /// Resource limits of the container.
+    pub ulimits: Vec<Ulimit>,
+    /// `name`, `uid`, `name:group` or `uid:gid`; `None` is the image's user.
+    pub user: Option<String>,
+    /// Whether the container may do all that the host's root may.
+    pub is_privileged: bool,
+    /// Whether its root file system cannot be written.
+    pub has_readonly_root: bool,
+    /// Whether an init process reaps and forwards signals.
+    pub has_init: bool,
+    /// Devices of the host it may use.
+    pub devices: Vec<Device>,
+    /// Size of `/dev/shm` in MiB; `None` is the runtime's default.
+    pub shared_memory_mib: Option<u64>,
+    /// Memory file systems.
+    pub tmpfs: Vec<Tmpfs>,
+    /// Swap in MiB beyond the memory, 0 for none; `None` leaves the runtime's default.
+    pub swap_mib: Option<u64>,
+    /// 0..=100; only with `swap_mib`.
+    pub swappiness: Option<u8>,
+    /// Platform to pull for, such as `linux/arm64`; `None` is the host's.
+    pub platform: Option<String>,
+    /// The log driver and its options where it is not `awslogs`.
+    pub log_driver: Option<LogDriver>,
+    /// Size of the writable layer in GiB where the runtime's storage can limit it.
+    pub ephemeral_storage_gib: Option<u32>,
+}
+
+/// A variable of a job's environment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Variable {
+    /// Not empty, without `=` and NUL.
+    pub name: String,
+    /// Any text without NUL.
+    pub value: String,
+}
+
+/// A log group and what the names of the job's streams begin with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogTarget {
+    /// For example `/aws/batch/job`.
+    pub group: String,
+    /// Everything before the task id, with the slash: for example `sleep60/default/`.
+    pub stream_prefix: String,
+}
+
+/// Something mounted into a container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// Where it comes from.
+    pub source: MountSource,
+    /// The absolute path in the container.
+    pub container_path: String,
+    /// Whether the container cannot write to it.
+    pub is_readonly: bool,
+}
+
+/// Where a mount comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MountSource {
+    /// A folder or file of the host, made as a folder where it is missing.
+    Host(String),
+    /// An empty volume that lives as long as the attempt; mounts with the same name share it.
+    Scratch(String),
+}
+
+/// A resource limit, named as `ulimit` names it without the prefix (`nofile`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ulimit {
+    /// One of the 15 names of section E.3.
+    pub name: String,
+    /// What the process starts with; -1 is unlimited.
+    pub soft: i64,
+    /// What it may raise it to; -1 is unlimited.
+    pub hard: i64,
+}
+
+/// A device of the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Path on the host.
+    pub host_path: String,
+    /// Path in the container.
+    pub container_path: String,
+    /// Some of `r`, `w`, `m`, in that order.
+    pub permissions: String,
+}
+
+/// A memory file system in a container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tmpfs {
+    /// The absolute path in the container.
+    pub container_path: String,
+    /// Size in MiB.
+    pub size_mib: u64,
+    /// Mount options such as `noexec`.
+    pub options: Vec<String>,
+}
+
+/// A log driver of the container runtime.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogDriver {
+    /// For example `json-file`.
+    pub name: String,
+    /// The driver's own options.
+    pub options: BTreeMap<String, String>,
+}

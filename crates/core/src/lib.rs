@@ -1,0 +1,43 @@
+//! The domain of Batchyard and the deterministic state machine that schedules it.
+//!
+//! [`Core`] owns a [`State`](state::State). [`Core::handle`] takes an [`Input`](command::Input) (a client's command, an engine's report) and
+//! [`Core::advance`] lets time pass; both say in [`Output`] what changed and what the world should do. The same inputs at the same
+//! times give the same outputs, always: the server, the simulator and the tests run this very code.
+//!
+//! Not here, and kept out by the crate's lints: clocks, randomness, I/O, threads, async, hash maps, wire formats, SQL.
+//!
+//! | to understand | read |
+//! |---|---|
+//! | what can be asked, answered, refused | [`command`] |
+//! | what an engine tells, and is asked for | [`report`], [`effect`], [`launch`] |
+//! | what a step does | [`change`], then `step/` |
+//! | what is remembered | [`state`], [`job`], [`mod@array`], [`queue`], [`environment`] |
+//! | who goes next, and where | `schedule/` |
+//! | why a job waits | [`explain`] |
+
+pub mod array;
+pub mod change;
+pub mod command;
+pub mod effect;
+pub mod environment;
+pub mod explain;
+pub(crate) mod generated;
+pub mod id;
+pub mod instance_type;
+pub mod interval_set;
+pub mod job;
+pub mod launch;
+pub mod limits;
+mod machine;
+pub mod name;
+pub mod queue;
+pub mod reason;
+pub mod report;
+pub mod resources;
+pub mod retry;
+pub mod schedule;
+pub mod state;
+mod step;
+pub mod time;
+
+pub use machine::{Core, CoreConfig, Output};

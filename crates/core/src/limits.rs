@@ -1,0 +1,37 @@
+//! Every bound of the core, with its source.
+
+use crate::time::Millis;
+
+/// Job queues of an account (section I).
+pub const QUEUES_MAX: usize = 50;
+
+/// Compute environments of an account (section I).
+pub const ENVIRONMENTS_MAX: usize = 50;
+
+/// Compute environments of a queue (section A2.2).
+pub const ENVIRONMENTS_PER_QUEUE_MAX: usize = 3;
+
+/// Jobs that a job may depend on (section I).
+pub const DEPENDENCIES_MAX: usize = 20;
+
+/// Children of an array job unless configured otherwise (section I).
+pub const ARRAY_SIZE_MAX: u32 = 10_000;
+
+/// Attempts of a job (section B.5).
+pub const ATTEMPTS_MAX: u8 = 10;
+
+/// Conditions of a retry strategy (section A3.10).
+pub const EVALUATE_ON_EXIT_MAX: usize = 5;
+
+/// Jobs that one scheduling pass starts before it lets commands and reports in again (own choice: about a millisecond).
+pub const PLACEMENTS_PER_PASS_MAX: usize = 1024;
+
+/// Jobs that one pass ends while a queue is being deleted (own choice; the service drains about 16 a second).
+pub const DRAINED_PER_PASS_MAX: usize = 1024;
+
+/// How long an instance stays without a job before it is given back (own choice; the service names no number, and an instance that
+/// another environment needs is given back at once).
+pub const IDLE_INSTANCE_DELAY: Millis = Millis::from_seconds(60);
+
+/// How far `explain` counts the jobs ahead of one (own choice: keeps a question cheap in a queue of millions).
+pub const POSITION_COUNTED_MAX: usize = 10_000;

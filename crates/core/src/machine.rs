@@ -1,0 +1,144 @@
+//! The machine: what enters, what leaves, and nothing in between that a second run would do differently.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use crate::change::Change;
+use crate::command::{Input, Rejection, Reply};
+use crate::effect::Effect;
+use crate::id::QueueId;
+use crate::limits::ARRAY_SIZE_MAX;
+use crate::resources::Resources;
+use crate::state::{Host, RestoreError, State, Stored};
+use crate::step::Step;
+use crate::time::Timestamp;
+
+/// What the core must be told about where it runs.
+#[derive(Clone, Copy, Debug)]
+pub struct CoreConfig {
+    /// What jobs can have of the host.
+    pub host: Resources,
+    /// Most children of an array job (section I: 10,000; may be raised).
+    pub array_size_max: u32,
+}
+
+impl CoreConfig {
+    /// A host, and the service's limits.
+    #[must_use]
+    pub fn new(host: Resources) -> Self {
+        CoreConfig {
+            host,
+            array_size_max: ARRAY_SIZE_MAX,
+        }
+    }
+}
+
+/// What a step yields: changes to be stored, and effects to be caused once they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// In the order in which they were made.
+    pub changes: Vec<Change>,
+    /// In the order in which they are to be caused.
+    pub effects: Vec<Effect>,
+}
+
+/// The one owner of scheduling state.
+#[derive(Clone, Debug)]
+pub struct Core {
+    pub(crate) config: CoreConfig,
+    pub(crate) state: State,
+    /// Queues to be looked at in the next pass, highest priority first. Not part of the state: after a restart all are looked at.
+    pub(crate) woken: BTreeSet<(Reverse<i32>, QueueId)>,
+    /// Deleted queues that may have jobs that were not told yet to end.
+    pub(crate) draining: BTreeSet<QueueId>,
+}
+
+impl Core {
+    /// A core that goes on from what the store kept.
+    ///
+    /// # Errors
+    /// When the stored rows contradict each other.
+    pub fn restore(config: CoreConfig, stored: Stored) -> Result<Core, RestoreError> {
+        let state = State::restore(
+            Host {
+                resources: config.host,
+            },
+            stored,
+        )?;
+        let mut core = Core {
+            config,
+            state,
+            woken: BTreeSet::new(),
+            draining: BTreeSet::new(),
+        };
+        core.wake_all();
+        let deleting = core
+            .state
+            .queues()
+            .filter(|(_, queue)| queue.life == crate::environment::Life::Deleting);
+        core.draining = deleting.map(|(id, _)| id).collect();
+        Ok(core)
+    }
+
+    /// Takes one input: changes the state, and says in `out` what changed and what must follow.
+    ///
+    /// A report that does not fit the state (any more) changes nothing and is no error.
+    ///
+    /// # Errors
+    /// When a command is refused; then nothing was changed.
+    pub fn handle(&mut self, now: Timestamp, input: Input, out: &mut Output) -> Result<Reply, Rejection> {
+        Step { core: self, now, out }.handle(input)
+    }
+
+    /// Does what is due, then starts jobs for which there is room. Bounded: what is left over is due at once, as
+    /// [`next_deadline`](Core::next_deadline) then says.
+    pub fn advance(&mut self, now: Timestamp, out: &mut Output) {
+        let mut step = Step { core: self, now, out };
+        step.fire_timers();
+        step.drain_deleted();
+        step.schedule();
+    }
+
+    /// When `advance` has something to do next; `None` if only an input can bring something.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        if !self.woken.is_empty() || !self.draining.is_empty() {
+            return Some(Timestamp::from_millis(i64::MIN));
+        }
+        self.state.first_deadline().map(|(at, _)| at)
+    }
+
+    /// All that the core remembers.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The limits it was told.
+    #[must_use]
+    pub fn config(&self) -> CoreConfig {
+        self.config
+    }
+
+    /// Has a queue looked at in the next pass, if it has anything to run.
+    pub(crate) fn wake(&mut self, id: QueueId) {
+        if !self.state.runnable(id).is_empty() {
+            self.woken.insert((Reverse(self.state.queue(id).priority), id));
+        }
+    }
+
+    /// Drops what is noted of a queue that goes.
+    pub(crate) fn forget_queue(&mut self, id: QueueId) {
+        self.woken.retain(|(_, queue)| *queue != id);
+        self.draining.remove(&id);
+    }
+
+    /// Has all queues looked at: capacity that several may share came free, or their order changed.
+    pub(crate) fn wake_all(&mut self) {
+        self.woken.clear();
+        let queues: Vec<QueueId> = self.state.queues().map(|(id, _)| id).collect();
+        for id in queues {
+            self.wake(id);
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Where a job could run, or what keeps it from it: a pure function of the state, for the scheduler and for `explain` alike.
+
+use std::fmt;
+
+use crate::environment::{
+    Capacity, Environment, InstanceChoice, InstancePlan, InstanceTypeName, Life, Platform, Switch,
+};
+use crate::id::{EnvironmentId, InstanceId, QueueId};
+use crate::job::Profile;
+use crate::name::EnvironmentName;
+use crate::resources::{MilliVcpus, Resources};
+use crate::state::State;
+
+/// Whether a job can start now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Yes, so.
+    Place(Plan),
+    /// No: for each environment of the queue, in order, what is in the way.
+    Wait(Vec<(EnvironmentName, Hindrance)>),
+}
+
+/// How to make a place for a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// In which environment.
+    pub(crate) environment: EnvironmentId,
+    /// Where in it.
+    pub(crate) site: Site,
+    /// Idle instances that are given back first.
+    pub(crate) reclaimed: Vec<(EnvironmentId, InstanceId)>,
+}
+
+/// Where in an environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Site {
+    /// Straight on the host.
+    Host,
+    /// On an instance that is there.
+    Instance(InstanceId),
+    /// On a new one.
+    New(NewInstance),
+}
+
+/// An instance to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NewInstance {
+    pub(crate) instance_type: InstanceTypeName,
+    pub(crate) capacity: Resources,
+}
+
+/// What keeps a job from starting in an environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hindrance {
+    /// It is DISABLED.
+    Disabled,
+    /// It is being deleted.
+    Deleting,
+    /// It runs jobs of another platform.
+    Platform(Platform),
+    /// The job needs more vCPUs than the environment may ever have.
+    OverMaximum {
+        /// The environment's `maxvCpus`.
+        vcpus_max: u32,
+    },
+    /// No instance type of the environment is large enough.
+    OverTypes,
+    /// The host is too small, even when empty.
+    OverHost {
+        /// What the host has.
+        host: Resources,
+    },
+    /// The environment holds as many vCPUs as it may.
+    MaximumReached {
+        /// The environment's `maxvCpus`.
+        vcpus_max: u32,
+        /// vCPUs it holds now.
+        vcpus_now: u32,
+    },
+    /// Others hold what the job needs.
+    HostBusy {
+        /// What is free.
+        free: Resources,
+    },
+}
+
+/// Whether the job with this profile can start now from this queue, and where: the first of the queue's environments, in order, that
+/// has room or can make it (section C1.2).
+pub(crate) fn consider(state: &State, queue: QueueId, profile: &Profile) -> Verdict {
+    let mut hindrances = Vec::new();
+    for id in &state.queue(queue).environments {
+        let environment = state.environment(*id);
+        match consider_environment(state, *id, environment, profile) {
+            Ok(plan) => return Verdict::Place(plan),
+            Err(hindrance) => hindrances.push((environment.name.clone(), hindrance)),
+        }
+    }
+    Verdict::Wait(hindrances)
+}
+
+fn consider_environment(
+    state: &State,
+    id: EnvironmentId,
+    environment: &Environment,
+    profile: &Profile,
+) -> Result<Plan, Hindrance> {
+    let need = profile.resources;
+    if environment.life == Life::Deleting {
+        return Err(Hindrance::Deleting);
+    }
+    if environment.switch == Switch::Disabled {
+        return Err(Hindrance::Disabled);
+    }
+    if environment.spec.platform != profile.platform {
+        return Err(Hindrance::Platform(environment.spec.platform));
+    }
+    if !state.host().resources.fits(need) {
+        return Err(Hindrance::OverHost {
+            host: state.host().resources,
+        });
+    }
+    match &environment.spec.capacity {
+        Capacity::Shared { vcpus_max } => on_host(state, id, environment, need, *vcpus_max),
+        Capacity::Instances(plan) => on_instance(state, id, environment, need, plan),
+    }
+}
+
+fn on_host(
+    state: &State,
+    id: EnvironmentId,
+    environment: &Environment,
+    need: Resources,
+    vcpus_max: Option<u32>,
+) -> Result<Plan, Hindrance> {
+    if let Some(vcpus_max) = vcpus_max {
+        let limit = MilliVcpus::whole(vcpus_max);
+        if need.vcpus > limit {
+            return Err(Hindrance::OverMaximum { vcpus_max });
+        }
+        if environment.in_use.vcpus.0.saturating_add(need.vcpus.0) > limit.0 {
+            return Err(Hindrance::MaximumReached {
+                vcpus_max,
+                vcpus_now: environment.in_use.vcpus.ceil(),
+            });
+        }
+    }
+    let reclaimed = make_room(state, need)?;
+    Ok(Plan {
+        environment: id,
+        site: Site::Host,
+        reclaimed,
+    })
+}
+
+fn on_instance(
+    state: &State,
+    id: EnvironmentId,
+    environment: &Environment,
+    need: Resources,
+    plan: &InstancePlan,
+) -> Result<Plan, Hindrance> {
+    // The fullest instance that still has room: larger gaps stay for larger jobs.
+    let with_room = environment
+        .instances
+        .iter()
+        .filter(|(_, instance)| instance.free().fits(need));
+    if let Some((instance, _)) =
+        with_room.min_by_key(|(instance_id, instance)| (instance.free(), **instance_id))
+    {
+        return Ok(Plan {
+            environment: id,
+            site: Site::Instance(*instance),
+            reclaimed: Vec::new(),
+        });
+    }
+    let vcpus_max = plan.vcpus_max;
+    if need.vcpus > MilliVcpus::whole(vcpus_max) {
+        return Err(Hindrance::OverMaximum { vcpus_max });
+    }
+    if !plan
+        .types
+        .iter()
+        .any(|candidate| candidate.facts().capacity().fits(need))
+    {
+        return Err(Hindrance::OverTypes);
+    }
+    let vcpus_now = environment.vcpus_now();
+    let vcpus_left = MilliVcpus::whole(vcpus_max.saturating_sub(vcpus_now));
+    if need.vcpus > vcpus_left {
+        return Err(Hindrance::MaximumReached { vcpus_max, vcpus_now });
+    }
+    let reclaimed = make_room(state, need)?;
+    let given_back = reclaimed
+        .iter()
+        .map(|(of, instance)| state.environment(*of).instances[instance].capacity);
+    let free = given_back.fold(state.host_free(), Resources::plus);
+    let room = Resources {
+        vcpus: free.vcpus.min(vcpus_left),
+        ..free
+    };
+    let new = new_instance(plan, need, room).ok_or(Hindrance::OverTypes)?;
+    Ok(Plan {
+        environment: id,
+        site: Site::New(new),
+        reclaimed,
+    })
+}
+
+/// The type for a new instance that can take `need`, cut to the room there is.
+pub(super) fn new_instance(plan: &InstancePlan, need: Resources, room: Resources) -> Option<NewInstance> {
+    let fitting = plan.types.iter().filter_map(|instance_type| {
+        let capacity = instance_type.facts().capacity().at_most(room);
+        capacity.fits(need).then_some(NewInstance {
+            instance_type: *instance_type,
+            capacity,
+        })
+    });
+    match plan.choice {
+        InstanceChoice::Ordered => fitting.into_iter().next(),
+        InstanceChoice::Smallest => fitting.min_by_key(|new| {
+            let facts = new.instance_type.facts();
+            (facts.gpus, facts.vcpus, facts.memory_mib, facts.name)
+        }),
+    }
+}
+
+/// Idle instances that have to be given back so that `need` finds room on the host; none where it has room already.
+fn make_room(state: &State, need: Resources) -> Result<Vec<(EnvironmentId, InstanceId)>, Hindrance> {
+    let mut free = state.host_free();
+    let mut reclaimed = Vec::new();
+    let mut idle = state.reclaimable();
+    while !free.fits(need) {
+        let Some((environment, id, instance)) = idle.next() else {
+            return Err(Hindrance::HostBusy {
+                free: state.host_free(),
+            });
+        };
+        free = free.plus(instance.capacity);
+        reclaimed.push((environment, id));
+    }
+    Ok(reclaimed)
+}
+
+/// As a person reads it, after the environment's name.
+impl fmt::Display for Hindrance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Hindrance::Disabled => f.write_str("is disabled"),
+            Hindrance::Deleting => f.write_str("is being deleted"),
+            Hindrance::Platform(Platform::Ec2) => f.write_str("runs EC2 jobs only"),
+            Hindrance::Platform(Platform::Fargate) => f.write_str("runs Fargate jobs only"),
+            Hindrance::Platform(Platform::Eks) => f.write_str("runs EKS jobs only"),
+            Hindrance::OverMaximum { vcpus_max } => {
+                write!(f, "may have {vcpus_max} vCPU at most, less than the job needs")
+            }
+            Hindrance::OverTypes => f.write_str("has no instance type that is large enough for the job"),
+            Hindrance::OverHost { host } => write!(
+                f,
+                "runs on this host, which has {host}: less than the job needs, even when idle"
+            ),
+            Hindrance::MaximumReached { vcpus_max, vcpus_now } => {
+                write!(f, "holds {vcpus_now} of the {vcpus_max} vCPU it may have at most")
+            }
+            Hindrance::HostBusy { free } => {
+                write!(f, "has to wait for other jobs: this host has {free} free")
+            }
+        }
+    }
+}

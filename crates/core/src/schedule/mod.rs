@@ -1,0 +1,137 @@
+//! Which job starts next, and where: one bounded pass over the queues that something happened to.
+//!
+//! A queue is looked at when a job became runnable in it, or when capacity came free that it may use; only its front is, however long
+//! it is. A front that finds no place blocks its queue (section C1.4) until the queue is woken again.
+
+mod choose;
+mod grow;
+
+use crate::change::{Change, InstanceAdded};
+use crate::effect::Effect;
+use crate::id::{AttemptKey, EnvironmentId, JobKey, QueueId};
+use crate::job::Placement;
+use crate::limits::PLACEMENTS_PER_PASS_MAX;
+use crate::resources::Resources;
+use crate::step::Step;
+
+pub(crate) use choose::consider;
+pub use choose::{Hindrance, Verdict};
+use choose::{NewInstance, Plan, Site};
+
+impl Step<'_> {
+    /// Starts jobs: of the queue with the highest priority as long as its front finds a place, then of the next (section C1.1).
+    pub(crate) fn schedule(&mut self) {
+        for _ in 0..PLACEMENTS_PER_PASS_MAX {
+            let Some((_, queue)) = self.core.woken.first().copied() else {
+                return;
+            };
+            if !self.start_front(queue) {
+                self.core.woken.pop_first();
+            }
+        }
+    }
+
+    /// Starts the front of a queue, if there is one and it has a place.
+    fn start_front(&mut self, queue: QueueId) -> bool {
+        let Some((key, profile)) = self.state().front(queue) else {
+            return false;
+        };
+        let need = profile.resources;
+        let plan = match consider(self.state(), queue, profile) {
+            Verdict::Place(plan) => plan,
+            Verdict::Wait(_) => return false,
+        };
+        let placement = self.make_place(plan, need);
+        self.place(key, placement);
+        true
+    }
+
+    fn make_place(&mut self, plan: Plan, need: Resources) -> Placement {
+        let Plan {
+            environment,
+            site,
+            reclaimed,
+        } = plan;
+        for (environment, instance) in reclaimed {
+            self.commit(Change::InstanceRemoved {
+                environment,
+                instance,
+            });
+        }
+        let free = "the plan was made from this very state";
+        match site {
+            Site::Host => {
+                let gpus = self.state().gpus_free().lowest(need.gpus).expect(free);
+                Placement {
+                    environment,
+                    instance: None,
+                    gpus,
+                }
+            }
+            Site::Instance(id) => {
+                let instance = &self.state().environment(environment).instances[&id];
+                let gpus = instance
+                    .gpus
+                    .without(instance.gpus_in_use)
+                    .lowest(need.gpus)
+                    .expect(free);
+                Placement {
+                    environment,
+                    instance: Some(id),
+                    gpus,
+                }
+            }
+            Site::New(new) => {
+                let (id, gpus) = self.add_instance(environment, new);
+                Placement {
+                    environment,
+                    instance: Some(id),
+                    gpus: gpus.lowest(need.gpus).expect(free),
+                }
+            }
+        }
+    }
+
+    pub(crate) fn add_instance(
+        &mut self,
+        environment: EnvironmentId,
+        new: NewInstance,
+    ) -> (crate::id::InstanceId, crate::resources::GpuSet) {
+        let NewInstance {
+            instance_type,
+            capacity,
+        } = new;
+        let id = self.state().counters().instance;
+        let gpus = self
+            .state()
+            .gpus_free()
+            .lowest(capacity.gpus)
+            .expect("capacity is cut to what the host has free");
+        let added = InstanceAdded {
+            environment,
+            id,
+            instance_type,
+            capacity,
+            gpus,
+            at: self.now,
+        };
+        self.commit(Change::InstanceAdded(Box::new(added)));
+        (id, gpus)
+    }
+
+    fn place(&mut self, job: JobKey, placement: Placement) {
+        let attempt = self
+            .state()
+            .execution(job)
+            .map_or(1, crate::job::Execution::attempt_number);
+        self.commit(Change::AttemptPlaced {
+            job,
+            attempt,
+            placement,
+        });
+        self.cause(Effect::Launch {
+            attempt: AttemptKey { job, attempt },
+            placement,
+        });
+    }
+}

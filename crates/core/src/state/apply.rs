@@ -1,0 +1,593 @@
+//! The one place where the state changes. Nothing here decides, nothing cascades, nothing fails.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::array::{Array, UnstartedFailure};
+use crate::change::{
+    AfterAttempt, ArrayEnded, AttemptEnded, Change, DefinitionRegistered, EnvironmentPut, InstanceAdded,
+    JobAdded, JobFailed, QueuePut, StopKind,
+};
+use crate::environment::{Environment, Instance, Life, Switch};
+use crate::id::{AttemptKey, EnvironmentId, InstanceId, JobId, JobKey, QueueId, Sequence};
+use crate::interval_set::{Interval, IntervalSet};
+use crate::job::{Attempt, Body, Dependency, Execution, Job, Profile};
+use crate::queue::Queue;
+use crate::resources::{GpuSet, Resources};
+use crate::state::occupancy::idle_deadline;
+use crate::state::{Deadline, Dependent, State};
+use crate::time::Timestamp;
+
+impl State {
+    /// Makes one change.
+    ///
+    /// # Panics
+    /// If the change does not fit the state: changes come from the core's own decisions, or from the store in the order in which
+    /// they were made.
+    pub fn apply(&mut self, change: &Change) {
+        match change {
+            Change::EnvironmentPut(put) => self.put_environment(put),
+            Change::EnvironmentDeleting(id) => {
+                self.environment_mut(*id).life = Life::Deleting;
+                self.renew_idle_deadlines(*id);
+            }
+            Change::EnvironmentRemoved(id) => self.remove_environment(*id),
+            Change::InstanceAdded(added) => self.add_instance(added),
+            Change::InstanceRemoved {
+                environment,
+                instance,
+            } => self.remove_instance(*environment, *instance),
+            Change::QueuePut(put) => self.put_queue(put),
+            Change::QueueDeleting(id) => self.queues.get_mut(id).expect("it exists").life = Life::Deleting,
+            Change::QueueRemoved(id) => self.remove_queue(*id),
+            Change::DefinitionRegistered(registered) => self.register_definition(registered),
+            Change::DefinitionDeregistered {
+                name,
+                revision,
+                at: _,
+            } => {
+                let revisions = self.definitions.get_mut(name).expect("it was registered");
+                revisions.active.remove(Interval::one(*revision));
+            }
+            // Tags are the store's alone.
+            Change::TagsChanged(_) => {}
+            Change::JobAdded(added) => self.add_job(added),
+            Change::DependencyMet { job, dependency } => self.meet_dependency(*job, *dependency),
+            Change::PairingMet { job, on, children } => {
+                for pairing in self
+                    .array_mut(*job)
+                    .pairings
+                    .iter_mut()
+                    .filter(|pairing| pairing.on == *on)
+                {
+                    pairing.satisfied.extend(children);
+                }
+            }
+            Change::PairingClosed { job, on } => self.close_pairing(*job, *on),
+            Change::JobReady(id) => self.make_ready(*id),
+            Change::ChildrenReady { job, children } => self.make_children_ready(*job, children),
+            Change::AttemptPlaced {
+                job,
+                attempt: _,
+                placement,
+            } => {
+                self.take_from_queue(*job);
+                let need = self.profile(job.id).resources;
+                self.occupy(*placement, need);
+                let attempt = Attempt {
+                    placement: *placement,
+                    started_at: None,
+                    stopping: None,
+                };
+                self.execution_mut(*job).attempt = Some(Box::new(attempt));
+            }
+            Change::AttemptStarted { job, attempt, at } => {
+                self.attempt_mut(*job).started_at = Some(*at);
+                let deadline = self.timeout_deadline(AttemptKey {
+                    job: *job,
+                    attempt: *attempt,
+                });
+                self.deadlines.extend(deadline);
+            }
+            Change::StopRequested { job, cause } => {
+                let attempt = self
+                    .execution(*job)
+                    .expect("only live attempts are stopped")
+                    .attempt_number();
+                if let Some(deadline) = self.timeout_deadline(AttemptKey { job: *job, attempt }) {
+                    self.deadlines.remove(&deadline);
+                }
+                self.attempt_mut(*job).stopping = Some(cause.clone());
+            }
+            Change::CancelNoted(job) => self.execution_mut(*job).is_cancelled = true,
+            Change::ArrayStopNoted { job, kind } => match kind {
+                StopKind::Cancel => self.array_mut(*job).is_cancelled = true,
+                StopKind::Terminate => self.array_mut(*job).is_terminated = true,
+            },
+            Change::AttemptEnded(ended) => self.end_attempt(ended),
+            Change::JobFailed(failed) => self.fail_job(failed),
+            Change::ChildrenFailed {
+                job,
+                children,
+                status_reason,
+                at,
+            } => {
+                self.take_children(*job, children);
+                let array = self.array_mut(*job);
+                array.failed.extend(children);
+                let (children, status_reason) = (children.clone(), status_reason.clone());
+                array.unstarted.push(UnstartedFailure {
+                    children,
+                    status_reason,
+                    at: *at,
+                });
+            }
+            Change::ArrayEnded(ended) => {
+                let ArrayEnded {
+                    job,
+                    has_succeeded: _,
+                    status_reason: _,
+                    at: _,
+                    array: _,
+                } = &**ended;
+                self.remove_job(*job);
+            }
+        }
+    }
+
+    fn put_environment(&mut self, put: &EnvironmentPut) {
+        let EnvironmentPut {
+            id,
+            name,
+            version,
+            switch,
+            life,
+            spec,
+            document: _,
+        } = put;
+        let environment = Environment {
+            name: name.clone(),
+            version: *version,
+            switch: *switch,
+            life: *life,
+            spec: spec.clone(),
+            instances: BTreeMap::new(),
+            in_use: Resources::default(),
+            attempts: 0,
+        };
+        let environment = match self.environments.remove(id) {
+            None => environment,
+            Some(Environment {
+                instances,
+                in_use,
+                attempts,
+                ..
+            }) => Environment {
+                instances,
+                in_use,
+                attempts,
+                ..environment
+            },
+        };
+        self.environments.insert(*id, environment);
+        self.environment_names.insert(name.clone(), *id);
+        self.next.environment = self.next.environment.max(EnvironmentId(id.0 + 1));
+        self.renew_idle_deadlines(*id);
+    }
+
+    fn remove_environment(&mut self, id: EnvironmentId) {
+        let environment = self.environments.remove(&id).expect("it exists");
+        self.environment_names.remove(&environment.name);
+    }
+
+    fn add_instance(&mut self, added: &InstanceAdded) {
+        let InstanceAdded {
+            environment: environment_id,
+            id,
+            instance_type,
+            capacity,
+            gpus,
+            at,
+        } = added;
+        self.host_in_use = self.host_in_use.plus(*capacity);
+        self.gpus_in_use = self.gpus_in_use.with(*gpus);
+        let instance = Instance {
+            instance_type: *instance_type,
+            capacity: *capacity,
+            gpus: *gpus,
+            in_use: Resources::default(),
+            gpus_in_use: GpuSet::default(),
+            attempts: 0,
+            last_used_at: *at,
+        };
+        self.environment_mut(*environment_id)
+            .instances
+            .insert(*id, instance);
+        self.next.instance = self.next.instance.max(InstanceId(id.0 + 1));
+        let deadline = idle_deadline(self.environment(*environment_id), *environment_id, *id);
+        self.deadlines.extend(deadline);
+    }
+
+    fn remove_instance(&mut self, environment_id: EnvironmentId, id: InstanceId) {
+        let instance = self
+            .environment_mut(environment_id)
+            .instances
+            .remove(&id)
+            .expect("it exists");
+        self.host_in_use = self.host_in_use.minus(instance.capacity);
+        self.gpus_in_use = self.gpus_in_use.without(instance.gpus);
+        self.renew_idle_deadlines(environment_id);
+    }
+
+    fn put_queue(&mut self, put: &QueuePut) {
+        let QueuePut {
+            id,
+            name,
+            version,
+            switch,
+            priority,
+            environments,
+            document: _,
+        } = put;
+        let queue = Queue {
+            name: name.clone(),
+            version: *version,
+            switch: *switch,
+            life: Life::Valid,
+            priority: *priority,
+            environments: environments.clone(),
+        };
+        self.queues.insert(*id, queue);
+        self.queue_names.insert(name.clone(), *id);
+        self.runnable.entry(*id).or_default();
+        self.next.queue = self.next.queue.max(QueueId(id.0 + 1));
+    }
+
+    fn remove_queue(&mut self, id: QueueId) {
+        let queue = self.queues.remove(&id).expect("it exists");
+        debug_assert_eq!(queue.switch, Switch::Disabled);
+        self.queue_names.remove(&queue.name);
+        self.runnable.remove(&id);
+        self.jobs_by_queue.remove(&id);
+    }
+
+    fn register_definition(&mut self, registered: &DefinitionRegistered) {
+        let DefinitionRegistered {
+            name,
+            revision,
+            document: _,
+            at: _,
+        } = registered;
+        let revisions = self.definitions.entry(name.clone()).or_default();
+        revisions.highest = revisions.highest.max(*revision);
+        revisions.active.insert(Interval::one(*revision));
+    }
+
+    fn add_job(&mut self, added: &JobAdded) {
+        let JobAdded {
+            id,
+            sequence,
+            queue,
+            profile,
+            dependencies,
+            array,
+            content: _,
+            at: _,
+        } = added;
+        let body = match array {
+            Some(array) => Body::Array(array.clone()),
+            None => Body::Waiting(dependencies.clone().into()),
+        };
+        let profile = self.shared_profile(profile);
+        let job = Job {
+            sequence: *sequence,
+            queue: *queue,
+            profile,
+            body,
+        };
+        self.register_dependent(*id, &job.body);
+        self.jobs.insert(*id, job);
+        *self.jobs_by_queue.entry(*queue).or_default() += 1;
+        self.next.sequence = self.next.sequence.max(Sequence(sequence.0 + 1));
+    }
+
+    /// Notes with the jobs that this one waits for that it does.
+    pub(super) fn register_dependent(&mut self, job: JobId, body: &Body) {
+        let whole = |dependency: &Dependency| {
+            (
+                dependency.on.id,
+                Dependent {
+                    job,
+                    child: dependency.on.child,
+                    is_pairing: false,
+                },
+            )
+        };
+        let entries: Vec<(JobId, Dependent)> = match body {
+            Body::Ready(_) => Vec::new(),
+            Body::Waiting(dependencies) => dependencies.iter().map(whole).collect(),
+            Body::Array(array) => {
+                let open = array.pairings.iter().filter(|pairing| pairing.is_open);
+                let paired = open.map(|pairing| {
+                    (
+                        pairing.on,
+                        Dependent {
+                            job,
+                            child: None,
+                            is_pairing: true,
+                        },
+                    )
+                });
+                array.gate.iter().map(whole).chain(paired).collect()
+            }
+        };
+        for (on, dependent) in entries {
+            self.dependents.entry(on).or_default().insert(dependent);
+        }
+    }
+
+    fn unregister_dependent(&mut self, on: JobId, dependent: Dependent) {
+        if let Some(dependents) = self.dependents.get_mut(&on) {
+            dependents.remove(&dependent);
+            if dependents.is_empty() {
+                self.dependents.remove(&on);
+            }
+        }
+    }
+
+    fn meet_dependency(&mut self, id: JobId, met: Dependency) {
+        match &mut self.job_mut(id).body {
+            Body::Waiting(dependencies) => {
+                *dependencies = dependencies.iter().filter(|one| **one != met).copied().collect()
+            }
+            Body::Array(array) => array.gate.retain(|dependency| *dependency != met),
+            Body::Ready(_) => {}
+        }
+        self.unregister_dependent(
+            met.on.id,
+            Dependent {
+                job: id,
+                child: met.on.child,
+                is_pairing: false,
+            },
+        );
+    }
+
+    fn close_pairing(&mut self, id: JobId, on: JobId) {
+        for pairing in self
+            .array_mut(id)
+            .pairings
+            .iter_mut()
+            .filter(|pairing| pairing.on == on)
+        {
+            pairing.is_open = false;
+        }
+        self.unregister_dependent(
+            on,
+            Dependent {
+                job: id,
+                child: None,
+                is_pairing: true,
+            },
+        );
+    }
+
+    fn make_ready(&mut self, id: JobId) {
+        let job = self.job_mut(id);
+        job.body = Body::Ready(Execution::new());
+        let (queue, sequence) = (job.queue, job.sequence);
+        self.runnable_mut(queue).add_fresh(id, sequence);
+    }
+
+    fn make_children_ready(&mut self, id: JobId, children: &IntervalSet) {
+        let array = self.array_mut(id);
+        array.waiting.subtract(children);
+        array.runnable.extend(children);
+        let Job { queue, sequence, .. } = *self.job_mut(id);
+        self.runnable_mut(queue).add_fresh(id, sequence);
+    }
+
+    /// Takes a runnable job or child out of its queue's order, whether it is fresh or to be tried again, and gives a fresh child its
+    /// record.
+    fn take_from_queue(&mut self, key: JobKey) {
+        let job = self.jobs.get(&key.id).expect("only live jobs leave their queue");
+        let (queue, sequence) = (job.queue, job.sequence);
+        match self.execution(key) {
+            Some(execution) if execution.attempts_ended == 0 => {
+                self.runnable_mut(queue).remove_fresh(sequence)
+            }
+            Some(_) => self.runnable_mut(queue).remove_retried(key, sequence),
+            None => {
+                let child = key
+                    .child
+                    .expect("a single job has an execution when it is runnable");
+                self.take_children(key.id, &Interval::one(child).into());
+                self.array_mut(key.id).executions.insert(child, Execution::new());
+            }
+        }
+    }
+
+    /// Takes children that never ran out of where they wait.
+    fn take_children(&mut self, id: JobId, children: &IntervalSet) {
+        let array = self.array_mut(id);
+        array.waiting.subtract(children);
+        array.runnable.subtract(children);
+        if array.runnable.is_empty() {
+            let Job { queue, sequence, .. } = *self.job_mut(id);
+            self.runnable_mut(queue).remove_fresh(sequence);
+        }
+    }
+
+    fn end_attempt(&mut self, ended: &AttemptEnded) {
+        let AttemptEnded {
+            job: key,
+            attempt,
+            placement,
+            stopped_at,
+            next,
+            ..
+        } = ended;
+        if let Some(deadline) = self.timeout_deadline(AttemptKey {
+            job: *key,
+            attempt: *attempt,
+        }) {
+            self.deadlines.remove(&deadline);
+        }
+        let need = self.profile(key.id).resources;
+        self.vacate(*placement, need, *stopped_at);
+        let execution = self.execution_mut(*key);
+        execution.attempt = None;
+        execution.attempts_ended += 1;
+        match next {
+            AfterAttempt::Retried => {
+                let Job { queue, sequence, .. } = *self.job_mut(key.id);
+                self.runnable_mut(queue).add_retried(*key, sequence);
+            }
+            AfterAttempt::Succeeded => self.settle(*key, true),
+            AfterAttempt::Failed => self.settle(*key, false),
+        }
+    }
+
+    fn fail_job(&mut self, failed: &JobFailed) {
+        let JobFailed {
+            job: key,
+            status_reason: _,
+            stopped_by: _,
+            at: _,
+        } = failed;
+        match (self.execution(*key), key.child) {
+            (Some(_), _) => self.take_from_queue(*key),
+            (None, Some(child)) => self.take_children(key.id, &Interval::one(child).into()),
+            (None, None) => {}
+        }
+        self.settle(*key, false);
+    }
+
+    /// Puts a child where the ended ones are; a single job is forgotten.
+    fn settle(&mut self, key: JobKey, has_succeeded: bool) {
+        let Some(child) = key.child else {
+            self.remove_job(key.id);
+            return;
+        };
+        let array = self.array_mut(key.id);
+        array.executions.remove(&child);
+        let ended = if has_succeeded {
+            &mut array.succeeded
+        } else {
+            &mut array.failed
+        };
+        ended.insert(Interval::one(child));
+    }
+
+    fn remove_job(&mut self, id: JobId) {
+        let job = self.jobs.remove(&id).expect("only live jobs end");
+        *self
+            .jobs_by_queue
+            .get_mut(&job.queue)
+            .expect("the job was counted") -= 1;
+        match &job.body {
+            Body::Ready(_) => {}
+            Body::Waiting(dependencies) => {
+                for Dependency { on } in dependencies {
+                    self.unregister_dependent(
+                        on.id,
+                        Dependent {
+                            job: id,
+                            child: on.child,
+                            is_pairing: false,
+                        },
+                    );
+                }
+            }
+            Body::Array(array) => {
+                for Dependency { on } in &array.gate {
+                    self.unregister_dependent(
+                        on.id,
+                        Dependent {
+                            job: id,
+                            child: on.child,
+                            is_pairing: false,
+                        },
+                    );
+                }
+                for pairing in array.pairings.iter().filter(|pairing| pairing.is_open) {
+                    self.unregister_dependent(
+                        pairing.on,
+                        Dependent {
+                            job: id,
+                            child: None,
+                            is_pairing: true,
+                        },
+                    );
+                }
+            }
+        }
+        // Two owners are this job and the set: nobody else shares the profile.
+        if Arc::strong_count(&job.profile) == 2 {
+            self.profiles.remove(&job.profile);
+        }
+    }
+
+    /// The profile equal to `profile` that jobs share.
+    pub(super) fn shared_profile(&mut self, profile: &Profile) -> Arc<Profile> {
+        if let Some(shared) = self.profiles.get(profile) {
+            return Arc::clone(shared);
+        }
+        let shared = Arc::new(profile.clone());
+        self.profiles.insert(Arc::clone(&shared));
+        shared
+    }
+
+    /// When a running attempt that nobody has asked to stop reaches its timeout.
+    pub(super) fn timeout_deadline(&self, key: AttemptKey) -> Option<(Timestamp, Deadline)> {
+        let timeout = self.profile(key.job.id).timeout?;
+        let attempt = self.execution(key.job)?.attempt.as_ref()?;
+        if attempt.stopping.is_some() {
+            return None;
+        }
+        Some((attempt.started_at? + timeout, Deadline::Timeout(key)))
+    }
+
+    fn profile(&self, id: JobId) -> &Profile {
+        &self.jobs.get(&id).expect("only live jobs change").profile
+    }
+
+    fn environment_mut(&mut self, id: EnvironmentId) -> &mut Environment {
+        self.environments
+            .get_mut(&id)
+            .expect("only environments that exist change")
+    }
+
+    fn runnable_mut(&mut self, id: QueueId) -> &mut crate::queue::Runnable {
+        self.runnable
+            .get_mut(&id)
+            .expect("queues stay until their last job ends")
+    }
+
+    fn job_mut(&mut self, id: JobId) -> &mut Job {
+        self.jobs.get_mut(&id).expect("only live jobs change")
+    }
+
+    fn array_mut(&mut self, id: JobId) -> &mut Array {
+        match &mut self.job_mut(id).body {
+            Body::Array(array) => array,
+            Body::Waiting(_) | Body::Ready(_) => unreachable!("only arrays have children"),
+        }
+    }
+
+    fn execution_mut(&mut self, key: JobKey) -> &mut Execution {
+        let execution = match (key.child, &mut self.job_mut(key.id).body) {
+            (None, Body::Ready(execution)) => Some(execution),
+            (Some(child), Body::Array(array)) => array.executions.get_mut(&child),
+            (None | Some(_), Body::Waiting(_) | Body::Ready(_) | Body::Array(_)) => None,
+        };
+        execution.expect("only what runs, or runs again, has attempts")
+    }
+
+    fn attempt_mut(&mut self, key: JobKey) -> &mut Attempt {
+        self.execution_mut(key)
+            .attempt
+            .as_mut()
+            .expect("an attempt changes only while it is alive")
+    }
+}

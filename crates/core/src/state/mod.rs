@@ -1,0 +1,366 @@
+//! All that the core remembers, and the only ways to read it. It is changed by [`State::apply`] alone.
+//!
+//! Half of it is *primary*: environments, queues, definitions, jobs. The other half follows from the first and is kept beside it so that
+//! no decision has to search: names, runnable jobs in order, who waits for whom, what is free, what is due. [`State::restore`] makes
+//! the second half from the first, and the tests compare it with what step after step has made.
+
+mod apply;
+mod occupancy;
+mod restore;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::command::Ended;
+use crate::effect::Effect;
+use crate::environment::{Environment, Instance};
+use crate::id::{ArrayIndex, AttemptKey, EnvironmentId, InstanceId, JobId, JobKey, QueueId, Sequence};
+use crate::interval_set::IntervalSet;
+use crate::job::{Body, Execution, Job, JobStatus, Profile};
+use crate::name::{DefinitionName, EnvironmentName, QueueName};
+use crate::queue::{Candidate, Queue, Runnable};
+use crate::resources::{GpuSet, Resources};
+use crate::time::Timestamp;
+
+pub use restore::{RestoreError, Stored, StoredInstance};
+
+/// What the machine has that jobs are placed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// vCPUs, memory, and how many GPUs.
+    pub resources: Resources,
+}
+
+/// The revisions of a job definition.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Revisions {
+    /// The highest ever registered; the next gets one more (section A3.1).
+    pub highest: u32,
+    /// Those that take new jobs.
+    pub active: IntervalSet,
+}
+
+/// The numbers that the next new things get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Counters {
+    /// For the next job.
+    pub sequence: Sequence,
+    /// For the next compute environment.
+    pub environment: EnvironmentId,
+    /// For the next queue.
+    pub queue: QueueId,
+    /// For the next instance.
+    pub instance: InstanceId,
+}
+
+/// Someone who waits for a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Dependent {
+    /// The job that waits.
+    pub(crate) job: JobId,
+    /// Which child of the other it waits for, if not the whole.
+    pub(crate) child: Option<ArrayIndex>,
+    /// Whether its children wait for the other's children one by one.
+    pub(crate) is_pairing: bool,
+}
+
+/// Something that is due at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Deadline {
+    /// A running attempt reaches its timeout.
+    Timeout(AttemptKey),
+    /// An instance has been idle for long enough.
+    Idle(EnvironmentId, InstanceId),
+}
+
+/// All that the core remembers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    host: Host,
+    next: Counters,
+    environments: BTreeMap<EnvironmentId, Environment>,
+    queues: BTreeMap<QueueId, Queue>,
+    definitions: BTreeMap<DefinitionName, Revisions>,
+    jobs: BTreeMap<JobId, Job>,
+
+    environment_names: BTreeMap<EnvironmentName, EnvironmentId>,
+    queue_names: BTreeMap<QueueName, QueueId>,
+    profiles: BTreeSet<Arc<Profile>>,
+    runnable: BTreeMap<QueueId, Runnable>,
+    jobs_by_queue: BTreeMap<QueueId, usize>,
+    dependents: BTreeMap<JobId, BTreeSet<Dependent>>,
+    deadlines: BTreeSet<(Timestamp, Deadline)>,
+    host_in_use: Resources,
+    gpus_in_use: GpuSet,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Counters {
+            sequence: Sequence(1),
+            environment: EnvironmentId(1),
+            queue: QueueId(1),
+            instance: InstanceId(1),
+        }
+    }
+}
+
+impl State {
+    /// A state that has nothing yet.
+    #[must_use]
+    pub fn empty(host: Host) -> Self {
+        State {
+            host,
+            next: Counters::default(),
+            environments: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            definitions: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            environment_names: BTreeMap::new(),
+            queue_names: BTreeMap::new(),
+            profiles: BTreeSet::new(),
+            runnable: BTreeMap::new(),
+            jobs_by_queue: BTreeMap::new(),
+            dependents: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            host_in_use: Resources::default(),
+            gpus_in_use: GpuSet::default(),
+        }
+    }
+
+    /// The host that jobs are placed on.
+    #[must_use]
+    pub fn host(&self) -> Host {
+        self.host
+    }
+
+    /// What of the host no instance and no job holds.
+    #[must_use]
+    pub fn host_free(&self) -> Resources {
+        self.host.resources.minus(self.host_in_use)
+    }
+
+    /// The GPUs of the host that no instance and no job holds.
+    #[must_use]
+    pub fn gpus_free(&self) -> GpuSet {
+        GpuSet::first(self.host.resources.gpus).without(self.gpus_in_use)
+    }
+
+    /// The numbers that the next new things get.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.next
+    }
+
+    /// The compute environments in order of creation.
+    pub fn environments(&self) -> impl Iterator<Item = (EnvironmentId, &Environment)> {
+        self.environments
+            .iter()
+            .map(|(id, environment)| (*id, environment))
+    }
+
+    /// A compute environment.
+    ///
+    /// # Panics
+    /// If it does not exist: numbers are only had from the state.
+    #[must_use]
+    pub fn environment(&self, id: EnvironmentId) -> &Environment {
+        self.environments
+            .get(&id)
+            .expect("environments are removed only when nothing refers to them")
+    }
+
+    /// The compute environment of this name.
+    #[must_use]
+    pub fn environment_named(&self, name: &EnvironmentName) -> Option<(EnvironmentId, &Environment)> {
+        let id = *self.environment_names.get(name)?;
+        Some((id, self.environment(id)))
+    }
+
+    /// The queues in order of creation.
+    pub fn queues(&self) -> impl Iterator<Item = (QueueId, &Queue)> {
+        self.queues.iter().map(|(id, queue)| (*id, queue))
+    }
+
+    /// A queue.
+    ///
+    /// # Panics
+    /// If it does not exist: numbers are only had from the state.
+    #[must_use]
+    pub fn queue(&self, id: QueueId) -> &Queue {
+        self.queues
+            .get(&id)
+            .expect("queues are removed only when they have no jobs")
+    }
+
+    /// The queue of this name.
+    #[must_use]
+    pub fn queue_named(&self, name: &QueueName) -> Option<(QueueId, &Queue)> {
+        let id = *self.queue_names.get(name)?;
+        Some((id, self.queue(id)))
+    }
+
+    /// The revisions of a definition; none if it was never registered.
+    #[must_use]
+    pub fn revisions(&self, name: &DefinitionName) -> Option<&Revisions> {
+        self.definitions.get(name)
+    }
+
+    /// A live job; `None` if it has ended or never was.
+    #[must_use]
+    pub fn job(&self, id: JobId) -> Option<&Job> {
+        self.jobs.get(&id)
+    }
+
+    /// The live jobs in order of their identifiers.
+    pub fn jobs(&self) -> impl Iterator<Item = (JobId, &Job)> {
+        self.jobs.iter().map(|(id, job)| (*id, job))
+    }
+
+    /// How many live jobs a queue has, an array counting once.
+    #[must_use]
+    pub fn jobs_in(&self, queue: QueueId) -> usize {
+        self.jobs_by_queue.get(&queue).copied().unwrap_or(0)
+    }
+
+    /// The state of a live job or child; `None` if the job has ended or there is no such child.
+    #[must_use]
+    pub fn status(&self, key: JobKey) -> Option<JobStatus> {
+        let job = self.jobs.get(&key.id)?;
+        match (key.child, &job.body) {
+            (None, _) => Some(job.status()),
+            (Some(child), Body::Array(array)) => array.child_status(child),
+            (Some(_), Body::Waiting(_) | Body::Ready(_)) => None,
+        }
+    }
+
+    /// The runnable jobs of a queue in order.
+    #[must_use]
+    pub fn runnable(&self, queue: QueueId) -> &Runnable {
+        static NONE: std::sync::LazyLock<Runnable> = std::sync::LazyLock::new(Runnable::default);
+        self.runnable.get(&queue).unwrap_or(&NONE)
+    }
+
+    /// The job or child that a queue runs next, and what it needs.
+    #[must_use]
+    pub fn front(&self, queue: QueueId) -> Option<(JobKey, &Arc<Profile>)> {
+        let is_array = |id: JobId| {
+            matches!(
+                self.jobs.get(&id),
+                Some(Job {
+                    body: Body::Array(_),
+                    ..
+                })
+            )
+        };
+        let candidate = self.runnable.get(&queue)?.front(is_array)?;
+        match candidate {
+            Candidate::Job(key) => Some((key, &self.jobs.get(&key.id)?.profile)),
+            Candidate::NextChild(id) => {
+                let job = self.jobs.get(&id)?;
+                let Body::Array(array) = &job.body else {
+                    return None;
+                };
+                Some((JobKey::child(id, array.runnable.first()?), &job.profile))
+            }
+        }
+    }
+
+    /// The execution of a live single job or child, if it has one.
+    #[must_use]
+    pub fn execution(&self, key: JobKey) -> Option<&Execution> {
+        match (key.child, &self.jobs.get(&key.id)?.body) {
+            (None, Body::Ready(execution)) => Some(execution),
+            (Some(child), Body::Array(array)) => array.executions.get(&child),
+            (None | Some(_), Body::Waiting(_) | Body::Ready(_) | Body::Array(_)) => None,
+        }
+    }
+
+    /// Who waits for a job.
+    pub(crate) fn dependents(&self, of: JobId) -> impl Iterator<Item = Dependent> {
+        self.dependents.get(&of).into_iter().flatten().copied()
+    }
+
+    /// The first thing that is due.
+    pub(crate) fn first_deadline(&self) -> Option<(Timestamp, Deadline)> {
+        self.deadlines.first().copied()
+    }
+
+    /// Every attempt that is alive, with its execution.
+    pub fn live_attempts(&self) -> impl Iterator<Item = (AttemptKey, &Profile, &Execution)> {
+        self.jobs.iter().flat_map(|(id, job)| {
+            let of_key = move |key: JobKey, execution| (key, &*job.profile, execution);
+            let (single, children) = match &job.body {
+                Body::Waiting(_) => (None, None),
+                Body::Ready(execution) => (Some(of_key(JobKey::whole(*id), execution)), None),
+                Body::Array(array) => (None, Some(array.executions.iter())),
+            };
+            let children = children.into_iter().flatten();
+            let children =
+                children.map(move |(child, execution)| of_key(JobKey::child(*id, *child), execution));
+            single
+                .into_iter()
+                .chain(children)
+                .filter(|(_, _, execution)| execution.attempt.is_some())
+                .map(|(job, profile, execution)| {
+                    (
+                        AttemptKey {
+                            job,
+                            attempt: execution.attempt_number(),
+                        },
+                        profile,
+                        execution,
+                    )
+                })
+        })
+    }
+
+    /// All that the world should have been asked for by now: what a restarted server asks for again.
+    #[must_use]
+    pub fn effects(&self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for (key, profile, execution) in self.live_attempts() {
+            let Some(attempt) = &execution.attempt else {
+                continue;
+            };
+            if attempt.started_at.is_none() && attempt.stopping.is_none() {
+                effects.push(Effect::Launch {
+                    attempt: key,
+                    placement: attempt.placement,
+                });
+            }
+            if attempt.stopping.is_some() {
+                effects.push(Effect::Stop {
+                    attempt: key,
+                    grace: profile.stop_timeout,
+                });
+            }
+        }
+        effects
+    }
+
+    /// How a live array stands, for jobs that pair with its children: its size and the children that have succeeded and failed.
+    pub(crate) fn pairing_of(&self, on: JobId) -> Option<(u32, &IntervalSet, &IntervalSet)> {
+        match &self.jobs.get(&on)?.body {
+            Body::Array(array) => Some((array.size, &array.succeeded, &array.failed)),
+            Body::Waiting(_) | Body::Ready(_) => None,
+        }
+    }
+
+    /// How a child of a live array ended, for jobs that depend on it; `None` if it has not.
+    pub(crate) fn child_ended(&self, key: JobKey) -> Option<Ended> {
+        let status = self.status(key).filter(|status| status.is_terminal())?;
+        key.child.map(|_| Ended { status, array: None })
+    }
+
+    /// An idle instance that may be given back for others: of any environment, beyond what its minimum keeps.
+    pub(crate) fn reclaimable(&self) -> impl Iterator<Item = (EnvironmentId, InstanceId, &Instance)> {
+        self.environments.iter().flat_map(|(id, environment)| {
+            let idle = environment
+                .instances
+                .iter()
+                .filter(|(_, instance)| instance.is_idle());
+            idle.map(|(instance_id, instance)| (*id, *instance_id, instance))
+        })
+    }
+}

@@ -1,0 +1,247 @@
+//! Compute environments, queues, definitions and tags.
+
+use crate::change::{Change, DefinitionRegistered, EnvironmentPut, QueuePut, StopKind, TagsChanged};
+use crate::command::{PutEnvironment, PutQueue, RegisterDefinition, Rejection, Reply};
+use crate::effect::Effect;
+use crate::environment::{Life, Switch};
+use crate::id::{AttemptKey, EnvironmentId, QueueId};
+use crate::job::StopCause;
+use crate::limits::{ENVIRONMENTS_MAX, QUEUES_MAX};
+use crate::name::{DefinitionName, EnvironmentName, QueueName};
+use crate::step::Step;
+
+impl Step<'_> {
+    pub(super) fn create_environment(&mut self, put: PutEnvironment) -> Result<Reply, Rejection> {
+        if self.state().environment_named(&put.name).is_some() {
+            return Err(Rejection::EnvironmentExists(put.name));
+        }
+        let count = self.state().environments().count();
+        if count >= ENVIRONMENTS_MAX {
+            return Err(Rejection::TooManyEnvironments(count));
+        }
+        let id = self.state().counters().environment;
+        self.put_environment(id, put, 1);
+        Ok(Reply::Environment(id))
+    }
+
+    pub(super) fn update_environment(
+        &mut self,
+        put: PutEnvironment,
+        version: u64,
+    ) -> Result<Reply, Rejection> {
+        let Some((id, environment)) = self.state().environment_named(&put.name) else {
+            return Err(Rejection::EnvironmentNotFound(put.name));
+        };
+        if environment.life == Life::Deleting {
+            return Err(Rejection::EnvironmentBusy(put.name));
+        }
+        if environment.version != version {
+            return Err(Rejection::VersionConflict);
+        }
+        self.put_environment(id, put, version + 1);
+        Ok(Reply::Environment(id))
+    }
+
+    fn put_environment(&mut self, id: EnvironmentId, put: PutEnvironment, version: u64) {
+        let PutEnvironment {
+            name,
+            switch,
+            spec,
+            document,
+            tags,
+        } = put;
+        let resource = format!("compute-environment/{name}");
+        let put = EnvironmentPut {
+            id,
+            name,
+            version,
+            switch,
+            life: Life::Valid,
+            spec,
+            document,
+        };
+        self.commit(Change::EnvironmentPut(Box::new(put)));
+        self.change_tags(resource, tags, Vec::new());
+        self.grow_to_minimum(id);
+        self.core.wake_all();
+    }
+
+    pub(super) fn delete_environment(&mut self, name: &EnvironmentName) -> Result<Reply, Rejection> {
+        let Some((id, environment)) = self.state().environment_named(name) else {
+            return Err(Rejection::EnvironmentNotFound(name.clone()));
+        };
+        if environment.life == Life::Deleting {
+            return Err(Rejection::EnvironmentBusy(name.clone()));
+        }
+        let user = self
+            .state()
+            .queues()
+            .find(|(_, queue)| queue.environments.contains(&id));
+        if let Some((_, queue)) = user {
+            return Err(Rejection::EnvironmentInUse(name.clone(), queue.name.clone()));
+        }
+        if environment.switch == Switch::Enabled {
+            return Err(Rejection::EnvironmentEnabled(name.clone()));
+        }
+        self.commit(Change::EnvironmentDeleting(id));
+        self.stop_attempts_in(id);
+        Ok(Reply::Done)
+    }
+
+    /// Whatever still runs in an environment loses its host.
+    fn stop_attempts_in(&mut self, id: EnvironmentId) {
+        let in_environment = self
+            .state()
+            .live_attempts()
+            .filter_map(|(key, profile, execution)| {
+                let attempt = execution.attempt.as_ref()?;
+                let is_to_stop = attempt.placement.environment == id && attempt.stopping.is_none();
+                is_to_stop.then_some((key, profile.stop_timeout))
+            });
+        let in_environment: Vec<_> = in_environment.collect();
+        for (attempt, grace) in in_environment {
+            let AttemptKey { job, attempt: _ } = attempt;
+            self.commit(Change::StopRequested {
+                job,
+                cause: StopCause::EnvironmentDeleted,
+            });
+            self.cause(Effect::Stop { attempt, grace });
+        }
+    }
+
+    pub(super) fn create_queue(&mut self, put: PutQueue) -> Result<Reply, Rejection> {
+        if self.state().queue_named(&put.name).is_some() {
+            return Err(Rejection::QueueExists(put.name));
+        }
+        let count = self.state().queues().count();
+        if count >= QUEUES_MAX {
+            return Err(Rejection::TooManyQueues(count));
+        }
+        let id = self.state().counters().queue;
+        self.put_queue(id, put, 1)
+    }
+
+    pub(super) fn update_queue(&mut self, put: PutQueue, version: u64) -> Result<Reply, Rejection> {
+        let Some((id, queue)) = self.state().queue_named(&put.name) else {
+            return Err(Rejection::QueueNotFound(put.name));
+        };
+        if queue.life == Life::Deleting {
+            return Err(Rejection::QueueBusy(put.name));
+        }
+        if queue.version != version {
+            return Err(Rejection::VersionConflict);
+        }
+        self.put_queue(id, put, version + 1)
+    }
+
+    fn put_queue(&mut self, id: QueueId, put: PutQueue, version: u64) -> Result<Reply, Rejection> {
+        let PutQueue {
+            name,
+            switch,
+            priority,
+            environments,
+            document,
+            tags,
+        } = put;
+        let environments = self.environments_for_queue(environments)?;
+        let resource = format!("job-queue/{name}");
+        let put = QueuePut {
+            id,
+            name,
+            version,
+            switch,
+            priority,
+            environments,
+            document,
+        };
+        self.commit(Change::QueuePut(Box::new(put)));
+        self.change_tags(resource, tags, Vec::new());
+        self.core.wake_all();
+        Ok(Reply::Queue(id))
+    }
+
+    fn environments_for_queue(&self, names: Vec<EnvironmentName>) -> Result<Vec<EnvironmentId>, Rejection> {
+        let mut ids = Vec::with_capacity(names.len());
+        let mut platforms = std::collections::BTreeSet::new();
+        for name in names {
+            match self.state().environment_named(&name) {
+                Some((id, environment)) if environment.life == Life::Valid => {
+                    platforms.insert(environment.spec.platform);
+                    ids.push(id);
+                }
+                Some(_) | None => return Err(Rejection::EnvironmentNotFound(name)),
+            }
+        }
+        if platforms.len() > 1 {
+            return Err(Rejection::MixedPlatforms);
+        }
+        Ok(ids)
+    }
+
+    pub(super) fn delete_queue(&mut self, name: &QueueName) -> Result<Reply, Rejection> {
+        let Some((id, queue)) = self.state().queue_named(name) else {
+            return Err(Rejection::QueueNotFound(name.clone()));
+        };
+        if queue.life == Life::Deleting {
+            return Err(Rejection::QueueBusy(name.clone()));
+        }
+        if queue.switch == Switch::Enabled {
+            return Err(Rejection::QueueEnabled(name.clone()));
+        }
+        self.commit(Change::QueueDeleting(id));
+        self.core.draining.insert(id);
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn register_definition(&mut self, register: RegisterDefinition) -> Result<Reply, Rejection> {
+        let RegisterDefinition { name, document, tags } = register;
+        let revision = self
+            .state()
+            .revisions(&name)
+            .map_or(0, |revisions| revisions.highest)
+            + 1;
+        let resource = format!("job-definition/{name}:{revision}");
+        let registered = DefinitionRegistered {
+            name,
+            revision,
+            document,
+            at: self.now,
+        };
+        self.commit(Change::DefinitionRegistered(Box::new(registered)));
+        self.change_tags(resource, tags, Vec::new());
+        Ok(Reply::Revision(revision))
+    }
+
+    pub(super) fn deregister_definition(
+        &mut self,
+        name: DefinitionName,
+        revision: u32,
+    ) -> Result<Reply, Rejection> {
+        let is_active = self
+            .state()
+            .revisions(&name)
+            .is_some_and(|revisions| revisions.active.contains(revision));
+        if !is_active {
+            return Err(Rejection::DefinitionNotActive(name, revision));
+        }
+        self.commit(Change::DefinitionDeregistered {
+            name,
+            revision,
+            at: self.now,
+        });
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn change_tags(&mut self, resource: String, set: Vec<(String, String)>, removed: Vec<String>) {
+        if !set.is_empty() || !removed.is_empty() {
+            self.commit(Change::TagsChanged(Box::new(TagsChanged {
+                resource,
+                set,
+                removed,
+            })));
+        }
+    }
+
+    /// The kind of stop that a queue's deletion is to its jobs.
+    pub(super) const QUEUE_DELETION: StopKind = StopKind::Terminate;
+}

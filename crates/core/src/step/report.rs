@@ -1,0 +1,183 @@
+//! What engines tell: an attempt started, ended, never started, or is lost.
+
+use crate::change::{AfterAttempt, AttemptEnded, Change};
+use crate::effect::Effect;
+use crate::id::{AttemptKey, JobKey};
+use crate::interval_set::Interval;
+use crate::job::{Attempt, Execution, StopCause};
+use crate::reason::{ESSENTIAL_CONTAINER_EXITED, StatusReason, TASK_FAILED_TO_START, TIMED_OUT};
+use crate::report::Report;
+use crate::retry::AttemptEnd;
+use crate::step::Step;
+use crate::step::dependents::Ending;
+use crate::time::Timestamp;
+
+/// How an attempt ended, before anything is made of it.
+struct End {
+    at: Timestamp,
+    exit_code: Option<i32>,
+    reason: Option<String>,
+    status_reason: StatusReason,
+}
+
+impl Step<'_> {
+    /// Takes a report. One about an attempt that is not the current one is dropped here and nowhere else; its engine is told to
+    /// forget it, as it holds something that nobody will ask for again.
+    pub(super) fn report(&mut self, key: AttemptKey, report: Report) {
+        let execution = self.state().execution(key.job);
+        let current = execution.filter(|execution| execution.attempt_number() == key.attempt);
+        let Some(Execution {
+            attempt: Some(attempt),
+            ..
+        }) = current
+        else {
+            if !matches!(report, Report::Started { .. }) {
+                self.cause(Effect::Forget { attempt: key });
+            }
+            return;
+        };
+        let instance = attempt.placement.instance;
+        let has_started = attempt.started_at.is_some();
+        match report {
+            Report::Started { at: _ } if has_started => {}
+            Report::Started { at } => {
+                self.commit(Change::AttemptStarted {
+                    job: key.job,
+                    attempt: key.attempt,
+                    at,
+                });
+            }
+            Report::Exited {
+                at,
+                exit_code,
+                reason,
+            } => {
+                self.end(
+                    key,
+                    End {
+                        at,
+                        exit_code,
+                        reason,
+                        status_reason: ESSENTIAL_CONTAINER_EXITED,
+                    },
+                );
+            }
+            Report::NotStarted { at, reason } => {
+                let end = End {
+                    at,
+                    exit_code: None,
+                    reason: Some(reason),
+                    status_reason: TASK_FAILED_TO_START,
+                };
+                self.end(key, end);
+            }
+            Report::Lost { at } => {
+                let status_reason = StatusReason::host_terminated(instance);
+                self.end(
+                    key,
+                    End {
+                        at,
+                        exit_code: None,
+                        reason: None,
+                        status_reason,
+                    },
+                );
+            }
+        }
+    }
+
+    fn end(&mut self, key: AttemptKey, end: End) {
+        let AttemptKey { job, attempt: number } = key;
+        let execution = self.state().execution(job).expect("the caller has found it");
+        let attempt: Attempt = (**execution.attempt.as_ref().expect("the caller has found it")).clone();
+        let Attempt {
+            placement,
+            started_at,
+            stopping,
+        } = attempt;
+        let (next, status_reason) = self.after(job, execution, stopping.as_ref(), &end, placement.instance);
+        let End {
+            at,
+            exit_code,
+            reason,
+            status_reason: _,
+        } = end;
+        // Clocks of hosts differ: an attempt does not end before it started.
+        let stopped_at = started_at.map_or(at, |started_at| at.max(started_at));
+        let dependents = self.state().dependents(job.id).collect();
+        let ended = AttemptEnded {
+            job,
+            attempt: number,
+            placement,
+            started_at,
+            stopped_at,
+            exit_code,
+            reason,
+            status_reason,
+            next,
+        };
+        self.commit(Change::AttemptEnded(Box::new(ended)));
+        self.cause(Effect::Forget { attempt: key });
+        self.core.wake_all();
+        let has_succeeded = match next {
+            AfterAttempt::Retried => return,
+            AfterAttempt::Succeeded => true,
+            AfterAttempt::Failed => false,
+        };
+        self.follow(match job.child {
+            None => Ending::Whole {
+                id: job.id,
+                has_succeeded,
+                dependents,
+            },
+            Some(child) => Ending::Children {
+                id: job.id,
+                children: Interval::one(child).into(),
+                has_succeeded,
+            },
+        });
+    }
+
+    /// What becomes of the job, and the attempt's status reason (sections B.4, B.6).
+    fn after(
+        &self,
+        job: JobKey,
+        execution: &Execution,
+        stopping: Option<&StopCause>,
+        end: &End,
+        instance: Option<crate::id::InstanceId>,
+    ) -> (AfterAttempt, StatusReason) {
+        let status_reason = match stopping {
+            Some(StopCause::Terminated(reason)) => return (AfterAttempt::Failed, reason.clone()),
+            Some(StopCause::TimedOut) => return (AfterAttempt::Failed, TIMED_OUT),
+            Some(StopCause::EnvironmentDeleted) => StatusReason::host_terminated(instance),
+            None if end.exit_code == Some(0) => return (AfterAttempt::Succeeded, end.status_reason.clone()),
+            None => end.status_reason.clone(),
+        };
+        let facts = AttemptEnd {
+            status_reason: status_reason.as_str(),
+            reason: end.reason.as_deref(),
+            exit_code: end.exit_code,
+        };
+        let profile = &self.state().job(job.id).expect("it is live").profile;
+        let is_wanted = !execution.is_cancelled && !self.is_array_stopped(job);
+        let is_retried = is_wanted && profile.retry.allows_another(execution.attempts_ended + 1, facts);
+        (
+            if is_retried {
+                AfterAttempt::Retried
+            } else {
+                AfterAttempt::Failed
+            },
+            status_reason,
+        )
+    }
+
+    /// Whether a child's array was cancelled or terminated: then none of its children is tried again.
+    fn is_array_stopped(&self, key: JobKey) -> bool {
+        use crate::job::Body;
+        match self.state().job(key.id).map(|job| &job.body) {
+            Some(Body::Array(array)) => array.is_cancelled || array.is_terminated,
+            Some(Body::Waiting(_) | Body::Ready(_)) | None => false,
+        }
+    }
+}

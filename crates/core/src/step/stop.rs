@@ -1,0 +1,137 @@
+//! CancelJob and TerminateJob (section B.7), for single jobs, children and whole arrays.
+//!
+//! A job that waits for others is ended at once: the service says that it may wait for the dependencies first, which nobody wants.
+
+use crate::change::{Change, JobFailed, StopKind};
+use crate::effect::Effect;
+use crate::id::{ArrayIndex, AttemptKey, JobId, JobKey};
+use crate::interval_set::Interval;
+use crate::job::{Body, JobStatus, StopCause};
+use crate::reason::StatusReason;
+use crate::step::Step;
+use crate::step::dependents::Ending;
+
+impl Step<'_> {
+    /// Stops a job as far as the kind of call can. Jobs that have ended, and unknown ones, are left as they are (section B7.2).
+    pub(super) fn stop_job(&mut self, key: JobKey, kind: StopKind, reason: &str) {
+        let reason = StatusReason::given(reason.to_owned());
+        let is_array = matches!(
+            self.state().job(key.id).map(|job| &job.body),
+            Some(Body::Array(_))
+        );
+        if is_array && key.child.is_none() {
+            self.stop_array(key.id, kind, &reason);
+        } else {
+            self.stop_one(key, kind, &reason);
+        }
+    }
+
+    fn stop_one(&mut self, key: JobKey, kind: StopKind, reason: &StatusReason) {
+        let Some(status) = self.state().status(key) else {
+            return;
+        };
+        match status {
+            JobStatus::Submitted | JobStatus::Pending | JobStatus::Runnable => {
+                self.fail_unstarted(key, kind, reason)
+            }
+            JobStatus::Starting | JobStatus::Running => match kind {
+                StopKind::Cancel => self.note_cancel(key),
+                StopKind::Terminate => self.terminate_attempt(key, reason),
+            },
+            JobStatus::Succeeded | JobStatus::Failed => {}
+        }
+    }
+
+    fn fail_unstarted(&mut self, key: JobKey, kind: StopKind, reason: &StatusReason) {
+        let dependents = self.state().dependents(key.id).collect();
+        let failed = JobFailed {
+            job: key,
+            status_reason: reason.clone(),
+            stopped_by: Some(kind),
+            at: self.now,
+        };
+        self.commit(Change::JobFailed(Box::new(failed)));
+        // The next job of the queue may fit where this one did not.
+        self.core.wake_all();
+        self.follow(match key.child {
+            None => Ending::Whole {
+                id: key.id,
+                has_succeeded: false,
+                dependents,
+            },
+            Some(child) => Ending::Children {
+                id: key.id,
+                children: Interval::one(child).into(),
+                has_succeeded: false,
+            },
+        });
+    }
+
+    fn note_cancel(&mut self, key: JobKey) {
+        let is_noted = self
+            .state()
+            .execution(key)
+            .is_some_and(|execution| execution.is_cancelled);
+        if !is_noted {
+            self.commit(Change::CancelNoted(key));
+        }
+    }
+
+    fn terminate_attempt(&mut self, key: JobKey, reason: &StatusReason) {
+        let Some(execution) = self.state().execution(key) else {
+            return;
+        };
+        let number = execution.attempt_number();
+        let is_stopping = execution
+            .attempt
+            .as_ref()
+            .is_some_and(|attempt| attempt.stopping.is_some());
+        if is_stopping {
+            return;
+        }
+        let Some(job) = self.state().job(key.id) else {
+            return;
+        };
+        let grace = job.profile.stop_timeout;
+        self.commit(Change::StopRequested {
+            job: key,
+            cause: StopCause::Terminated(reason.clone()),
+        });
+        self.cause(Effect::Stop {
+            attempt: AttemptKey {
+                job: key,
+                attempt: number,
+            },
+            grace,
+        });
+    }
+
+    fn stop_array(&mut self, id: JobId, kind: StopKind, reason: &StatusReason) {
+        let Some(Body::Array(array)) = self.state().job(id).map(|job| &job.body) else {
+            return;
+        };
+        let mut unstarted = array.waiting.clone();
+        unstarted.extend(&array.runnable);
+        let tried: Vec<ArrayIndex> = array.executions.keys().copied().collect();
+        self.commit(Change::ArrayStopNoted { job: id, kind });
+        for child in tried {
+            self.stop_one(JobKey::child(id, child), kind, reason);
+        }
+        if unstarted.is_empty() {
+            return;
+        }
+        let children = unstarted.clone();
+        self.commit(Change::ChildrenFailed {
+            job: id,
+            children,
+            status_reason: reason.clone(),
+            at: self.now,
+        });
+        self.core.wake_all();
+        self.follow(Ending::Children {
+            id,
+            children: unstarted,
+            has_succeeded: false,
+        });
+    }
+}

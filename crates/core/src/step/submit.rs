@@ -1,0 +1,243 @@
+//! SubmitJob: checks what only the state can tell, resolves dependencies, and adds the job.
+
+use crate::array::{Array, Pairing};
+use crate::change::{Change, JobAdded};
+use crate::command::{BadDependency, DependsOn, Ended, Rejection, Reply, SubmitJob};
+use crate::environment::{Life, Platform, Switch};
+use crate::id::{JobId, QueueId};
+use crate::interval_set::IntervalSet;
+use crate::job::{Dependency, JobStatus};
+use crate::limits::DEPENDENCIES_MAX;
+use crate::name::QueueName;
+use crate::queue::Queue;
+use crate::step::Step;
+
+/// What the dependencies of a new job come to.
+#[derive(Default)]
+struct Resolved {
+    /// Not met yet.
+    open: Vec<Dependency>,
+    /// Arrays to pair with, and the children that failed there already.
+    pairings: Vec<(Pairing, IntervalSet)>,
+    /// Whether one has failed: then so does the job.
+    has_failed: bool,
+}
+
+impl Step<'_> {
+    pub(super) fn submit_job(&mut self, submit: SubmitJob) -> Result<Reply, Rejection> {
+        let SubmitJob {
+            id,
+            queue,
+            profile,
+            array_size,
+            is_sequential,
+            dependencies,
+            content,
+        } = submit;
+        if self.state().job(id).is_some() {
+            return Err(Rejection::JobExists(id));
+        }
+        let queue = self.queue_for(queue, profile.platform)?;
+        let active = self
+            .state()
+            .revisions(&content.definition)
+            .map(|revisions| &revisions.active);
+        if !active.is_some_and(|active| active.contains(content.revision)) {
+            return Err(Rejection::DefinitionNotActive(
+                content.definition,
+                content.revision,
+            ));
+        }
+        self.check_array(array_size, is_sequential, &dependencies)?;
+        let Resolved {
+            open,
+            pairings,
+            has_failed,
+        } = self.resolve(&dependencies, array_size)?;
+
+        let (pairings, lost): (Vec<Pairing>, Vec<IntervalSet>) = pairings.into_iter().unzip();
+        let array = array_size.map(|size| Array {
+            gate: open.clone(),
+            pairings,
+            is_sequential,
+            ..Array::new(size)
+        });
+        let added = JobAdded {
+            id,
+            sequence: self.state().counters().sequence,
+            queue,
+            profile,
+            dependencies: if array.is_some() { Vec::new() } else { open },
+            array: array.map(Box::new),
+            content,
+            at: self.now,
+        };
+        self.commit(Change::JobAdded(Box::new(added)));
+        if has_failed {
+            self.fail_for_dependency(id);
+        } else {
+            self.fail_children_for_dependency(id, &union(lost));
+            self.release(id);
+        }
+        Ok(Reply::Job(id))
+    }
+
+    fn queue_for(&self, name: QueueName, platform: Platform) -> Result<QueueId, Rejection> {
+        match self.state().queue_named(&name) {
+            None
+            | Some((
+                _,
+                Queue {
+                    life: Life::Deleting, ..
+                },
+            )) => Err(Rejection::QueueNotFound(name)),
+            Some((
+                _,
+                Queue {
+                    switch: Switch::Disabled,
+                    ..
+                },
+            )) => Err(Rejection::QueueDisabled(name)),
+            Some((id, queue)) => {
+                let runs = |id: &_| self.state().environment(*id).spec.platform == platform;
+                if queue.environments.iter().any(runs) {
+                    Ok(id)
+                } else {
+                    Err(Rejection::PlatformMismatch(name))
+                }
+            }
+        }
+    }
+
+    fn check_array(
+        &self,
+        size: Option<u32>,
+        is_sequential: bool,
+        dependencies: &[DependsOn],
+    ) -> Result<(), Rejection> {
+        let max = self.core.config.array_size_max;
+        if let Some(size) = size.filter(|size| !(2..=max).contains(size)) {
+            return Err(Rejection::ArraySize { size, max });
+        }
+        if dependencies.len() + usize::from(is_sequential) > DEPENDENCIES_MAX {
+            return Err(Rejection::BadDependency(BadDependency::TooMany));
+        }
+        let needs_array = is_sequential || dependencies.iter().any(|dependency| dependency.is_pairing);
+        if needs_array && size.is_none() {
+            return Err(Rejection::BadDependency(BadDependency::NotAnArray));
+        }
+        Ok(())
+    }
+
+    fn resolve(&self, dependencies: &[DependsOn], array_size: Option<u32>) -> Result<Resolved, Rejection> {
+        let mut resolved = Resolved::default();
+        for dependency in dependencies {
+            if dependency.is_pairing {
+                let size = array_size.expect("pairings of single jobs were refused");
+                let pairing = self.resolve_pairing(dependency, size)?;
+                if !resolved
+                    .pairings
+                    .iter()
+                    .any(|(known, _)| known.on == pairing.0.on)
+                {
+                    resolved.pairings.push(pairing);
+                }
+                continue;
+            }
+            let DependsOn {
+                on,
+                is_pairing: _,
+                ended,
+            } = dependency;
+            let ended = self.state().child_ended(*on).or_else(|| ended.clone());
+            match (self.state().status(*on), ended) {
+                (
+                    _,
+                    Some(Ended {
+                        status: JobStatus::Succeeded,
+                        ..
+                    }),
+                ) => {}
+                (_, Some(_)) => resolved.has_failed = true,
+                (Some(_), None) if resolved.open.contains(&Dependency { on: *on }) => {}
+                (Some(_), None) => resolved.open.push(Dependency { on: *on }),
+                (None, None) => return Err(Rejection::DependencyNotFound(*on)),
+            }
+        }
+        Ok(resolved)
+    }
+
+    fn resolve_pairing(
+        &self,
+        dependency: &DependsOn,
+        size: u32,
+    ) -> Result<(Pairing, IntervalSet), Rejection> {
+        let DependsOn {
+            on,
+            is_pairing: _,
+            ended,
+        } = dependency;
+        let differ = Rejection::BadDependency(BadDependency::SizesDiffer);
+        if on.child.is_some() {
+            return Err(differ);
+        }
+        if let Some((other_size, succeeded, failed)) = self.state().pairing_of(on.id) {
+            let pairing = Pairing {
+                on: on.id,
+                satisfied: succeeded.clone(),
+                is_open: true,
+            };
+            return if other_size == size {
+                Ok((pairing, failed.clone()))
+            } else {
+                Err(differ)
+            };
+        }
+        match ended {
+            Some(Ended {
+                status: _,
+                array: Some((other_size, succeeded)),
+            }) if *other_size == size => {
+                let mut failed = IntervalSet::up_to(size);
+                failed.subtract(succeeded);
+                Ok((
+                    Pairing {
+                        on: on.id,
+                        satisfied: succeeded.clone(),
+                        is_open: false,
+                    },
+                    failed,
+                ))
+            }
+            Some(_) => Err(differ),
+            None if self.state().job(on.id).is_some() => Err(differ),
+            None => Err(Rejection::DependencyNotFound(*on)),
+        }
+    }
+
+    /// A job that was just added, or waits no longer: what of it may run does so.
+    pub(super) fn release(&mut self, id: JobId) {
+        use crate::job::Body;
+        let Some(job) = self.state().job(id) else { return };
+        let queue = job.queue;
+        let change = match &job.body {
+            Body::Waiting(dependencies) => dependencies.is_empty().then_some(Change::JobReady(id)),
+            Body::Ready(_) => None,
+            Body::Array(array) => {
+                let children = array.ready();
+                (!children.is_empty()).then_some(Change::ChildrenReady { job: id, children })
+            }
+        };
+        if let Some(change) = change {
+            self.commit(change);
+            self.core.wake(queue);
+        }
+    }
+}
+
+fn union(sets: Vec<IntervalSet>) -> IntervalSet {
+    sets.into_iter().fold(IntervalSet::default(), |mut all, set| {
+        all.extend(&set);
+        all
+    })
+}

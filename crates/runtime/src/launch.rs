@@ -1,0 +1,201 @@
+//! From an attempt to what an engine is told: the environment that Batch promises to jobs (sections F.1 and F.2).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use batchyard_core::id::{AttemptKey, JobKey, TaskId};
+use batchyard_core::job::Placement;
+use batchyard_core::launch::{LaunchSpec, LogTarget, Variable};
+use batchyard_core::name::EnvironmentName;
+
+use crate::engine::Launch;
+use crate::log::StreamName;
+use crate::store::LaunchRow;
+
+/// What the server adds to the environment of every job.
+#[derive(Clone, Debug, Default)]
+pub struct LaunchSettings {
+    /// Variables for every job, such as `AWS_REGION`; the job's own come before them.
+    pub variables: Vec<Variable>,
+    /// What the task metadata endpoint's address begins with (`http://127.0.0.1:4590`); `None` if it is not served.
+    pub metadata_endpoint: Option<String>,
+}
+
+/// Everything an engine needs to start this attempt.
+pub(crate) fn compose(
+    attempt: AttemptKey,
+    placement: Placement,
+    environment: &EnvironmentName,
+    row: &LaunchRow,
+    settings: &LaunchSettings,
+) -> Launch {
+    let LaunchRow {
+        launch: spec,
+        queue,
+        array_size,
+    } = row;
+    let task = TaskId::of(attempt);
+    let AttemptKey {
+        job: JobKey { id: _, child },
+        attempt: number,
+    } = attempt;
+    let mut own = vec![
+        variable("AWS_BATCH_JOB_ID", attempt.job),
+        variable("AWS_BATCH_JOB_ATTEMPT", number),
+        variable("AWS_BATCH_JQ_NAME", queue),
+        variable("AWS_BATCH_CE_NAME", environment),
+    ];
+    own.extend(child.map(|index| variable("AWS_BATCH_JOB_ARRAY_INDEX", index)));
+    own.extend(
+        child
+            .and(*array_size)
+            .map(|size| variable("AWS_BATCH_JOB_ARRAY_SIZE", size)),
+    );
+    let metadata = settings.metadata_endpoint.iter().flat_map(|endpoint| {
+        let at = |version| format!("{endpoint}/{version}/{task}");
+        [
+            variable("ECS_CONTAINER_METADATA_URI", at("v3")),
+            variable("ECS_CONTAINER_METADATA_URI_V4", at("v4")),
+        ]
+    });
+    let metadata: Vec<Variable> = metadata.collect();
+    Launch {
+        attempt,
+        spec: Arc::clone(spec),
+        // Batch's own win over the user's, the user's over the server's.
+        environment: merge([
+            own,
+            spec.environment.clone(),
+            metadata,
+            settings.variables.clone(),
+        ]),
+        stream: stream(spec, task),
+        gpus: placement.gpus,
+    }
+}
+
+/// The stream that the output of a task goes to (section F.5).
+#[must_use]
+pub fn stream(spec: &LaunchSpec, task: TaskId) -> Option<StreamName> {
+    let LogTarget { group, stream_prefix } = spec.log.as_ref()?;
+    Some(StreamName {
+        group: group.clone(),
+        stream: format!("{stream_prefix}{task}"),
+    })
+}
+
+fn variable(name: &str, value: impl std::fmt::Display) -> Variable {
+    Variable {
+        name: name.to_owned(),
+        value: value.to_string(),
+    }
+}
+
+/// All variables of all lists; of equal names the first.
+fn merge(lists: [Vec<Variable>; 4]) -> Vec<Variable> {
+    let mut names = BTreeSet::new();
+    lists
+        .into_iter()
+        .flatten()
+        .filter(|variable| names.insert(variable.name.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use batchyard_core::id::{EnvironmentId, JobId};
+    use batchyard_core::launch::{ProcessSpec, Runner};
+    use batchyard_core::name::QueueName;
+    use batchyard_core::resources::GpuSet;
+    use batchyard_core::time::{Millis, Timestamp};
+
+    use super::*;
+
+    fn check(child: Option<u32>, user: &[(&str, &str)], expected: expect_test::Expect) {
+        let id = JobId::new(Timestamp::from_millis(1_700_000_000_000), 7);
+        let user = user.iter().map(|(name, value)| variable(name, value));
+        let spec = LaunchSpec {
+            runner: Runner::Process(ProcessSpec::default()),
+            command: vec!["true".to_owned()],
+            environment: user.collect(),
+            resources: batchyard_core::resources::Resources::default(),
+            log: Some(LogTarget {
+                group: "/aws/batch/job".to_owned(),
+                stream_prefix: "sleep/default/".to_owned(),
+            }),
+            stop_timeout: Millis::from_seconds(30),
+        };
+        let queue = QueueName::parse("fast").unwrap();
+        let row = LaunchRow {
+            launch: Arc::new(spec),
+            queue,
+            array_size: child.map(|_| 10),
+        };
+        let placement = Placement {
+            environment: EnvironmentId(1),
+            instance: None,
+            gpus: GpuSet::default(),
+        };
+        let settings = LaunchSettings {
+            variables: vec![variable("AWS_REGION", "eu-west-1")],
+            metadata_endpoint: Some("http://127.0.0.1:4590".to_owned()),
+        };
+        let attempt = AttemptKey {
+            job: JobKey { id, child },
+            attempt: 2,
+        };
+        let environment = EnvironmentName::parse("host").unwrap();
+        let launch = compose(attempt, placement, &environment, &row, &settings);
+        let lines = launch
+            .environment
+            .iter()
+            .map(|variable| format!("{}={}\n", variable.name, variable.value));
+        let stream = launch
+            .stream
+            .map(|name| format!("{} {}\n", name.group, name.stream));
+        expected.assert_eq(&lines.chain(stream).collect::<String>());
+    }
+
+    #[test]
+    fn a_single_job_gets_no_array_variables() {
+        check(
+            None,
+            &[
+                ("AWS_REGION", "us-west-2"),
+                ("AWS_BATCH_JOB_ID", "forged"),
+                ("X", "1"),
+            ],
+            expect_test::expect![[r#"
+                AWS_BATCH_JOB_ID=018bcfe5-6800-4000-8000-000000000007
+                AWS_BATCH_JOB_ATTEMPT=2
+                AWS_BATCH_JQ_NAME=fast
+                AWS_BATCH_CE_NAME=host
+                AWS_REGION=us-west-2
+                X=1
+                ECS_CONTAINER_METADATA_URI=http://127.0.0.1:4590/v3/030ae0aebdba261a175835de1c9756c9
+                ECS_CONTAINER_METADATA_URI_V4=http://127.0.0.1:4590/v4/030ae0aebdba261a175835de1c9756c9
+                /aws/batch/job sleep/default/030ae0aebdba261a175835de1c9756c9
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_child_knows_its_index_and_the_size() {
+        check(
+            Some(3),
+            &[],
+            expect_test::expect![[r#"
+                AWS_BATCH_JOB_ID=018bcfe5-6800-4000-8000-000000000007:3
+                AWS_BATCH_JOB_ATTEMPT=2
+                AWS_BATCH_JQ_NAME=fast
+                AWS_BATCH_CE_NAME=host
+                AWS_BATCH_JOB_ARRAY_INDEX=3
+                AWS_BATCH_JOB_ARRAY_SIZE=10
+                ECS_CONTAINER_METADATA_URI=http://127.0.0.1:4590/v3/3b912afa23ef7398b4abf1e655102214
+                ECS_CONTAINER_METADATA_URI_V4=http://127.0.0.1:4590/v4/3b912afa23ef7398b4abf1e655102214
+                AWS_REGION=eu-west-1
+                /aws/batch/job sleep/default/3b912afa23ef7398b4abf1e655102214
+            "#]],
+        );
+    }
+}

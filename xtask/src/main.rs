@@ -1,0 +1,2 @@
+//! Build tasks: `cargo xtask codegen|deps|tidy|test|bench`.
+fn main() {}
