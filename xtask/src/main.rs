@@ -1,2 +1,33 @@
-//! Build tasks: `cargo xtask codegen|deps|tidy|test|bench`.
-fn main() {}
+//! Build tasks, run as `cargo xtask TASK`: code generation and the checks that the compiler cannot do.
+//!
+//! Each task is one file; this one only chooses between them.
+
+mod codegen;
+mod deps;
+mod tidy;
+mod workspace;
+
+use clap::Parser;
+
+/// Batchyard's build tasks.
+#[derive(Parser)]
+enum Task {
+    /// Regenerate everything that is made from `models/`; with --check only compare.
+    Codegen {
+        /// Write nothing; fail with the list of files that would change.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Check that crates depend only on those below them.
+    Deps,
+    /// Check what no compiler checks: file lengths, forbidden words, size of files, generated code.
+    Tidy,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Task::parse() {
+        Task::Codegen { check } => codegen::run(check),
+        Task::Deps => deps::run(),
+        Task::Tidy => tidy::run(),
+    }
+}
