@@ -3,8 +3,10 @@
 /// Words that Rust keeps for itself and that occur as member names.
 const KEYWORDS: [&str; 5] = ["type", "ref", "move", "match", "final"];
 
-/// `jobName` → `job_name`, `minvCpus` → `minv_cpus`, `SSMParameter` → `ssm_parameter`.
+/// `jobName` → `job_name`, `minvCpus` → `min_vcpus`, `SSMParameter` → `ssm_parameter`.
 pub(super) fn snake(name: &str) -> String {
+    // Units with capitals of their own would be torn apart: `maxvCpus`, `sizeInGiB`.
+    let name = name.replace("vCpus", "Vcpus").replace("GiB", "Gib").replace("MiB", "Mib");
     let characters: Vec<char> = name.chars().collect();
     let mut result = String::new();
     for (index, &character) in characters.iter().enumerate() {
@@ -73,7 +75,7 @@ mod tests {
         let fields = ["jobName", "minvCpus", "type", "s3filesVolumeConfiguration", "eksClusterArn"];
         assert_eq!(
             fields.map(field),
-            ["job_name", "minv_cpus", "r#type", "s3files_volume_configuration", "eks_cluster_arn"]
+            ["job_name", "min_vcpus", "r#type", "s3files_volume_configuration", "eks_cluster_arn"]
         );
         assert_eq!(["N_TO_N", "ECS_AL2023", "LogStreamName", "awslogs"].map(variant), [
             "NToN",

@@ -341,7 +341,7 @@ pub struct ComputeEnvironmentDetail {
     pub r#type: Option<CEType>,
     /// `unmanagedvCpus`.
     #[serde(rename = "unmanagedvCpus", skip_serializing_if = "Option::is_none")]
-    pub unmanagedv_cpus: Option<i32>,
+    pub unmanaged_vcpus: Option<i32>,
     /// `updatePolicy`.
     #[serde(rename = "updatePolicy", skip_serializing_if = "Option::is_none")]
     pub update_policy: Option<UpdatePolicy>,
@@ -376,7 +376,7 @@ pub struct ComputeResource {
     pub capacity_tags: Option<BTreeMap<String, String>>,
     /// `desiredvCpus`.
     #[serde(rename = "desiredvCpus", skip_serializing_if = "Option::is_none")]
-    pub desiredv_cpus: Option<i32>,
+    pub desired_vcpus: Option<i32>,
     /// `ec2Configuration`.
     #[serde(rename = "ec2Configuration", skip_serializing_if = "Option::is_none")]
     pub ec2_configuration: Option<Vec<Ec2Configuration>>,
@@ -400,10 +400,10 @@ pub struct ComputeResource {
     pub managed_instances_provider: Option<ManagedInstancesProvider>,
     /// `maxvCpus`.
     #[serde(rename = "maxvCpus")]
-    pub maxv_cpus: i32,
+    pub max_vcpus: i32,
     /// `minvCpus`.
     #[serde(rename = "minvCpus", skip_serializing_if = "Option::is_none")]
-    pub minv_cpus: Option<i32>,
+    pub min_vcpus: Option<i32>,
     /// `placementGroup`.
     #[serde(rename = "placementGroup", skip_serializing_if = "Option::is_none")]
     pub placement_group: Option<String>,
@@ -441,7 +441,7 @@ pub struct ComputeResourceUpdate {
     pub capacity_tags: Option<BTreeMap<String, String>>,
     /// `desiredvCpus`.
     #[serde(rename = "desiredvCpus", skip_serializing_if = "Option::is_none")]
-    pub desiredv_cpus: Option<i32>,
+    pub desired_vcpus: Option<i32>,
     /// `ec2Configuration`.
     #[serde(rename = "ec2Configuration", skip_serializing_if = "Option::is_none")]
     pub ec2_configuration: Option<Vec<Ec2Configuration>>,
@@ -465,10 +465,10 @@ pub struct ComputeResourceUpdate {
     pub managed_instances_provider: Option<UpdateManagedInstancesProviderConfiguration>,
     /// `maxvCpus`.
     #[serde(rename = "maxvCpus", skip_serializing_if = "Option::is_none")]
-    pub maxv_cpus: Option<i32>,
+    pub max_vcpus: Option<i32>,
     /// `minvCpus`.
     #[serde(rename = "minvCpus", skip_serializing_if = "Option::is_none")]
-    pub minv_cpus: Option<i32>,
+    pub min_vcpus: Option<i32>,
     /// `placementGroup`.
     #[serde(rename = "placementGroup", skip_serializing_if = "Option::is_none")]
     pub placement_group: Option<String>,
@@ -803,7 +803,7 @@ pub struct CreateComputeEnvironmentRequest {
     pub r#type: CEType,
     /// `unmanagedvCpus`.
     #[serde(rename = "unmanagedvCpus", skip_serializing_if = "Option::is_none")]
-    pub unmanagedv_cpus: Option<i32>,
+    pub unmanaged_vcpus: Option<i32>,
 }
 
 /// `CreateComputeEnvironmentResponse` of the service's model.
@@ -2151,7 +2151,7 @@ pub struct EksVolume {
 pub struct EphemeralStorage {
     /// `sizeInGiB`.
     #[serde(rename = "sizeInGiB")]
-    pub size_in_gi_b: i32,
+    pub size_in_gib: i32,
 }
 
 /// `EvaluateOnExit` of the service's model.
@@ -3213,7 +3213,7 @@ pub struct ManagedInstancesProvider {
 pub struct ManagedInstancesStorageConfiguration {
     /// `storageSizeGiB`.
     #[serde(rename = "storageSizeGiB", skip_serializing_if = "Option::is_none")]
-    pub storage_size_gi_b: Option<i32>,
+    pub storage_size_gib: Option<i32>,
 }
 
 /// `MountPoint` of the service's model.
@@ -4525,7 +4525,7 @@ pub struct UpdateComputeEnvironmentRequest {
     pub state: Option<CEState>,
     /// `unmanagedvCpus`.
     #[serde(rename = "unmanagedvCpus", skip_serializing_if = "Option::is_none")]
-    pub unmanagedv_cpus: Option<i32>,
+    pub unmanaged_vcpus: Option<i32>,
     /// `updatePolicy`.
     #[serde(rename = "updatePolicy", skip_serializing_if = "Option::is_none")]
     pub update_policy: Option<UpdatePolicy>,
