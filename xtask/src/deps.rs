@@ -17,7 +17,10 @@ const ALLOWED: [(&str, &[&str]); 10] = [
     ("store", &["core", "runtime"]),
     ("logs", &["core", "runtime"]),
     ("engines", &["core", "runtime"]),
-    ("server", &["wire", "core", "iam", "runtime", "store", "logs", "engines"]),
+    (
+        "server",
+        &["wire", "core", "iam", "runtime", "store", "logs", "engines"],
+    ),
     // The command line is a client of the server too, so it knows the wire and how to sign; the supervisor is the
     // engine's.
     ("cli", &["wire", "iam", "server", "engines"]),
@@ -29,9 +32,33 @@ const PURE: [(&str, &[&str]); 3] = [
     ("core", &["serde", "serde_json", "sha2", "thiserror"]),
     (
         "wire",
-        &["form_urlencoded", "jiff", "percent-encoding", "quick-xml", "regex", "serde", "serde_json", "thiserror"],
+        &[
+            "form_urlencoded",
+            "jiff",
+            "percent-encoding",
+            "quick-xml",
+            "regex",
+            "serde",
+            "serde_json",
+            "thiserror",
+        ],
     ),
-    ("iam", &["base64", "hex", "hmac", "jiff", "lru", "percent-encoding", "serde", "serde_json", "sha2", "subtle", "thiserror"]),
+    (
+        "iam",
+        &[
+            "base64",
+            "hex",
+            "hmac",
+            "jiff",
+            "lru",
+            "percent-encoding",
+            "serde",
+            "serde_json",
+            "sha2",
+            "subtle",
+            "thiserror",
+        ],
+    ),
 ];
 
 /// Checks the manifest of every crate of the workspace.
@@ -56,7 +83,9 @@ pub(crate) fn run() -> anyhow::Result<()> {
         };
         let dependencies = package["dependencies"].as_array().into_iter().flatten();
         for dependency in dependencies.filter(|dependency| dependency["kind"].is_null()) {
-            let is_ours = dependency["name"].as_str().is_some_and(|name| name.starts_with("batchyard-"));
+            let is_ours = dependency["name"]
+                .as_str()
+                .is_some_and(|name| name.starts_with("batchyard-"));
             let dependency = short(&dependency["name"]);
             if is_ours && !inner.contains(&dependency) {
                 problems.push(format!("{name} must not depend on {dependency}"));

@@ -4,6 +4,7 @@
 
 mod codegen;
 mod deps;
+mod test;
 mod tidy;
 mod workspace;
 
@@ -22,6 +23,11 @@ enum Task {
     Deps,
     /// Check what no compiler checks: file lengths, forbidden words, size of files, generated code.
     Tidy,
+    /// Run every test: what a suite needs it installs and starts itself where it can.
+    Test {
+        /// Only these suites.
+        suites: Vec<String>,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -29,5 +35,6 @@ fn main() -> anyhow::Result<()> {
         Task::Codegen { check } => codegen::run(check),
         Task::Deps => deps::run(),
         Task::Tidy => tidy::run(),
+        Task::Test { suites } => test::run(&suites),
     }
 }

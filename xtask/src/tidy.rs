@@ -19,7 +19,10 @@ const FORBIDDEN: [(&str, &str); 4] = [
     (concat!("todo", "!("), "do it, or refuse clearly"),
     (concat!("#[", "ignore"), "a test that does not run is no test"),
     (concat!("#[", "allow("), "use #[expect(…, reason = \"…\")]"),
-    (concat!("thread::", "sleep(Duration::from_secs"), "wait for what you wait for"),
+    (
+        concat!("thread::", "sleep(Duration::from_secs"),
+        "wait for what you wait for",
+    ),
 ];
 
 /// Checks every file that git knows.
@@ -30,12 +33,18 @@ pub(crate) fn run() -> anyhow::Result<()> {
     codegen::run(true)?;
     deps::run()?;
     let root = workspace::root();
-    let output = Command::new("git").args(["ls-files", "-z"]).current_dir(&root).output().context("failed to run git")?;
+    let output = Command::new("git")
+        .args(["ls-files", "-z"])
+        .current_dir(&root)
+        .output()
+        .context("failed to run git")?;
     let listing = String::from_utf8(output.stdout).context("git listed a file name that is not UTF-8")?;
     let mut problems = Vec::new();
     for name in listing.split('\0').filter(|name| !name.is_empty()) {
         let path = root.join(name);
-        let Ok(metadata) = fs::metadata(&path) else { continue };
+        let Ok(metadata) = fs::metadata(&path) else {
+            continue;
+        };
         if metadata.len() > BYTES_MAX {
             problems.push(format!("{name}: larger than {BYTES_MAX} bytes"));
         }
@@ -44,7 +53,9 @@ pub(crate) fn run() -> anyhow::Result<()> {
         }
         let text = fs::read_to_string(&path).with_context(|| format!("failed to read {name}"))?;
         if text.lines().count() > LINES_MAX && !text.contains("Long because") {
-            problems.push(format!("{name}: longer than {LINES_MAX} lines and does not say why (`Long because …`)"));
+            problems.push(format!(
+                "{name}: longer than {LINES_MAX} lines and does not say why (`Long because …`)"
+            ));
         }
         for (word, instead) in FORBIDDEN {
             if text.contains(word) {

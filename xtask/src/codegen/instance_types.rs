@@ -11,13 +11,21 @@ use crate::workspace;
 pub(super) fn generate() -> anyhow::Result<File> {
     let path = workspace::root().join("models/ec2-instance-types.tsv");
     let text = fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
-    let mut rows: Vec<Vec<&str>> = text.lines().skip(1).map(|line| line.split('\t').collect()).collect();
+    let mut rows: Vec<Vec<&str>> = text
+        .lines()
+        .skip(1)
+        .map(|line| line.split('\t').collect())
+        .collect();
     rows.sort();
     let mut output = String::from(
         "use crate::instance_type::InstanceType;\n\npub(crate) static INSTANCE_TYPES: &[InstanceType] = &[\n",
     );
     for row in rows {
-        ensure!(row.len() >= 10, "a row of the instance types has {} columns: {row:?}", row.len());
+        ensure!(
+            row.len() >= 10,
+            "a row of the instance types has {} columns: {row:?}",
+            row.len()
+        );
         let has = |column: usize, word: &str| row[column].split(',').any(|entry| entry == word);
         let flag = |column: usize| row[column] == "1";
         writeln!(

@@ -129,8 +129,8 @@ impl Model {
     pub(super) fn members<'a>(&self, shape: &'a Shape) -> anyhow::Result<Vec<(&'a str, Member)>> {
         let mut members = Vec::new();
         for (name, value) in &shape.members {
-            let member: Member =
-                serde_json::from_value(value.clone()).with_context(|| format!("failed to read the member {name}"))?;
+            let member: Member = serde_json::from_value(value.clone())
+                .with_context(|| format!("failed to read the member {name}"))?;
             if !self.shape(&member.shape)?.exception {
                 members.push((name.as_str(), member));
             }
@@ -139,7 +139,9 @@ impl Model {
     }
 
     pub(super) fn shape(&self, name: &str) -> anyhow::Result<&Shape> {
-        self.shapes.get(name).with_context(|| format!("the model has no shape {name}"))
+        self.shapes
+            .get(name)
+            .with_context(|| format!("the model has no shape {name}"))
     }
 }
 

@@ -6,7 +6,10 @@ const KEYWORDS: [&str; 5] = ["type", "ref", "move", "match", "final"];
 /// `jobName` → `job_name`, `minvCpus` → `min_vcpus`, `SSMParameter` → `ssm_parameter`.
 pub(super) fn snake(name: &str) -> String {
     // Units with capitals of their own would be torn apart: `maxvCpus`, `sizeInGiB`.
-    let name = name.replace("vCpus", "Vcpus").replace("GiB", "Gib").replace("MiB", "Mib");
+    let name = name
+        .replace("vCpus", "Vcpus")
+        .replace("GiB", "Gib")
+        .replace("MiB", "Mib");
     let characters: Vec<char> = name.chars().collect();
     let mut result = String::new();
     for (index, &character) in characters.iter().enumerate() {
@@ -21,10 +24,7 @@ pub(super) fn snake(name: &str) -> String {
         let ends_acronym = index > 0
             && characters[index - 1].is_ascii_uppercase()
             && characters.get(index + 1).is_some_and(char::is_ascii_lowercase);
-        if character.is_ascii_uppercase()
-            && (previous_is_lower || ends_acronym)
-            && !result.ends_with('_')
-        {
+        if character.is_ascii_uppercase() && (previous_is_lower || ends_acronym) && !result.ends_with('_') {
             result.push('_');
         }
         result.push(character.to_ascii_lowercase());
@@ -35,7 +35,11 @@ pub(super) fn snake(name: &str) -> String {
 /// A field's name: snake case, keywords escaped.
 pub(super) fn field(name: &str) -> String {
     let name = snake(name);
-    if KEYWORDS.contains(&name.as_str()) { format!("r#{name}") } else { name }
+    if KEYWORDS.contains(&name.as_str()) {
+        format!("r#{name}")
+    } else {
+        name
+    }
 }
 
 /// `CEState` stays, `maxResults` → `MaxResults`.
@@ -57,7 +61,13 @@ pub(super) fn variant(value: &str) -> String {
     value
         .split(|character: char| !character.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())
-        .map(|word| type_name(&if is_shouting { word.to_ascii_lowercase() } else { word.to_owned() }))
+        .map(|word| {
+            type_name(&if is_shouting {
+                word.to_ascii_lowercase()
+            } else {
+                word.to_owned()
+            })
+        })
         .collect()
 }
 
@@ -72,17 +82,27 @@ mod tests {
 
     #[test]
     fn names_follow_rust() {
-        let fields = ["jobName", "minvCpus", "type", "s3filesVolumeConfiguration", "eksClusterArn"];
+        let fields = [
+            "jobName",
+            "minvCpus",
+            "type",
+            "s3filesVolumeConfiguration",
+            "eksClusterArn",
+        ];
         assert_eq!(
             fields.map(field),
-            ["job_name", "min_vcpus", "r#type", "s3files_volume_configuration", "eks_cluster_arn"]
+            [
+                "job_name",
+                "min_vcpus",
+                "r#type",
+                "s3files_volume_configuration",
+                "eks_cluster_arn"
+            ]
         );
-        assert_eq!(["N_TO_N", "ECS_AL2023", "LogStreamName", "awslogs"].map(variant), [
-            "NToN",
-            "EcsAl2023",
-            "LogStreamName",
-            "Awslogs"
-        ]);
+        assert_eq!(
+            ["N_TO_N", "ECS_AL2023", "LogStreamName", "awslogs"].map(variant),
+            ["NToN", "EcsAl2023", "LogStreamName", "Awslogs"]
+        );
         assert_eq!(static_name("CEState"), "CE_STATE");
     }
 }

@@ -31,10 +31,20 @@ pub(super) fn rows(model: &Model, not_served: &BTreeMap<String, String>) -> Vec<
 /// README.md with the table between its markers replaced.
 pub(super) fn splice(rows: &[String]) -> anyhow::Result<Option<File>> {
     let path = workspace::root().join("README.md");
-    let Ok(text) = fs::read_to_string(&path) else { return Ok(None) };
-    let begin = text.find(BEGIN).context("README.md has lost its marker operations:begin")? + BEGIN.len();
-    let end = text.find(END).context("README.md has lost its marker operations:end")?;
-    let table = format!("| Service | Operation | Served |\n|---|---|---|\n{}", rows.concat());
+    let Ok(text) = fs::read_to_string(&path) else {
+        return Ok(None);
+    };
+    let begin = text
+        .find(BEGIN)
+        .context("README.md has lost its marker operations:begin")?
+        + BEGIN.len();
+    let end = text
+        .find(END)
+        .context("README.md has lost its marker operations:end")?;
+    let table = format!(
+        "| Service | Operation | Served |\n|---|---|---|\n{}",
+        rows.concat()
+    );
     Ok(Some(File {
         path: "README.md".into(),
         text: format!("{}{table}{}", &text[..begin], &text[end..]),

@@ -14,7 +14,12 @@ pub(super) fn generate(title: &str, model: &Model) -> anyhow::Result<String> {
     let mut body = String::new();
     for name in &model.reachable()? {
         let shape = model.shape(name)?;
-        writeln!(body, "pub(crate) static {}: Shape = {};\n", static_name(name), expression(model, name, shape)?)?;
+        writeln!(
+            body,
+            "pub(crate) static {}: Shape = {};\n",
+            static_name(name),
+            expression(model, name, shape)?
+        )?;
     }
     let mut imports = vec!["Shape"];
     for candidate in ["Location", "Member", "Pattern"] {
@@ -39,7 +44,11 @@ fn expression(model: &Model, name: &str, shape: &Shape) -> anyhow::Result<String
                     Some("querystring") => "Query",
                     Some(other) => bail!("{name}.{member_name} lies in the unknown place {other}"),
                 };
-                if member.location_name.as_deref().is_some_and(|wire| wire != member_name) {
+                if member
+                    .location_name
+                    .as_deref()
+                    .is_some_and(|wire| wire != member_name)
+                {
                     bail!("{name}.{member_name} has another name on the wire");
                 }
                 write!(
@@ -52,7 +61,9 @@ fn expression(model: &Model, name: &str, shape: &Shape) -> anyhow::Result<String
             format!("Shape::Structure {{ members: &[{members}] }}")
         }
         "list" => {
-            let Some(member) = &shape.member else { bail!("the list {name} has no member") };
+            let Some(member) = &shape.member else {
+                bail!("the list {name} has no member")
+            };
             model.shape(&member.shape)?;
             format!(
                 "Shape::List {{ member: &{}, min: {}, max: {} }}",
@@ -91,8 +102,16 @@ fn expression(model: &Model, name: &str, shape: &Shape) -> anyhow::Result<String
             } else {
                 (i64::MIN, i64::MAX)
             };
-            let low = if low == i64::MIN { "i64::MIN".to_owned() } else { low.to_string() };
-            let high = if high == i64::MAX { "i64::MAX".to_owned() } else { high.to_string() };
+            let low = if low == i64::MIN {
+                "i64::MIN".to_owned()
+            } else {
+                low.to_string()
+            };
+            let high = if high == i64::MAX {
+                "i64::MAX".to_owned()
+            } else {
+                high.to_string()
+            };
             format!(
                 "Shape::Integer {{ min: {}, max: {}, low: {low}, high: {high} }}",
                 shape.min.map_or_else(|| low.clone(), |min| min.to_string()),
@@ -142,7 +161,11 @@ fn rust_regex(pattern: &str) -> String {
             }
             None => break,
         };
-        result.push_str(&if is_in_class { class.to_owned() } else { format!("[{class}]") });
+        result.push_str(&if is_in_class {
+            class.to_owned()
+        } else {
+            format!("[{class}]")
+        });
     }
     result
 }

@@ -16,7 +16,10 @@ pub(super) fn generate(
     not_served: &BTreeMap<String, String>,
 ) -> anyhow::Result<Vec<File>> {
     for operation in not_served.keys() {
-        ensure!(model.operations.contains_key(operation), "{name} has no operation {operation}");
+        ensure!(
+            model.operations.contains_key(operation),
+            "{name} has no operation {operation}"
+        );
     }
     let title = &model.metadata.service_full_name;
     let file = |file_name: &str, text: String| File {
@@ -42,16 +45,30 @@ fn operations(title: &str, model: &Model, not_served: &BTreeMap<String, String>)
         "use std::future::Future;\n\nuse super::{schema, shapes};\nuse crate::check::Violation;\nuse crate::fault::Fault;\n\
          use crate::operation::{CALLOperationFacts};\nuse crate::protocol::{Answer, Protocol, RawRequest};\nuse crate::service::ServiceFacts;\n\n",
     );
-    let call = if model.metadata.protocol == "query" { "" } else { "Call, " };
+    let call = if model.metadata.protocol == "query" {
+        ""
+    } else {
+        "Call, "
+    };
     let mut output = output.replace("CALL", call);
     service_facts(&mut output, title, model)?;
     operation_enum(&mut output, title, model, not_served)?;
     api(&mut output, title, model, not_served)?;
     // Our own commands call these services only; a client for the query protocol would have to read XML.
-    let called = model.operations.values().filter(|_| model.metadata.protocol != "query");
+    let called = model
+        .operations
+        .values()
+        .filter(|_| model.metadata.protocol != "query");
     for operation in called {
-        let Operation { name, input, output: answer, .. } = operation;
-        let result = answer.as_ref().map_or("()".to_owned(), |answer| format!("shapes::{}", type_name(&answer.shape)));
+        let Operation {
+            name,
+            input,
+            output: answer,
+            ..
+        } = operation;
+        let result = answer.as_ref().map_or("()".to_owned(), |answer| {
+            format!("shapes::{}", type_name(&answer.shape))
+        });
         writeln!(
             output,
             "impl Call for shapes::{} {{ type Output = {result}; fn service() -> &'static ServiceFacts {{ &SERVICE }} \
@@ -68,11 +85,17 @@ fn service_facts(output: &mut String, title: &str, model: &Model) -> anyhow::Res
         "rest-json" => "Protocol::RestJson".to_owned(),
         "json" => format!(
             "Protocol::Json {{ target_prefix: {:?} }}",
-            metadata.target_prefix.as_ref().context("a json service has a target prefix")?
+            metadata
+                .target_prefix
+                .as_ref()
+                .context("a json service has a target prefix")?
         ),
         "query" => format!(
             "Protocol::Query {{ namespace: {:?}, version: {:?} }}",
-            metadata.xml_namespace.as_ref().context("a query service has a namespace")?,
+            metadata
+                .xml_namespace
+                .as_ref()
+                .context("a query service has a namespace")?,
             metadata.api_version
         ),
         other => bail!("{title} speaks the unknown protocol {other}"),
@@ -91,7 +114,10 @@ fn operation_enum(
     model: &Model,
     not_served: &BTreeMap<String, String>,
 ) -> anyhow::Result<()> {
-    writeln!(output, "/// The operations of {title}.\n#[derive(Debug, Clone, Copy, PartialEq, Eq)]\npub enum Operation {{")?;
+    writeln!(
+        output,
+        "/// The operations of {title}.\n#[derive(Debug, Clone, Copy, PartialEq, Eq)]\npub enum Operation {{"
+    )?;
     for name in model.operations.keys() {
         writeln!(output, "/// `{name}`.\n{name},")?;
     }
@@ -104,13 +130,21 @@ fn operation_enum(
          /// Which operation a request is for.\n///\n/// # Errors\n/// The fault for an unknown operation.\n\
          pub fn route(request: &RawRequest<'_>) -> Result<Operation, Fault> { SERVICE.route(request).map(|position| Operation::ALL[position]) }\n}\n\n",
     );
-    writeln!(output, "static OPERATIONS: [OperationFacts; {}] = [", model.operations.len())?;
+    writeln!(
+        output,
+        "static OPERATIONS: [OperationFacts; {}] = [",
+        model.operations.len()
+    )?;
     for operation in model.operations.values() {
         let answer = match &operation.output {
             Some(answer) => format!("Some(&schema::{})", static_name(&answer.shape)),
             None => "None".to_owned(),
         };
-        let wrapper = operation.output.as_ref().and_then(|answer| answer.result_wrapper.as_deref()).unwrap_or("");
+        let wrapper = operation
+            .output
+            .as_ref()
+            .and_then(|answer| answer.result_wrapper.as_deref())
+            .unwrap_or("");
         writeln!(
             output,
             "OperationFacts {{ name: {:?}, method: {:?}, uri: {:?}, input: &schema::{}, output: {answer}, result_wrapper: {wrapper:?}, not_served: {:?} }},",
@@ -131,7 +165,12 @@ fn api(
     model: &Model,
     not_served: &BTreeMap<String, String>,
 ) -> anyhow::Result<()> {
-    let served = || model.operations.values().filter(|operation| !not_served.contains_key(&operation.name));
+    let served = || {
+        model
+            .operations
+            .values()
+            .filter(|operation| !not_served.contains_key(&operation.name))
+    };
     writeln!(
         output,
         "/// Serves {title}: one method for each operation that is served, none with a default, so that a missing one does not compile.\n\
@@ -141,10 +180,9 @@ fn api(
          fn refuse(&self, operation: Operation, violations: &[Violation]) -> Option<Fault>;\n"
     )?;
     for operation in served() {
-        let result = operation
-            .output
-            .as_ref()
-            .map_or("()".to_owned(), |answer| format!("shapes::{}", type_name(&answer.shape)));
+        let result = operation.output.as_ref().map_or("()".to_owned(), |answer| {
+            format!("shapes::{}", type_name(&answer.shape))
+        });
         writeln!(
             output,
             "/// `{}`.\nfn {}(&self, context: &Self::Context, input: shapes::{}) -> impl Future<Output = Result<{result}, Fault>> + Send;\n",
@@ -168,7 +206,11 @@ fn api(
             snake(&operation.name),
         )?;
     }
-    for operation in model.operations.values().filter(|operation| not_served.contains_key(&operation.name)) {
+    for operation in model
+        .operations
+        .values()
+        .filter(|operation| not_served.contains_key(&operation.name))
+    {
         writeln!(
             output,
             "Operation::{} => SERVICE.not_served::<shapes::{}>(facts, request, refuse),",
@@ -187,9 +229,17 @@ fn errors(title: &str, model: &Model) -> anyhow::Result<String> {
         if !shape.exception {
             continue;
         }
-        let code = shape.error.as_ref().and_then(|error| error.code.as_deref()).unwrap_or(name);
+        let code = shape
+            .error
+            .as_ref()
+            .and_then(|error| error.code.as_deref())
+            .unwrap_or(name);
         let default_status = if shape.fault { 500 } else { 400 };
-        let status = shape.error.as_ref().and_then(|error| error.http_status_code).unwrap_or(default_status);
+        let status = shape
+            .error
+            .as_ref()
+            .and_then(|error| error.http_status_code)
+            .unwrap_or(default_status);
         writeln!(
             output,
             "/// `{code}`, HTTP status {status}.\npub fn {}(message: impl Into<String>) -> Fault {{ Fault::new({status}, {code:?}, message) }}\n",

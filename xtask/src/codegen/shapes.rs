@@ -11,7 +11,11 @@ use super::names::{field, type_name, variant};
 /// Members that the model calls required but that the live service leaves out, each with the reason.
 const ABSENT_THOUGH_REQUIRED: [(&str, &str, &str); 2] = [
     ("JobDetail", "startedAt", "a job that has not run yet has none"),
-    ("DescribeServiceJobResponse", "startedAt", "a job that has not run yet has none"),
+    (
+        "DescribeServiceJobResponse",
+        "startedAt",
+        "a job that has not run yet has none",
+    ),
 ];
 
 /// The text of `shapes.rs`.
@@ -30,9 +34,18 @@ pub(super) fn generate(title: &str, model: &Model) -> anyhow::Result<String> {
     // Not every service has every kind of member.
     for (import, words) in [
         ("use std::collections::BTreeMap;\n\n", ["BTreeMap<", "BTreeMap<"]),
-        ("use crate::open_enum::open_enum;\n", ["open_enum! ", "open_enum! "]),
-        ("use crate::sensitive::Sensitive;\n", [": Sensitive", "<Sensitive"]),
-        ("use crate::timestamp::Timestamp;\n", [": Timestamp", "<Timestamp"]),
+        (
+            "use crate::open_enum::open_enum;\n",
+            ["open_enum! ", "open_enum! "],
+        ),
+        (
+            "use crate::sensitive::Sensitive;\n",
+            [": Sensitive", "<Sensitive"],
+        ),
+        (
+            "use crate::timestamp::Timestamp;\n",
+            [": Timestamp", "<Timestamp"],
+        ),
     ] {
         if !words.iter().any(|word| output.contains(word)) {
             output = output.replace(import, "");
@@ -43,11 +56,16 @@ pub(super) fn generate(title: &str, model: &Model) -> anyhow::Result<String> {
 
 fn structure(output: &mut String, model: &Model, name: &str, shape: &Shape) -> anyhow::Result<()> {
     writeln!(output, "/// `{name}` of the service's model.")?;
-    writeln!(output, "#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]\n#[serde(default)]")?;
+    writeln!(
+        output,
+        "#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]\n#[serde(default)]"
+    )?;
     writeln!(output, "pub struct {} {{", type_name(name))?;
     for (member_name, member) in model.members(shape)? {
         let is_required = shape.required.iter().any(|required| required == member_name)
-            && !ABSENT_THOUGH_REQUIRED.iter().any(|(structure, absent, _)| (*structure, *absent) == (name, member_name));
+            && !ABSENT_THOUGH_REQUIRED
+                .iter()
+                .any(|(structure, absent, _)| (*structure, *absent) == (name, member_name));
         let kind = rust_type(model, &member.shape)?;
         let rust_name = field(member_name);
         writeln!(output, "/// `{member_name}`.")?;
@@ -61,7 +79,11 @@ fn structure(output: &mut String, model: &Model, name: &str, shape: &Shape) -> a
         if !attributes.is_empty() {
             writeln!(output, "#[serde({})]", attributes.join(", "))?;
         }
-        let kind = if is_required { kind } else { format!("Option<{kind}>") };
+        let kind = if is_required {
+            kind
+        } else {
+            format!("Option<{kind}>")
+        };
         writeln!(output, "pub {rust_name}: {kind},")?;
     }
     output.push_str("}\n\n");
@@ -74,7 +96,11 @@ fn enumeration(output: &mut String, name: &str, shape: &Shape) -> anyhow::Result
     if variants.windows(2).any(|pair| pair[0] == pair[1]) {
         bail!("two values of {name} have one name in Rust");
     }
-    writeln!(output, "open_enum! {{\n/// `{name}` of the service's model.\npub enum {} {{", type_name(name))?;
+    writeln!(
+        output,
+        "open_enum! {{\n/// `{name}` of the service's model.\npub enum {} {{",
+        type_name(name)
+    )?;
     for value in &shape.values {
         writeln!(output, "{} = {value:?},", variant(value))?;
     }

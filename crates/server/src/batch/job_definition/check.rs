@@ -1,0 +1,1 @@
+//! What RegisterJobDefinition refuses, in the live service's words (section A.3).

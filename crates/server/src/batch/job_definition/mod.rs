@@ -1,0 +1,3 @@
+//! Job definitions.
+
+pub(crate) mod check;

@@ -1,0 +1,3 @@
+//! AWS Batch.
+
+pub mod job_definition;
