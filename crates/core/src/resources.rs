@@ -93,6 +93,18 @@ impl GpuSet {
         }
     }
 
+    /// The set with GPU `i` for each bit `i` that is set, as the store keeps it.
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Self {
+        GpuSet(bits)
+    }
+
+    /// Bit `i` set for GPU `i`.
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        self.0
+    }
+
     /// How many.
     #[must_use]
     pub fn count(self) -> u16 {

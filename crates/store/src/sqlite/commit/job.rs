@@ -1,0 +1,146 @@
+//! Jobs as a whole: submitted, made ready, stopped, failed without an attempt.
+
+use batchyard_core::change::{Document, JobAdded, JobContent, JobFailed, StopKind};
+use batchyard_core::id::{JobId, JobKey};
+use batchyard_core::job::{Dependency, JobStatus, StopCause};
+
+use super::Writing;
+use crate::sqlite::code::{at, json, number, status_code};
+use crate::sqlite::failure::Failure;
+
+impl Writing<'_> {
+    pub(super) fn add_job(&mut self, added: &JobAdded) -> Result<(), Failure> {
+        let JobAdded {
+            id,
+            sequence,
+            queue,
+            profile,
+            dependencies,
+            array,
+            content,
+            at: when,
+        } = added;
+        let JobContent {
+            name,
+            definition,
+            revision,
+            launch,
+            document: Document(document),
+            tags,
+        } = content;
+        let profile = self.profiles.number(self.connection, profile)?;
+        self.run(
+            "INSERT INTO jobs (sequence, id, queue, status, name, definition, revision, profile, created_at, array_size)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            (
+                number(sequence.0),
+                id.to_bytes(),
+                queue.0,
+                status_code(JobStatus::Pending),
+                name,
+                definition.as_str(),
+                revision,
+                profile,
+                at(*when),
+                array.as_ref().map(|array| array.size),
+            ),
+        )?;
+        self.run(
+            "INSERT INTO job_contents (sequence, launch, document) VALUES (?1, ?2, ?3)",
+            (number(sequence.0), json(launch), &**document),
+        )?;
+        for (position, dependency) in (0_i64..).zip(dependencies) {
+            self.run(
+                "INSERT INTO dependencies (job, position, on_job, on_child) VALUES (?1, ?2, ?3, ?4)",
+                (
+                    id.to_bytes(),
+                    position,
+                    dependency.on.id.to_bytes(),
+                    dependency.on.child,
+                ),
+            )?;
+        }
+        if let Some(array) = array {
+            self.array_stands(*id, array)?;
+        }
+        match tags.is_empty() {
+            true => Ok(()),
+            false => self.set_tags(&format!("job/{id}"), tags),
+        }
+    }
+
+    pub(super) fn meet_dependency(&self, job: JobId, dependency: Dependency) -> Result<(), Failure> {
+        self.run(
+            "DELETE FROM dependencies WHERE job = ?1 AND on_job = ?2 AND on_child IS ?3",
+            (job.to_bytes(), dependency.on.id.to_bytes(), dependency.on.child),
+        )
+    }
+
+    pub(super) fn make_ready(&self, job: JobId) -> Result<(), Failure> {
+        self.run(
+            "UPDATE jobs SET status = ?2 WHERE id = ?1",
+            (job.to_bytes(), status_code(JobStatus::Runnable)),
+        )
+    }
+
+    pub(super) fn request_stop(&self, key: JobKey, cause: &StopCause) -> Result<(), Failure> {
+        if matches!(cause, StopCause::Terminated(_)) {
+            self.note_stop(key, StopKind::Terminate)?;
+        }
+        // Of a child, the array's record has the cause.
+        match key.child {
+            Some(_) => Ok(()),
+            None => self.run(
+                "UPDATE jobs SET stopping = ?2 WHERE id = ?1",
+                (key.id.to_bytes(), json(cause)),
+            ),
+        }
+    }
+
+    /// Notes on a job, an array or a child with a row which call was made on it.
+    pub(super) fn note_stop(&self, key: JobKey, kind: StopKind) -> Result<(), Failure> {
+        let id = key.id.to_bytes();
+        match (key.child, kind) {
+            (None, StopKind::Cancel) => self.run("UPDATE jobs SET is_cancelled = 1 WHERE id = ?1", [id]),
+            (None, StopKind::Terminate) => self.run("UPDATE jobs SET is_terminated = 1 WHERE id = ?1", [id]),
+            (Some(child), StopKind::Cancel) => self.run(
+                "UPDATE children SET is_cancelled = 1 WHERE job = ?1 AND child = ?2",
+                (id, child),
+            ),
+            (Some(child), StopKind::Terminate) => self.run(
+                "UPDATE children SET is_terminated = 1 WHERE job = ?1 AND child = ?2",
+                (id, child),
+            ),
+        }
+    }
+
+    pub(super) fn fail_job(&self, failed: &JobFailed) -> Result<(), Failure> {
+        let JobFailed {
+            job: key,
+            status_reason,
+            stopped_by,
+            at: when,
+        } = failed;
+        let id = key.id.to_bytes();
+        let failed = status_code(JobStatus::Failed);
+        match key.child {
+            None => {
+                self.run(
+                    "UPDATE jobs SET status = ?2, status_reason = ?3, stopped_at = ?4 WHERE id = ?1",
+                    (id, failed, status_reason.as_str(), at(*when)),
+                )?;
+                self.run("DELETE FROM dependencies WHERE job = ?1", [id])?;
+            }
+            Some(child) => self.run(
+                "INSERT INTO children (job, child, status, status_reason, stopped_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (job, child) DO UPDATE SET status = excluded.status,
+                 status_reason = excluded.status_reason, stopped_at = excluded.stopped_at",
+                (id, child, failed, status_reason.as_str(), at(*when)),
+            )?,
+        }
+        match stopped_by {
+            Some(kind) => self.note_stop(*key, *kind),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! From rows to what a core goes on from: live jobs only, found by index.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use batchyard_core::array::Array;
+use batchyard_core::environment::{Environment, InstanceTypeName};
+use batchyard_core::id::{EnvironmentId, InstanceId, JobId, JobKey, QueueId, Sequence};
+use batchyard_core::interval_set::Interval;
+use batchyard_core::job::{Attempt, Body, Dependency, Execution, Job, JobStatus, Profile};
+use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
+use batchyard_core::queue::Queue;
+use batchyard_core::resources::Resources;
+use batchyard_core::state::{Counters, Revisions, Stored, StoredInstance};
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use super::code::{
+    LIFE_GONE, from_json, gpus, job_id, life, narrow, placement, status, status_code, switch, time,
+};
+use super::failure::Failure;
+
+pub(super) fn load(connection: &Connection) -> Result<Stored, Failure> {
+    let queues = queues(connection)?;
+    let mut jobs = Vec::new();
+    let waiting = dependencies(connection)?;
+    let profiles = profiles(connection)?;
+    for (id, _) in &queues {
+        for status in JobStatus::ALL.into_iter().filter(|status| !status.is_terminal()) {
+            let loader = JobLoader {
+                connection,
+                queue: *id,
+                profiles: &profiles,
+                waiting: &waiting,
+            };
+            loader.load(status, &mut jobs)?;
+        }
+    }
+    Ok(Stored {
+        counters: counters(connection)?,
+        environments: environments(connection)?,
+        instances: instances(connection)?,
+        queues,
+        definitions: definitions(connection)?,
+        jobs,
+    })
+}
+
+fn counters(connection: &Connection) -> Result<Counters, Failure> {
+    let text: Option<String> = connection
+        .query_row("SELECT value FROM settings WHERE name = 'counters'", [], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    text.map_or(Ok(Counters::default()), |text| {
+        from_json("settings.counters", &text)
+    })
+}
+
+fn environments(connection: &Connection) -> Result<Vec<(EnvironmentId, Environment)>, Failure> {
+    let mut statement = connection.prepare(
+        "SELECT id, name, version, switch, life, spec FROM environments WHERE life < ?1 ORDER BY id",
+    )?;
+    let mut rows = statement.query([LIFE_GONE])?;
+    let mut environments = Vec::new();
+    while let Some(row) = rows.next()? {
+        let environment = Environment {
+            name: EnvironmentName::parse(&row.get::<_, String>(1)?)
+                .map_err(|error| Failure::damaged("environments.name", error))?,
+            version: narrow("environments.version", row.get(2)?)?,
+            switch: switch(row.get(3)?)?,
+            life: life(row.get(4)?)?,
+            spec: from_json("environments.spec", &row.get::<_, String>(5)?)?,
+            instances: BTreeMap::new(),
+            in_use: Resources::default(),
+            attempts: 0,
+        };
+        environments.push((EnvironmentId(row.get(0)?), environment));
+    }
+    Ok(environments)
+}
+
+fn instances(connection: &Connection) -> Result<Vec<(EnvironmentId, InstanceId, StoredInstance)>, Failure> {
+    let mut statement = connection.prepare(
+        "SELECT environment, id, instance_type, capacity, gpus, last_used_at FROM instances ORDER BY id",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut instances = Vec::new();
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(2)?;
+        let unknown = || Failure::damaged("instances.instance_type", &name);
+        let instance = StoredInstance {
+            instance_type: InstanceTypeName::find(&name).ok_or_else(unknown)?,
+            capacity: from_json("instances.capacity", &row.get::<_, String>(3)?)?,
+            gpus: gpus(row.get(4)?),
+            last_used_at: time(row.get(5)?),
+        };
+        instances.push((EnvironmentId(row.get(0)?), InstanceId(row.get(1)?), instance));
+    }
+    Ok(instances)
+}
+
+fn queues(connection: &Connection) -> Result<Vec<(QueueId, Queue)>, Failure> {
+    let mut statement = connection.prepare(
+        "SELECT id, name, version, switch, life, priority, environments FROM queues WHERE life < ?1 ORDER BY id",
+    )?;
+    let mut rows = statement.query([LIFE_GONE])?;
+    let mut queues = Vec::new();
+    while let Some(row) = rows.next()? {
+        let queue = Queue {
+            name: QueueName::parse(&row.get::<_, String>(1)?)
+                .map_err(|error| Failure::damaged("queues.name", error))?,
+            version: narrow("queues.version", row.get(2)?)?,
+            switch: switch(row.get(3)?)?,
+            life: life(row.get(4)?)?,
+            priority: row.get(5)?,
+            environments: from_json("queues.environments", &row.get::<_, String>(6)?)?,
+        };
+        queues.push((QueueId(row.get(0)?), queue));
+    }
+    Ok(queues)
+}
+
+fn definitions(connection: &Connection) -> Result<Vec<(DefinitionName, Revisions)>, Failure> {
+    let mut statement = connection
+        .prepare("SELECT name, revision, is_active FROM definitions ORDER BY name, revision DESC")?;
+    let mut rows = statement.query([])?;
+    let mut definitions: BTreeMap<DefinitionName, Revisions> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let name = DefinitionName::parse(&row.get::<_, String>(0)?)
+            .map_err(|error| Failure::damaged("definitions.name", error))?;
+        let revision: u32 = row.get(1)?;
+        let revisions = definitions.entry(name).or_default();
+        revisions.highest = revisions.highest.max(revision);
+        if row.get(2)? {
+            revisions.active.insert(Interval::one(revision));
+        }
+    }
+    Ok(definitions.into_iter().collect())
+}
+
+fn profiles(connection: &Connection) -> Result<HashMap<i64, Arc<Profile>>, Failure> {
+    let mut statement = connection.prepare("SELECT id, content FROM profiles")?;
+    let mut rows = statement.query([])?;
+    let mut profiles = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let profile: Profile = from_json("profiles.content", &row.get::<_, String>(1)?)?;
+        profiles.insert(row.get(0)?, Arc::new(profile));
+    }
+    Ok(profiles)
+}
+
+/// What single jobs wait for, in the order of submission. Only of live jobs: the rows go when a job leaves PENDING.
+fn dependencies(connection: &Connection) -> Result<HashMap<JobId, Vec<Dependency>>, Failure> {
+    let mut statement =
+        connection.prepare("SELECT job, on_job, on_child FROM dependencies ORDER BY job, position")?;
+    let mut rows = statement.query([])?;
+    let mut waiting: HashMap<JobId, Vec<Dependency>> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let on = JobKey {
+            id: job_id(row.get(1)?),
+            child: row.get(2)?,
+        };
+        let job = job_id(row.get(0)?);
+        waiting.entry(job).or_default().push(Dependency { on });
+    }
+    Ok(waiting)
+}
+
+struct JobLoader<'a> {
+    connection: &'a Connection,
+    queue: QueueId,
+    profiles: &'a HashMap<i64, Arc<Profile>>,
+    waiting: &'a HashMap<JobId, Vec<Dependency>>,
+}
+
+impl JobLoader<'_> {
+    fn load(&self, wanted: JobStatus, jobs: &mut Vec<(JobId, Job)>) -> Result<(), Failure> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, sequence, profile, array_size, status, attempts_ended, is_cancelled, started_at, stopping,
+             environment, instance, gpus FROM jobs WHERE queue = ?1 AND status = ?2 ORDER BY sequence",
+        )?;
+        let mut rows = statement.query((self.queue.0, status_code(wanted)))?;
+        while let Some(row) = rows.next()? {
+            let id = job_id(row.get(0)?);
+            let number: i64 = row.get(2)?;
+            let profile = self
+                .profiles
+                .get(&number)
+                .ok_or_else(|| Failure::damaged("jobs.profile", number))?;
+            let job = Job {
+                sequence: Sequence(narrow("jobs.sequence", row.get(1)?)?),
+                queue: self.queue,
+                profile: Arc::clone(profile),
+                body: self.body(id, row)?,
+            };
+            jobs.push((id, job));
+        }
+        Ok(())
+    }
+
+    fn body(&self, id: JobId, row: &Row<'_>) -> Result<Body, Failure> {
+        let array_size: Option<u32> = row.get(3)?;
+        if array_size.is_some() {
+            let array: Array = array(self.connection, id)?;
+            return Ok(Body::Array(Box::new(array)));
+        }
+        let is_waiting = matches!(status(row.get(4)?)?, JobStatus::Submitted | JobStatus::Pending);
+        if is_waiting {
+            let dependencies = self.waiting.get(&id).cloned().unwrap_or_default();
+            return Ok(Body::Waiting(dependencies.into()));
+        }
+        Ok(Body::Ready(Execution {
+            attempts_ended: row.get(5)?,
+            is_cancelled: row.get(6)?,
+            attempt: attempt(row)?.map(Box::new),
+        }))
+    }
+}
+
+fn attempt(row: &Row<'_>) -> Result<Option<Attempt>, Failure> {
+    let Some(placement) = placement(row, 9)? else {
+        return Ok(None);
+    };
+    let is_running = status(row.get(4)?)? == JobStatus::Running;
+    let started_at: Option<i64> = row.get(7)?;
+    let stopping: Option<String> = row.get(8)?;
+    Ok(Some(Attempt {
+        placement,
+        // Of a STARTING attempt it is the one before's.
+        started_at: started_at.filter(|_| is_running).map(time),
+        stopping: stopping
+            .map(|text| from_json("jobs.stopping", &text))
+            .transpose()?,
+    }))
+}
+
+/// The record of an array.
+pub(super) fn array(connection: &Connection, id: JobId) -> Result<Array, Failure> {
+    let content: Option<String> = connection
+        .prepare_cached("SELECT content FROM arrays WHERE job = ?1")?
+        .query_row([id.to_bytes()], |row| row.get(0))
+        .optional()?;
+    let content =
+        content.ok_or_else(|| Failure::damaged("arrays", format_args!("job {id} has no record")))?;
+    from_json("arrays.content", &content)
+}

@@ -1,0 +1,81 @@
+//! Job queues.
+
+use std::sync::Arc;
+
+use batchyard_core::change::Document;
+use batchyard_core::id::{EnvironmentId, QueueId};
+use batchyard_core::name::{EnvironmentName, QueueName};
+use batchyard_runtime::store::{Page, QueueRow, Select};
+use rusqlite::{Connection, Row};
+
+use super::{one_more, page, tags};
+use crate::sqlite::code::{LIFE_GONE, from_json, life, narrow, switch};
+use crate::sqlite::failure::Failure;
+
+const COLUMNS: &str = "SELECT id, name, version, switch, life, priority, environments, document FROM queues";
+
+pub(in crate::sqlite) fn queues(
+    connection: &Connection,
+    select: &Select<QueueName>,
+) -> Result<Page<QueueRow, QueueName>, Failure> {
+    match select {
+        Select::Named(names) => {
+            let mut statement =
+                connection.prepare_cached(&format!("{COLUMNS} WHERE name = ?1 AND life < ?2"))?;
+            let mut found = Vec::new();
+            for name in names {
+                let mut rows = statement.query((name.as_str(), LIFE_GONE))?;
+                if let Some(row) = rows.next()? {
+                    found.push(queue(connection, row)?);
+                }
+            }
+            Ok(Page {
+                rows: found,
+                next: None,
+            })
+        }
+        Select::Page { after, limit } => {
+            let mut statement = connection.prepare_cached(&format!(
+                "{COLUMNS} WHERE name > ?1 AND life < ?2 ORDER BY name LIMIT ?3"
+            ))?;
+            // Names are not empty: all are after "".
+            let after = after.as_ref().map_or("", |name| name.as_str());
+            let mut rows = statement.query((after, LIFE_GONE, one_more(*limit)))?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                found.push(queue(connection, row)?);
+            }
+            Ok(page(found, *limit, |row| row.name.clone()))
+        }
+    }
+}
+
+fn queue(connection: &Connection, row: &Row<'_>) -> Result<QueueRow, Failure> {
+    let name: String = row.get(1)?;
+    let environments: Vec<EnvironmentId> = from_json("queues.environments", &row.get::<_, String>(6)?)?;
+    let environments = environments
+        .into_iter()
+        .map(|id| environment_name(connection, id));
+    Ok(QueueRow {
+        id: QueueId(row.get(0)?),
+        name: QueueName::parse(&name).map_err(|error| Failure::damaged("queues.name", error))?,
+        version: narrow("queues.version", row.get(2)?)?,
+        switch: switch(row.get(3)?)?,
+        life: life(row.get(4)?)?,
+        priority: row.get(5)?,
+        environments: environments.collect::<Result<_, _>>()?,
+        document: Document(Arc::from(row.get::<_, String>(7)?)),
+        tags: tags(connection, &format!("job-queue/{name}"))?,
+    })
+}
+
+/// The name of an environment, also of one that is gone.
+pub(super) fn environment_name(
+    connection: &Connection,
+    id: EnvironmentId,
+) -> Result<EnvironmentName, Failure> {
+    let name: String = connection
+        .prepare_cached("SELECT name FROM environments WHERE id = ?1")?
+        .query_row([id.0], |row| row.get(0))?;
+    EnvironmentName::parse(&name).map_err(|error| Failure::damaged("environments.name", error))
+}
