@@ -16,7 +16,7 @@ use crate::engine::BoxFuture;
 pub const MESSAGE_BYTES_MAX: usize = 256 * 1024 - 26;
 
 /// A log group and a stream in it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct StreamName {
     /// For example `/aws/batch/job`: 1..=512 characters of `[.\-_/#A-Za-z0-9]`.
     pub group: String,

@@ -36,6 +36,7 @@ pub(super) struct Driver {
     clock: Arc<dyn Clock>,
     requests: mpsc::Receiver<Request>,
     reports: mpsc::Receiver<(AttemptKey, Report)>,
+    are_engines_gone: bool,
     unlaunchable: mpsc::UnboundedReceiver<(AttemptKey, Report)>,
     dispatcher: Dispatcher,
     writer: Writer,
@@ -51,6 +52,7 @@ enum Event {
     Requests,
     Reports,
     Timer,
+    EnginesGone,
     HandlesGone,
 }
 
@@ -78,6 +80,7 @@ impl Driver {
             clock,
             requests,
             reports,
+            are_engines_gone: false,
             unlaunchable,
             dispatcher,
             open: Open::default(),
@@ -104,6 +107,8 @@ impl Driver {
                     .drain(..)
                     .for_each(|(attempt, report)| self.report(attempt, report)),
                 Event::Timer => {}
+                // Nobody will report any more; commands still come.
+                Event::EnginesGone => self.are_engines_gone = true,
                 Event::HandlesGone => break,
             }
         }
@@ -124,10 +129,8 @@ impl Driver {
         tokio::select! {
             biased;
             result = self.writer.result(), if self.in_flight.is_some() => Event::Committed(result),
-            count = self.reports.recv_many(reports, INPUTS_MAX), if takes_inputs => {
-                // Engines may all be gone (tests); commands still come.
-                if count == 0 { self.reports = mpsc::channel(1).1; std::future::pending::<()>().await; }
-                Event::Reports
+            count = self.reports.recv_many(reports, INPUTS_MAX), if takes_inputs && !self.are_engines_gone => {
+                if count == 0 { Event::EnginesGone } else { Event::Reports }
             }
             Some(report) = self.unlaunchable.recv(), if takes_inputs => {
                 reports.push(report);

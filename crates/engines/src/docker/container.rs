@@ -1,0 +1,269 @@
+//! From a launch to what the daemon is asked to create (section E.3, Docker column). Pure.
+//!
+//! It must not talk to the daemon. Start with [`creation`].
+
+use std::collections::{BTreeMap, HashMap};
+
+use batchyard_core::id::AttemptKey;
+use batchyard_core::launch::{ContainerSpec, Device, LogDriver, Mount, MountSource, Tmpfs, Ulimit, Variable};
+use batchyard_core::resources::{GpuSet, MilliVcpus, Resources};
+use bollard::models::{
+    ContainerCreateBody, DeviceMapping, DeviceRequest, HostConfig, HostConfigLogConfig, Mount as DaemonMount,
+    MountType, MountVolumeOptions, ResourcesUlimits,
+};
+
+use super::labels::{Labels, volume_name};
+use super::limits::{CPU_SHARES_MIN, LOG_FILE_BYTES_MAX, LOG_FILES_MAX, MEMORY_MIB_MIN};
+
+const MIB: u64 = 1024 * 1024;
+
+/// What is created from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) container: &'a ContainerSpec,
+    pub(super) command: &'a [String],
+    pub(super) environment: &'a [Variable],
+    pub(super) resources: Resources,
+    pub(super) gpus: GpuSet,
+    pub(super) labels: &'a Labels,
+    pub(super) network: &'a str,
+}
+
+/// The body of the request that creates the container.
+pub(super) fn creation(wanted: Wanted<'_>) -> ContainerCreateBody {
+    let Wanted {
+        container,
+        command,
+        environment,
+        resources,
+        gpus,
+        labels,
+        network,
+    } = wanted;
+    ContainerCreateBody {
+        image: Some(container.image.clone()),
+        entrypoint: container.entrypoint.clone(),
+        // An empty list would not leave the image's command but clear it.
+        cmd: (!command.is_empty()).then(|| command.to_vec()),
+        env: Some(environment_lines(environment, gpus)),
+        user: container.user.clone(),
+        labels: Some(labels.to_map()),
+        host_config: Some(host_config(container, resources, gpus, labels, network)),
+        ..ContainerCreateBody::default()
+    }
+}
+
+/// How many scratch volumes a container has.
+pub(super) fn scratch_volumes(container: &ContainerSpec) -> usize {
+    scratch_indexes(&container.mounts).len()
+}
+
+fn host_config(
+    container: &ContainerSpec,
+    resources: Resources,
+    gpus: GpuSet,
+    labels: &Labels,
+    network: &str,
+) -> HostConfig {
+    let ContainerSpec {
+        image: _,
+        entrypoint: _,
+        user: _,
+        // The platform is a parameter of the request, not part of its body.
+        platform: _,
+        vcpus_are_a_ceiling,
+        mounts,
+        ulimits,
+        is_privileged,
+        has_readonly_root,
+        has_init,
+        devices,
+        shared_memory_mib,
+        tmpfs,
+        swap_mib,
+        swappiness,
+        log_driver,
+        ephemeral_storage_gib,
+    } = container;
+    let Resources {
+        vcpus,
+        memory,
+        gpus: _,
+    } = resources;
+    let memory_mib = if memory.0 == 0 { 0 } else { memory.0.max(MEMORY_MIB_MIN) };
+    let (cpu_shares, nano_cpus) = if *vcpus_are_a_ceiling {
+        (None, Some(i64::from(vcpus.0) * 1_000_000))
+    } else {
+        (Some(shares(vcpus)), None)
+    };
+    HostConfig {
+        cpu_shares,
+        nano_cpus,
+        memory: (memory_mib > 0).then(|| bytes(memory_mib)),
+        memory_swap: swap_mib
+            .filter(|_| memory_mib > 0)
+            .map(|swap| bytes(memory_mib.saturating_add(swap))),
+        // Without a limit of swap AWS ignores it.
+        memory_swappiness: swap_mib.and(swappiness.map(i64::from)),
+        device_requests: gpu_request(gpus),
+        devices: Some(devices.iter().map(device).collect()),
+        ulimits: Some(ulimits.iter().map(ulimit).collect()),
+        binds: Some(mounts.iter().filter_map(bind).collect()),
+        mounts: Some(scratch_mounts(mounts, labels)),
+        tmpfs: Some(tmpfs.iter().map(memory_file_system).collect()),
+        shm_size: shared_memory_mib.map(bytes),
+        init: has_init.then_some(true),
+        privileged: Some(*is_privileged),
+        readonly_rootfs: Some(*has_readonly_root),
+        log_config: Some(log_config(log_driver.as_ref())),
+        network_mode: Some(network.to_owned()),
+        storage_opt: ephemeral_storage_gib.map(|gib| HashMap::from([("size".to_owned(), format!("{gib}G"))])),
+        ..HostConfig::default()
+    }
+}
+
+/// The amount in bytes; absurd amounts become the largest the daemon can be told.
+fn bytes(mib: u64) -> i64 {
+    i64::try_from(mib.saturating_mul(MIB)).unwrap_or(i64::MAX)
+}
+
+fn shares(vcpus: MilliVcpus) -> i64 {
+    let shares = (u64::from(vcpus.0) * 1024 / 1000).max(CPU_SHARES_MIN);
+    i64::try_from(shares).expect("32 bits times 1.024 fit in 63")
+}
+
+fn environment_lines(environment: &[Variable], gpus: GpuSet) -> Vec<String> {
+    let mut lines: Vec<String> = environment
+        .iter()
+        .map(|Variable { name, value }| format!("{name}={value}"))
+        .collect();
+    if !gpus.is_empty() {
+        let indexes: Vec<String> = gpus.indexes().map(|index| index.to_string()).collect();
+        lines.push(format!("NVIDIA_VISIBLE_DEVICES={}", indexes.join(",")));
+    }
+    lines
+}
+
+fn gpu_request(gpus: GpuSet) -> Option<Vec<DeviceRequest>> {
+    if gpus.is_empty() {
+        return None;
+    }
+    Some(vec![DeviceRequest {
+        driver: Some("nvidia".to_owned()),
+        device_ids: Some(gpus.indexes().map(|index| index.to_string()).collect()),
+        capabilities: Some(vec![vec!["gpu".to_owned()]]),
+        ..DeviceRequest::default()
+    }])
+}
+
+/// A bind and not a mount of kind bind: only for binds the daemon makes a missing folder.
+fn bind(mount: &Mount) -> Option<String> {
+    let Mount {
+        source,
+        container_path,
+        is_readonly,
+    } = mount;
+    match source {
+        MountSource::Host(path) => {
+            let mode = if *is_readonly { ":ro" } else { "" };
+            Some(format!("{path}:{container_path}{mode}"))
+        }
+        MountSource::Scratch(_) => None,
+    }
+}
+
+/// Each scratch name with the number of its volume.
+fn scratch_indexes(mounts: &[Mount]) -> BTreeMap<&str, usize> {
+    let mut indexes = BTreeMap::new();
+    for mount in mounts {
+        if let MountSource::Scratch(name) = &mount.source {
+            let next = indexes.len();
+            indexes.entry(name.as_str()).or_insert(next);
+        }
+    }
+    indexes
+}
+
+/// Named volumes, because several mounts may share one; they carry the container's labels so that none is ever left behind.
+fn scratch_mounts(mounts: &[Mount], labels: &Labels) -> Vec<DaemonMount> {
+    let indexes = scratch_indexes(mounts);
+    let attempt: AttemptKey = labels.attempt;
+    let mount_of = |mount: &Mount| match &mount.source {
+        MountSource::Host(_) => None,
+        MountSource::Scratch(name) => Some(DaemonMount {
+            target: Some(mount.container_path.clone()),
+            source: Some(volume_name(attempt, *indexes.get(name.as_str())?)),
+            typ: Some(MountType::VOLUME),
+            read_only: Some(mount.is_readonly),
+            volume_options: Some(MountVolumeOptions {
+                labels: Some(labels.to_map()),
+                ..MountVolumeOptions::default()
+            }),
+            ..DaemonMount::default()
+        }),
+    };
+    mounts.iter().filter_map(mount_of).collect()
+}
+
+fn device(device: &Device) -> DeviceMapping {
+    let Device {
+        host_path,
+        container_path,
+        permissions,
+    } = device;
+    DeviceMapping {
+        path_on_host: Some(host_path.clone()),
+        path_in_container: Some(container_path.clone()),
+        cgroup_permissions: Some(permissions.clone()),
+    }
+}
+
+fn ulimit(ulimit: &Ulimit) -> ResourcesUlimits {
+    let Ulimit { name, soft, hard } = ulimit;
+    ResourcesUlimits {
+        name: Some(name.clone()),
+        soft: Some(*soft),
+        hard: Some(*hard),
+    }
+}
+
+fn memory_file_system(tmpfs: &Tmpfs) -> (String, String) {
+    let Tmpfs {
+        container_path,
+        size_mib,
+        options,
+    } = tmpfs;
+    let mut words = options.clone();
+    words.push(format!("size={size_mib}m"));
+    (container_path.clone(), words.join(","))
+}
+
+/// The job's own driver, or the one whose output Batchyard reads.
+///
+/// `local` and not `json-file`: it keeps bytes as they are, where `json-file` damages a character that lies across
+/// the border of two pieces of a long line. All options are given, since the daemon adds its configured ones to those left out.
+fn log_config(driver: Option<&LogDriver>) -> HostConfigLogConfig {
+    if let Some(LogDriver { name, options }) = driver {
+        return HostConfigLogConfig {
+            typ: Some(name.clone()),
+            config: Some(options.clone().into_iter().collect()),
+        };
+    }
+    let options = [
+        ("max-size", LOG_FILE_BYTES_MAX),
+        ("max-file", LOG_FILES_MAX),
+        ("compress", "false"),
+        ("mode", "blocking"),
+    ];
+    HostConfigLogConfig {
+        typ: Some("local".to_owned()),
+        config: Some(
+            options
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,234 @@
+//! What is asked of the daemon, field by field.
+
+use batchyard_core::resources::Mebibytes;
+use batchyard_runtime::log::StreamName;
+use expect_test::{Expect, expect};
+
+use super::*;
+
+fn check(container: &ContainerSpec, resources: Resources, gpus: GpuSet, expected: Expect) {
+    let labels = Labels {
+        namespace: "n".to_owned(),
+        attempt: "018bcfe5-6800-4000-8000-000000000007/1".parse().unwrap(),
+        stream: Some(StreamName {
+            group: "/aws/batch/job".to_owned(),
+            stream: "a/default/b".to_owned(),
+        }),
+        scratch_volumes: scratch_volumes(container),
+    };
+    let body = creation(Wanted {
+        container,
+        command: &["echo".to_owned(), "$HOME".to_owned()],
+        environment: &[Variable {
+            name: "A".to_owned(),
+            value: "b=c".to_owned(),
+        }],
+        resources,
+        gpus,
+        labels: &labels,
+        network: "host",
+    });
+    // Through `Value`, which sorts the members of maps.
+    let mut value = serde_json::to_value(body).unwrap();
+    value.as_object_mut().unwrap().remove("Labels");
+    for mount in value["HostConfig"]["Mounts"].as_array_mut().unwrap() {
+        mount["VolumeOptions"]["Labels"].take();
+    }
+    expected.assert_eq(&serde_json::to_string_pretty(&value).unwrap());
+}
+
+fn resources(vcpus: u32, memory: u64, gpus: u16) -> Resources {
+    Resources {
+        vcpus: MilliVcpus(vcpus),
+        memory: Mebibytes(memory),
+        gpus,
+    }
+}
+
+#[test]
+fn a_plain_container_asks_for_little() {
+    let container = ContainerSpec {
+        image: "busybox".to_owned(),
+        ..ContainerSpec::default()
+    };
+    check(&container, resources(1000, 4, 0), GpuSet::default(), expect![[r#"
+        {
+          "Cmd": [
+            "echo",
+            "$HOME"
+          ],
+          "Env": [
+            "A=b=c"
+          ],
+          "HostConfig": {
+            "Binds": [],
+            "CpuShares": 1024,
+            "Devices": [],
+            "LogConfig": {
+              "Config": {
+                "compress": "false",
+                "max-file": "2",
+                "max-size": "64g",
+                "mode": "blocking"
+              },
+              "Type": "local"
+            },
+            "Memory": 6291456,
+            "Mounts": [],
+            "NetworkMode": "host",
+            "Privileged": false,
+            "ReadonlyRootfs": false,
+            "Tmpfs": {},
+            "Ulimits": []
+          },
+          "Image": "busybox"
+        }"#]]);
+}
+
+#[test]
+fn every_field_is_passed_on() {
+    let mount = |source, path: &str, is_readonly| Mount {
+        source,
+        container_path: path.to_owned(),
+        is_readonly,
+    };
+    let container = ContainerSpec {
+        image: "busybox:1".to_owned(),
+        entrypoint: Some(vec!["/bin/sh".to_owned(), "-c".to_owned()]),
+        vcpus_are_a_ceiling: true,
+        mounts: vec![
+            mount(MountSource::Host("/data".to_owned()), "/in", true),
+            mount(MountSource::Scratch("s".to_owned()), "/s1", false),
+            mount(MountSource::Scratch("t".to_owned()), "/t", false),
+            mount(MountSource::Scratch("s".to_owned()), "/s2", true),
+        ],
+        ulimits: vec![Ulimit {
+            name: "nofile".to_owned(),
+            soft: 1024,
+            hard: -1,
+        }],
+        user: Some("1:2".to_owned()),
+        is_privileged: true,
+        has_readonly_root: true,
+        has_init: true,
+        devices: vec![Device {
+            host_path: "/dev/fuse".to_owned(),
+            container_path: "/dev/fuse".to_owned(),
+            permissions: "rw".to_owned(),
+        }],
+        shared_memory_mib: Some(128),
+        tmpfs: vec![Tmpfs {
+            container_path: "/tmp".to_owned(),
+            size_mib: 64,
+            options: vec!["noexec".to_owned()],
+        }],
+        swap_mib: Some(0),
+        swappiness: Some(10),
+        platform: Some("linux/arm64".to_owned()),
+        log_driver: Some(LogDriver {
+            name: "json-file".to_owned(),
+            options: BTreeMap::from([("max-size".to_owned(), "1m".to_owned())]),
+        }),
+        ephemeral_storage_gib: Some(21),
+    };
+    check(&container, resources(250, 512, 2), GpuSet::first(2), expect![[r#"
+        {
+          "Cmd": [
+            "echo",
+            "$HOME"
+          ],
+          "Entrypoint": [
+            "/bin/sh",
+            "-c"
+          ],
+          "Env": [
+            "A=b=c",
+            "NVIDIA_VISIBLE_DEVICES=0,1"
+          ],
+          "HostConfig": {
+            "Binds": [
+              "/data:/in:ro"
+            ],
+            "DeviceRequests": [
+              {
+                "Capabilities": [
+                  [
+                    "gpu"
+                  ]
+                ],
+                "DeviceIDs": [
+                  "0",
+                  "1"
+                ],
+                "Driver": "nvidia"
+              }
+            ],
+            "Devices": [
+              {
+                "CgroupPermissions": "rw",
+                "PathInContainer": "/dev/fuse",
+                "PathOnHost": "/dev/fuse"
+              }
+            ],
+            "Init": true,
+            "LogConfig": {
+              "Config": {
+                "max-size": "1m"
+              },
+              "Type": "json-file"
+            },
+            "Memory": 536870912,
+            "MemorySwap": 536870912,
+            "MemorySwappiness": 10,
+            "Mounts": [
+              {
+                "ReadOnly": false,
+                "Source": "batchyard-286f54fcf88698d3110a2dec89025cc6-0",
+                "Target": "/s1",
+                "Type": "volume",
+                "VolumeOptions": {
+                  "Labels": null
+                }
+              },
+              {
+                "ReadOnly": false,
+                "Source": "batchyard-286f54fcf88698d3110a2dec89025cc6-1",
+                "Target": "/t",
+                "Type": "volume",
+                "VolumeOptions": {
+                  "Labels": null
+                }
+              },
+              {
+                "ReadOnly": true,
+                "Source": "batchyard-286f54fcf88698d3110a2dec89025cc6-0",
+                "Target": "/s2",
+                "Type": "volume",
+                "VolumeOptions": {
+                  "Labels": null
+                }
+              }
+            ],
+            "NanoCpus": 250000000,
+            "NetworkMode": "host",
+            "Privileged": true,
+            "ReadonlyRootfs": true,
+            "ShmSize": 134217728,
+            "StorageOpt": {
+              "size": "21G"
+            },
+            "Tmpfs": {
+              "/tmp": "noexec,size=64m"
+            },
+            "Ulimits": [
+              {
+                "Hard": -1,
+                "Name": "nofile",
+                "Soft": 1024
+              }
+            ]
+          },
+          "Image": "busybox:1",
+          "User": "1:2"
+        }"#]]);
+}

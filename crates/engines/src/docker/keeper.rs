@@ -1,0 +1,354 @@
+//! One attempt, from its launch or from finding its container again until it is forgotten.
+//!
+//! A keeper is told [`Wish`]es, which add up and are never queued, so that telling them never waits. It looks at its container whenever it is
+//! woken, and believes only what it sees. It must not know of other attempts. Start with [`keep`].
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use batchyard_core::report::Report;
+use batchyard_core::time::{Millis, Timestamp};
+use batchyard_runtime::engine::Launch;
+use bollard::query_parameters::KillContainerOptions;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::Context;
+use super::daemon::Failure;
+use super::drain::{Drain, forget_position};
+use super::labels::{Labels, container_name};
+use super::launch::{Launched, labels_of, launch, remove};
+use super::limits::{LOOK_AGAIN_AFTER, RETRY_MAX, RETRY_MIN};
+use super::state::{Exit, Found, State, look};
+
+/// What is wanted of a keeper so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wish {
+    /// To stop, with this time between asking and killing.
+    pub(super) stop: Option<Millis>,
+    /// To drop everything.
+    pub(super) is_forgotten: bool,
+    /// How many times to look at the container.
+    pub(super) looks: u64,
+    /// How many times to tell again what was told.
+    pub(super) retells: u64,
+}
+
+/// A keeper's end of its wishes.
+#[derive(Debug)]
+pub(super) struct Wishes(pub(super) watch::Receiver<Wish>);
+
+/// How a keeper begins.
+#[derive(Debug)]
+pub(super) enum Beginning {
+    /// With an order.
+    Launch(Box<Launch>),
+    /// With a container that an earlier server started.
+    Found(Labels),
+}
+
+impl Wishes {
+    /// The next change; never, if the registry is gone: it ends its keepers.
+    async fn next(&mut self) -> Wish {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        self.0.borrow_and_update().clone()
+    }
+
+    fn now(&self) -> Wish {
+        self.0.borrow().clone()
+    }
+
+    /// Whether what has not started yet need not start any more.
+    pub(super) fn is_not_to_run(&self) -> bool {
+        let wish = self.0.borrow();
+        wish.stop.is_some() || wish.is_forgotten
+    }
+
+    /// Waits for that.
+    pub(super) async fn not_to_run(&mut self) {
+        let wanted = |wish: &Wish| wish.stop.is_some() || wish.is_forgotten;
+        if self.0.wait_for(wanted).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn forgotten(&mut self) {
+        if self.0.wait_for(|wish| wish.is_forgotten).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Keeps an attempt until it is forgotten.
+pub(super) async fn keep(context: Arc<Context>, beginning: Beginning, mut wishes: Wishes) {
+    let (labels, mut facts) = match beginning {
+        Beginning::Launch(order) => begin(&context, &order, &mut wishes).await,
+        Beginning::Found(labels) => {
+            let drain = Drain::resume(&context, &labels).await;
+            let found = look_until_seen(&context, &labels, &mut wishes).await;
+            let facts = attend(&context, &labels, drain, found, &mut wishes).await;
+            (labels, facts)
+        }
+    };
+    let mut retells = wishes.now().retells;
+    loop {
+        let wish = wishes.now();
+        if wish.is_forgotten {
+            break;
+        }
+        if wish.retells != retells {
+            retells = wish.retells;
+            for fact in facts.iter().cloned() {
+                context.reports.tell(labels.attempt, fact).await;
+            }
+        }
+        wishes.next().await;
+    }
+    facts.clear();
+    clean_up(&context, &labels).await;
+}
+
+/// Launches, and attends to what was launched. Gives the labels and all facts told.
+async fn begin(context: &Context, order: &Launch, wishes: &mut Wishes) -> (Labels, Vec<Report>) {
+    let labels = labels_of(context, order);
+    let (launched, found) = match launch(context, order, &labels, wishes).await {
+        Ok(launched) => launched,
+        Err(reason) => {
+            let fact = Report::NotStarted {
+                at: now(),
+                reason: reason.text(),
+            };
+            context.reports.tell(labels.attempt, fact.clone()).await;
+            return (labels, vec![fact]);
+        }
+    };
+    let drain = match launched {
+        Launched::Now => Drain::new(context, &labels),
+        Launched::Before => Drain::resume(context, &labels).await,
+    };
+    let facts = attend(context, &labels, drain, Some(found), wishes).await;
+    (labels, facts)
+}
+
+/// Follows a container to its end. Gives all facts told; they are of no use when the attempt is forgotten meanwhile.
+async fn attend(
+    context: &Context,
+    labels: &Labels,
+    mut drain: Option<Drain<'_>>,
+    found: Option<Found>,
+    wishes: &mut Wishes,
+) -> Vec<Report> {
+    let mut facts = Vec::new();
+    if let Some(at) = found.as_ref().and_then(started_at) {
+        facts.push(Report::Started { at });
+        context.reports.tell(labels.attempt, Report::Started { at }).await;
+    }
+    let end = watch_over(context, labels, drain.as_mut(), found, wishes, &facts).await;
+    let last = match end {
+        End::Forgotten => return facts,
+        End::Lost => Report::Lost { at: now() },
+        End::Exited(exit) => {
+            if let Some(drain) = &mut drain {
+                let _permit = context.requests.acquire().await.expect("never closed");
+                tokio::select! {
+                    () = drain.finish() => {}
+                    () = wishes.forgotten() => return facts,
+                }
+            }
+            exit.report()
+        }
+    };
+    context.reports.tell(labels.attempt, last.clone()).await;
+    facts.push(last);
+    facts
+}
+
+fn started_at(found: &Found) -> Option<Timestamp> {
+    match &found.state {
+        State::Created => None,
+        State::Running { started_at } => Some(*started_at),
+        State::Exited(exit) => Some(exit.started_at),
+    }
+}
+
+enum End {
+    Exited(Exit),
+    Lost,
+    Forgotten,
+}
+
+/// Waits for the end of a container, its output followed meanwhile.
+async fn watch_over(
+    context: &Context,
+    labels: &Labels,
+    drain: Option<&mut Drain<'_>>,
+    found: Option<Found>,
+    wishes: &mut Wishes,
+    facts: &[Report],
+) -> End {
+    let (halt, ended) = (Notify::new(), Notify::new());
+    let follow = async {
+        match drain {
+            Some(drain) => drain.follow(&halt, &ended).await,
+            None => halt.notified().await,
+        }
+    };
+    let wait = async {
+        let end = wait_for_end(context, labels, found, wishes, facts, &ended).await;
+        // The follower is asked and not dropped: it may be in the middle of an append.
+        halt.notify_one();
+        end
+    };
+    let ((), end) = tokio::join!(follow, wait);
+    end
+}
+
+async fn wait_for_end(
+    context: &Context,
+    labels: &Labels,
+    mut found: Option<Found>,
+    wishes: &mut Wishes,
+    facts: &[Report],
+    ended: &Notify,
+) -> End {
+    let mut retells = wishes.now().retells;
+    let mut stop = Stop::NotAsked;
+    loop {
+        let stop_signal = match found {
+            None => return End::Lost,
+            Some(Found {
+                state: State::Exited(exit),
+                ..
+            }) => return End::Exited(exit),
+            Some(Found { stop_signal, .. }) => stop_signal,
+        };
+        let wish = wishes.0.borrow_and_update().clone();
+        if wish.is_forgotten {
+            return End::Forgotten;
+        }
+        if wish.retells != retells {
+            retells = wish.retells;
+            for fact in facts {
+                context.reports.tell(labels.attempt, fact.clone()).await;
+            }
+        }
+        if let Some(grace) = wish.stop {
+            stop = stop.next(context, labels, &stop_signal, grace).await;
+        }
+        tokio::select! {
+            _wish = wishes.next() => {}
+            () = ended.notified() => {}
+            () = stop.wake() => {}
+        }
+        found = match look_until_seen(context, labels, wishes).await {
+            Some(found) => Some(found),
+            None if wishes.now().is_forgotten => return End::Forgotten,
+            None => None,
+        };
+    }
+}
+
+/// How far a stop has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    NotAsked,
+    /// The signal could not be sent; it is tried again.
+    Failed { again_at: Instant },
+    /// The program was asked.
+    Asked { kill_at: Instant },
+}
+
+impl Stop {
+    /// When it needs to go on.
+    async fn wake(self) {
+        match self {
+            Stop::NotAsked => std::future::pending().await,
+            Stop::Failed { again_at } => tokio::time::sleep_until(again_at).await,
+            Stop::Asked { kill_at } => tokio::time::sleep_until(kill_at).await,
+        }
+    }
+
+    /// Sends the signal that is due, if one is.
+    async fn next(self, context: &Context, labels: &Labels, signal: &str, grace: Millis) -> Stop {
+        let now = Instant::now();
+        let (due, then) = match self {
+            Stop::NotAsked => (signal, grace.as_duration()),
+            Stop::Failed { again_at } if now >= again_at => (signal, grace.as_duration()),
+            // A kill is sent again until it is seen to have worked.
+            Stop::Asked { kill_at } if now >= kill_at => ("SIGKILL", LOOK_AGAIN_AFTER),
+            Stop::Failed { .. } | Stop::Asked { .. } => return self,
+        };
+        match send_signal(context, labels, due).await {
+            // What does not run any more cannot be asked; the look that follows shows it.
+            Ok(()) | Err(Failure::Refused { .. }) => Stop::Asked {
+                kill_at: Instant::now() + then,
+            },
+            Err(Failure::Unreachable(_) | Failure::NotConnected) => match self {
+                Stop::NotAsked | Stop::Failed { .. } => Stop::Failed {
+                    again_at: Instant::now() + LOOK_AGAIN_AFTER,
+                },
+                Stop::Asked { .. } => Stop::Asked {
+                    kill_at: Instant::now() + LOOK_AGAIN_AFTER,
+                },
+            },
+        }
+    }
+}
+
+async fn send_signal(context: &Context, labels: &Labels, signal: &str) -> Result<(), Failure> {
+    let _permit = context.requests.acquire().await.expect("never closed");
+    let options = KillContainerOptions {
+        signal: signal.to_owned(),
+    };
+    let client = context.daemon.client()?;
+    client
+        .kill_container(&container_name(labels.attempt), Some(options))
+        .await?;
+    Ok(())
+}
+
+/// Looks, waiting while the daemon does not answer; `None` where there is no container, or the attempt was forgotten meanwhile.
+async fn look_until_seen(context: &Context, labels: &Labels, wishes: &mut Wishes) -> Option<Found> {
+    let name = container_name(labels.attempt);
+    let mut connections = context.daemon.connections();
+    loop {
+        let permit = context.requests.acquire().await.expect("never closed");
+        let looked = look(&context.daemon, &name).await;
+        drop(permit);
+        match looked {
+            Ok(found) => return found,
+            Err(failure) => {
+                tracing::debug!(attempt = %labels.attempt, error = &failure as &dyn std::error::Error, "failed to look at a container");
+            }
+        }
+        tokio::select! {
+            _changed = connections.changed() => {}
+            () = tokio::time::sleep(LOOK_AGAIN_AFTER) => {}
+            () = wishes.forgotten() => return None,
+        }
+    }
+}
+
+/// Removes all there is of an attempt, for as long as it takes.
+async fn clean_up(context: &Context, labels: &Labels) {
+    let mut pause = RETRY_MIN;
+    loop {
+        let permit = context.requests.acquire().await.expect("never closed");
+        let removed = remove(context, labels).await;
+        drop(permit);
+        let Err(failure) = removed else { break };
+        tracing::debug!(attempt = %labels.attempt, error = &failure as &dyn std::error::Error, "failed to remove a container");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(RETRY_MAX);
+    }
+    forget_position(context, labels).await;
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,124 @@
+//! What a container carries so that any later server knows it: its name and its labels.
+//!
+//! Everything a server needs to go on with a container after a restart is in [`Labels`]; it must not hold what only the launch needs.
+
+use std::collections::HashMap;
+
+use batchyard_core::id::{AttemptKey, TaskId};
+use batchyard_runtime::log::StreamName;
+
+/// Marks a container or volume as one server's own.
+pub(super) const NAMESPACE: &str = "batchyard.namespace";
+const ATTEMPT: &str = "batchyard.attempt";
+const JOB: &str = "batchyard.job-id";
+const LOG_GROUP: &str = "batchyard.log-group";
+const LOG_STREAM: &str = "batchyard.log-stream";
+const SCRATCH_VOLUMES: &str = "batchyard.scratch-volumes";
+
+/// The labels of one container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Labels {
+    /// Whose container it is.
+    pub(super) namespace: String,
+    /// Which attempt it runs.
+    pub(super) attempt: AttemptKey,
+    /// Where its output goes, if the log store gets it.
+    pub(super) stream: Option<StreamName>,
+    /// How many scratch volumes go with it.
+    pub(super) scratch_volumes: usize,
+}
+
+impl Labels {
+    /// As the daemon keeps them.
+    pub(super) fn to_map(&self) -> HashMap<String, String> {
+        let Labels {
+            namespace,
+            attempt,
+            stream,
+            scratch_volumes,
+        } = self;
+        let mut map = HashMap::from([
+            (NAMESPACE.to_owned(), namespace.clone()),
+            (ATTEMPT.to_owned(), attempt.to_string()),
+            (JOB.to_owned(), attempt.job.to_string()),
+            (SCRATCH_VOLUMES.to_owned(), scratch_volumes.to_string()),
+        ]);
+        if let Some(StreamName { group, stream }) = stream {
+            map.insert(LOG_GROUP.to_owned(), group.clone());
+            map.insert(LOG_STREAM.to_owned(), stream.clone());
+        }
+        map
+    }
+
+    /// Reads them back; `None` where they are not ours or damaged.
+    pub(super) fn from_map(map: &HashMap<String, String>) -> Option<Self> {
+        let stream = match (map.get(LOG_GROUP), map.get(LOG_STREAM)) {
+            (Some(group), Some(stream)) => Some(StreamName {
+                group: group.clone(),
+                stream: stream.clone(),
+            }),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => return None,
+        };
+        Some(Labels {
+            namespace: map.get(NAMESPACE)?.clone(),
+            attempt: map.get(ATTEMPT)?.parse().ok()?,
+            stream,
+            scratch_volumes: map.get(SCRATCH_VOLUMES)?.parse().ok()?,
+        })
+    }
+}
+
+/// Only the attempt, as events carry it.
+pub(super) fn attempt_of(map: &HashMap<String, String>) -> Option<AttemptKey> {
+    map.get(ATTEMPT)?.parse().ok()
+}
+
+/// The filter that finds what carries this namespace.
+pub(super) fn namespace_filter(namespace: &str) -> HashMap<String, Vec<String>> {
+    HashMap::from([("label".to_owned(), vec![format!("{NAMESPACE}={namespace}")])])
+}
+
+/// The name of an attempt's container. It follows from the attempt, so that a second launch meets the first.
+pub(super) fn container_name(attempt: AttemptKey) -> String {
+    format!("batchyard-{}", TaskId::of(attempt))
+}
+
+/// The name of the attempt's scratch volume number `index`.
+pub(super) fn volume_name(attempt: AttemptKey, index: usize) -> String {
+    format!("batchyard-{}-{index}", TaskId::of(attempt))
+}
+
+/// The name of the attempt's cursor in the log store.
+pub(super) fn cursor_source(attempt: AttemptKey) -> String {
+    format!("docker/{}", TaskId::of(attempt))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_read_back_as_written() {
+        let attempt = "018bcfe5-6800-4000-8000-000000000007:3/2".parse().unwrap();
+        for stream in [
+            None,
+            Some(StreamName {
+                group: "/aws/batch/job".to_owned(),
+                stream: "a/default/b".to_owned(),
+            }),
+        ] {
+            let labels = Labels {
+                namespace: "n".to_owned(),
+                attempt,
+                stream,
+                scratch_volumes: 2,
+            };
+            let mut map = labels.to_map();
+            assert_eq!(Labels::from_map(&map), Some(labels));
+            assert_eq!(attempt_of(&map), Some(attempt));
+            map.insert(ATTEMPT.to_owned(), "x".to_owned());
+            assert_eq!(Labels::from_map(&map), None);
+        }
+    }
+}

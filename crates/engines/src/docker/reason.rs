@@ -1,0 +1,104 @@
+//! The texts that tell why a container did not start or ended badly (section B.4, second table), all in one place because
+//! clients match their beginnings.
+//!
+//! It must not decide which one applies. Start with [`Reason`].
+
+use std::fmt;
+
+use batchyard_core::time::Millis;
+
+use super::limits::REASON_CHARACTERS_MAX;
+
+/// A reason of a container, written by its `Display` in at most 255 characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// The image could not be had.
+    CannotPull(String),
+    /// The daemon refused to make the container.
+    CannotCreate(String),
+    /// The container was made, but its program could not be started.
+    CannotStart(String),
+    /// The daemon could not be reached.
+    Unreachable {
+        /// Its address.
+        host: String,
+        /// How long it was tried.
+        waited: Millis,
+    },
+    /// It was stopped before it had started.
+    StoppedBeforeStart,
+    /// It is not a container job.
+    NotAContainer,
+    /// The daemon killed it for its use of memory.
+    OutOfMemory,
+}
+
+impl Reason {
+    /// The text, cut to what the API shows.
+    pub(super) fn text(&self) -> String {
+        self.to_string().chars().take(REASON_CHARACTERS_MAX).collect()
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::CannotPull(text) => write!(f, "CannotPullContainerError: {text}"),
+            Reason::CannotCreate(text) => {
+                write!(f, "CannotCreateContainerError: Error response from daemon: {text}")
+            }
+            Reason::CannotStart(text) => {
+                write!(f, "CannotStartContainerError: Error response from daemon: {text}")
+            }
+            Reason::Unreachable { host, waited } => write!(
+                f,
+                "DockerTimeoutError: Could not transition to created; timed out after waiting {}s (Docker is not reachable at {host})",
+                waited.as_duration().as_secs()
+            ),
+            Reason::StoppedBeforeStart => f.write_str("Stopped before the container was started"),
+            Reason::NotAContainer => {
+                f.write_str("CannotCreateContainerError: the Docker engine runs containers only")
+            }
+            Reason::OutOfMemory => f.write_str("OutOfMemoryError: Container killed due to memory usage"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    #[test]
+    fn reasons_begin_as_clients_expect() {
+        let text = [
+            Reason::CannotPull("manifest unknown".to_owned()),
+            Reason::CannotCreate("no such user".to_owned()),
+            Reason::CannotStart("exec failed".to_owned()),
+            Reason::Unreachable {
+                host: "unix:///var/run/docker.sock".to_owned(),
+                waited: Millis::from_seconds(30),
+            },
+            Reason::StoppedBeforeStart,
+            Reason::NotAContainer,
+            Reason::OutOfMemory,
+        ]
+        .map(|reason| reason.text())
+        .join("\n");
+        expect![[r#"
+            CannotPullContainerError: manifest unknown
+            CannotCreateContainerError: Error response from daemon: no such user
+            CannotStartContainerError: Error response from daemon: exec failed
+            DockerTimeoutError: Could not transition to created; timed out after waiting 30s (Docker is not reachable at unix:///var/run/docker.sock)
+            Stopped before the container was started
+            CannotCreateContainerError: the Docker engine runs containers only
+            OutOfMemoryError: Container killed due to memory usage"#]]
+        .assert_eq(&text);
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        let text = Reason::CannotPull("ß".repeat(400)).text();
+        assert_eq!(text.chars().count(), 255);
+    }
+}

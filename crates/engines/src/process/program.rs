@@ -1,0 +1,77 @@
+//! From a launch to what the supervisor needs: the environment and folder of the user that the job runs as.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use batchyard_core::launch::{LaunchSpec, ProcessSpec, Runner, Variable};
+use batchyard_runtime::engine::Launch;
+
+use super::account::Account;
+use super::protocol::Program;
+
+/// Where programs are looked for if the job does not say (as a login does).
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What to run; `None` for a container.
+pub(super) fn program(launch: Launch, account: Option<&Account>, own: &Account) -> Option<Program> {
+    let Launch {
+        attempt,
+        spec,
+        environment,
+        stream,
+        gpus,
+    } = launch;
+    let LaunchSpec {
+        runner,
+        command,
+        environment: _,
+        resources,
+        log: _,
+        stop_timeout: _,
+    } = &*spec;
+    let Runner::Process(ProcessSpec {
+        working_directory,
+        ulimits,
+    }) = runner
+    else {
+        return None;
+    };
+    let user = account.unwrap_or(own);
+    let mut environment = environment;
+    let set: BTreeSet<&str> = environment
+        .iter()
+        .map(|variable| variable.name.as_str())
+        .collect();
+    let gpu_list: Vec<String> = gpus.indexes().map(|index| index.to_string()).collect();
+    let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+    let usual = [
+        ("PATH", Some(PATH.to_owned())),
+        ("HOME", Some(text(&user.home))),
+        ("USER", Some(user.name.clone())),
+        ("LOGNAME", Some(user.name.clone())),
+        ("SHELL", Some(text(&user.shell))),
+        // Which GPUs of the host are the job's: CUDA programs keep to it.
+        ("CUDA_VISIBLE_DEVICES", (!gpu_list.is_empty()).then(|| gpu_list.join(","))),
+    ];
+    let missing: Vec<Variable> = usual
+        .into_iter()
+        .filter(|(name, _)| !set.contains(name))
+        .filter_map(|(name, value)| {
+            Some(Variable {
+                name: name.to_owned(),
+                value: value?,
+            })
+        })
+        .collect();
+    environment.extend(missing);
+    Some(Program {
+        attempt,
+        command: command.clone(),
+        environment,
+        directory: working_directory.clone().unwrap_or_else(|| user.home.clone()),
+        ulimits: ulimits.clone(),
+        resources: *resources,
+        stream,
+        account: account.cloned(),
+    })
+}

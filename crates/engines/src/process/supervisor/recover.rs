@@ -1,0 +1,84 @@
+//! The start after a predecessor's death: what it wrote down is known again, and what it left running is killed.
+//!
+//! Its jobs lost their pipe's reader and their parent; nobody can learn how they end. So they are ended, and told as lost.
+
+use std::collections::BTreeMap;
+
+use batchyard_core::id::AttemptKey;
+use batchyard_runtime::log::StreamName;
+
+use super::job::{Job, State};
+use super::{Error, Supervisor, clock, spawn};
+use crate::process::protocol::Ending;
+use crate::process::spool::{Fact, Position, Reader, Record};
+
+/// What the spool says of an attempt.
+#[derive(Default)]
+struct Told {
+    stream: Option<StreamName>,
+    process: Option<(i32, u64)>,
+    ending: Option<Ending>,
+    segment: u64,
+}
+
+impl Supervisor {
+    pub(super) fn recover(&mut self) -> Result<(), Error> {
+        let told = self.read_all()?;
+        for (pid, uptime_ms) in told
+            .values()
+            .filter(|told| told.ending.is_none())
+            .filter_map(|told| told.process)
+        {
+            spawn::kill_leftover(pid, uptime_ms);
+        }
+        self.groups.clean();
+        for (attempt, told) in told {
+            let Told {
+                stream,
+                process: _,
+                ending,
+                segment,
+            } = told;
+            self.jobs
+                .insert(attempt, Job::new(stream, State::Waiting, segment));
+            let ending = ending.unwrap_or_else(|| {
+                tracing::warn!(%attempt, "a job was lost with an earlier supervisor");
+                Ending::Lost { at: clock::now() }
+            });
+            self.record_end(attempt, ending);
+        }
+        self.spool.write().map_err(|error| Error::Spool(error.into()))
+    }
+
+    fn read_all(&self) -> Result<BTreeMap<AttemptKey, Told>, Error> {
+        let mut reader = Reader::open(&self.directory, Position::default());
+        let mut attempts: BTreeMap<AttemptKey, Told> = BTreeMap::new();
+        loop {
+            let records = reader.read().map_err(|error| Error::Spool(error.into()))?;
+            if records.is_empty() {
+                return Ok(attempts);
+            }
+            let segment = reader.position().segment;
+            for Record { attempt, fact } in records {
+                if matches!(fact, Fact::Forgotten) {
+                    attempts.remove(&attempt);
+                    continue;
+                }
+                // Output whose attempt was told in a segment that is gone: the attempt is, too.
+                if !attempts.contains_key(&attempt) && !matches!(fact, Fact::Accepted { .. }) {
+                    continue;
+                }
+                let told = attempts.entry(attempt).or_insert_with(|| Told {
+                    segment,
+                    ..Told::default()
+                });
+                match fact {
+                    Fact::Accepted { stream } => told.stream = stream,
+                    Fact::Started { at: _, pid, uptime_ms } => told.process = Some((pid, uptime_ms)),
+                    Fact::Ended(ending) => told.ending = Some(ending),
+                    Fact::Output { .. } | Fact::Forgotten => {}
+                }
+            }
+        }
+    }
+}
