@@ -230,6 +230,8 @@ impl fmt::Display for Explanation {
 
 fn count_entries(count: usize) -> String {
     match count {
+        // The array's one entry is the front, and stands for its lowest child.
+        0 => "lower children of its own array are".to_owned(),
         1 => "1 job or array is".to_owned(),
         _ => format!("{count} jobs and arrays are"),
     }

@@ -79,7 +79,7 @@ pub struct Attempt {
     pub placement: Placement,
     /// When its program started; none is STARTING.
     pub started_at: Option<Timestamp>,
-    /// Why it was asked to stop, if it was. The first cause stays.
+    /// Why it was asked to stop, if it was. The first cause stays, but that a termination replaces the deletion of the environment.
     pub stopping: Option<StopCause>,
 }
 

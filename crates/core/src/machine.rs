@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use crate::change::Change;
 use crate::command::{Input, Rejection, Reply};
 use crate::effect::Effect;
+use crate::environment::Life;
 use crate::id::QueueId;
 use crate::limits::ARRAY_SIZE_MAX;
 use crate::resources::Resources;
@@ -75,7 +76,7 @@ impl Core {
         let deleting = core
             .state
             .queues()
-            .filter(|(_, queue)| queue.life == crate::environment::Life::Deleting);
+            .filter(|(_, queue)| queue.life == Life::Deleting);
         core.draining = deleting.map(|(id, _)| id).collect();
         Ok(core)
     }
@@ -102,10 +103,15 @@ impl Core {
     /// When `advance` has something to do next; `None` if only an input can bring something.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        if !self.woken.is_empty() || !self.draining.is_empty() {
+        if !self.woken.is_empty() || !self.draining.is_empty() || self.has_drained() {
             return Some(Timestamp::from_millis(i64::MIN));
         }
         self.state.first_deadline().map(|(at, _)| at)
+    }
+
+    /// Whether something that was deleted has nothing left in it, and can go. Cheap: queues and environments are few.
+    fn has_drained(&self) -> bool {
+        self.state.drained_queues().next().is_some() || self.state.drained_environments().next().is_some()
     }
 
     /// All that the core remembers.
@@ -120,10 +126,11 @@ impl Core {
         self.config
     }
 
-    /// Has a queue looked at in the next pass, if it has anything to run.
+    /// Has a queue looked at in the next pass, if it has anything to run and is not being deleted.
     pub(crate) fn wake(&mut self, id: QueueId) {
-        if !self.state.runnable(id).is_empty() {
-            self.woken.insert((Reverse(self.state.queue(id).priority), id));
+        let queue = self.state.queue(id);
+        if queue.life == Life::Valid && !self.state.runnable(id).is_empty() {
+            self.woken.insert((Reverse(queue.priority), id));
         }
     }
 

@@ -144,7 +144,8 @@ fn on_host(
             });
         }
     }
-    let reclaimed = make_room(state, need)?;
+    let mut reclaimed = Vec::new();
+    make_room(state, need, None, &mut reclaimed)?;
     Ok(Plan {
         environment: id,
         site: Site::Host,
@@ -184,12 +185,8 @@ fn on_instance(
     {
         return Err(Hindrance::OverTypes);
     }
-    let vcpus_now = environment.vcpus_now();
-    let vcpus_left = MilliVcpus::whole(vcpus_max.saturating_sub(vcpus_now));
-    if need.vcpus > vcpus_left {
-        return Err(Hindrance::MaximumReached { vcpus_max, vcpus_now });
-    }
-    let reclaimed = make_room(state, need)?;
+    let (mut reclaimed, vcpus_left) = room_below_maximum(environment, id, need, vcpus_max)?;
+    make_room(state, need, Some(id), &mut reclaimed)?;
     let given_back = reclaimed
         .iter()
         .map(|(of, instance)| state.environment(*of).instances[instance].capacity);
@@ -224,21 +221,66 @@ pub(super) fn new_instance(plan: &InstancePlan, need: Resources, room: Resources
     }
 }
 
-/// Idle instances that have to be given back so that `need` finds room on the host; none where it has room already.
-fn make_room(state: &State, need: Resources) -> Result<Vec<(EnvironmentId, InstanceId)>, Hindrance> {
-    let mut free = state.host_free();
+/// Idle instances of an environment that have to be given back so that `need` stays below its maximum, and the vCPUs that are left
+/// then. The newest go first: the oldest are those that the minimum keeps, and they go as well where nothing else helps, as the
+/// instance that replaces them counts for the minimum too.
+fn room_below_maximum(
+    environment: &Environment,
+    id: EnvironmentId,
+    need: Resources,
+    vcpus_max: u32,
+) -> Result<(Vec<(EnvironmentId, InstanceId)>, MilliVcpus), Hindrance> {
+    let vcpus_now = environment.vcpus_now();
+    let mut vcpus = vcpus_now;
     let mut reclaimed = Vec::new();
-    let mut idle = state.reclaimable();
-    while !free.fits(need) {
-        let Some((environment, id, instance)) = idle.next() else {
-            return Err(Hindrance::HostBusy {
-                free: state.host_free(),
-            });
+    let instances = environment.instances.iter().rev();
+    let mut idle = instances.filter(|(_, instance)| instance.is_idle());
+    loop {
+        let vcpus_left = MilliVcpus::whole(vcpus_max.saturating_sub(vcpus));
+        if need.vcpus <= vcpus_left {
+            return Ok((reclaimed, vcpus_left));
+        }
+        let Some((instance_id, instance)) = idle.next() else {
+            return Err(Hindrance::MaximumReached { vcpus_max, vcpus_now });
         };
+        vcpus -= instance.capacity.vcpus.ceil();
+        reclaimed.push((id, *instance_id));
+    }
+}
+
+/// Adds the idle instances that have to be given back so that `need` finds room on the host; none where it has room already. What
+/// their minimum keeps stays, but for `own`, the environment that gets a new instance instead.
+fn make_room(
+    state: &State,
+    need: Resources,
+    own: Option<EnvironmentId>,
+    reclaimed: &mut Vec<(EnvironmentId, InstanceId)>,
+) -> Result<(), Hindrance> {
+    let given_back = reclaimed
+        .iter()
+        .map(|(of, instance)| state.environment(*of).instances[instance].capacity);
+    let mut free = given_back.fold(state.host_free(), Resources::plus);
+    if free.fits(need) {
+        return Ok(());
+    }
+    let own = own.into_iter().flat_map(|id| {
+        let instances = state.environment(id).instances.iter();
+        let idle = instances.filter(|(_, instance)| instance.is_idle());
+        idle.map(move |(instance_id, instance)| (id, *instance_id, instance))
+    });
+    for (environment, id, instance) in state.reclaimable().chain(own) {
+        if reclaimed.contains(&(environment, id)) {
+            continue;
+        }
         free = free.plus(instance.capacity);
         reclaimed.push((environment, id));
+        if free.fits(need) {
+            return Ok(());
+        }
     }
-    Ok(reclaimed)
+    Err(Hindrance::HostBusy {
+        free: state.host_free(),
+    })
 }
 
 /// As a person reads it, after the environment's name.

@@ -481,10 +481,15 @@ impl State {
 
     fn remove_job(&mut self, id: JobId) {
         let job = self.jobs.remove(&id).expect("only live jobs end");
-        *self
+        let count = self
             .jobs_by_queue
             .get_mut(&job.queue)
-            .expect("the job was counted") -= 1;
+            .expect("the job was counted");
+        *count -= 1;
+        // A queue without jobs has no entry, as after a restart.
+        if *count == 0 {
+            self.jobs_by_queue.remove(&job.queue);
+        }
         match &job.body {
             Body::Ready(_) => {}
             Body::Waiting(dependencies) => {

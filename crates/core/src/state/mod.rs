@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::command::Ended;
 use crate::effect::Effect;
-use crate::environment::{Environment, Instance};
+use crate::environment::{Environment, Instance, Life};
 use crate::id::{ArrayIndex, AttemptKey, EnvironmentId, InstanceId, JobId, JobKey, QueueId, Sequence};
 use crate::interval_set::IntervalSet;
 use crate::job::{Body, Execution, Job, JobStatus, Profile};
@@ -22,6 +22,7 @@ use crate::queue::{Candidate, Queue, Runnable};
 use crate::resources::{GpuSet, Resources};
 use crate::time::Timestamp;
 
+use occupancy::is_kept;
 pub use restore::{RestoreError, Stored, StoredInstance};
 
 /// What the machine has that jobs are placed on.
@@ -234,6 +235,22 @@ impl State {
         }
     }
 
+    /// Deleted queues that have no job left.
+    pub(crate) fn drained_queues(&self) -> impl Iterator<Item = QueueId> {
+        let queues = self.queues.iter();
+        queues
+            .filter(|(id, queue)| queue.life == Life::Deleting && self.jobs_in(**id) == 0)
+            .map(|(id, _)| *id)
+    }
+
+    /// Deleted environments that have no attempt left.
+    pub(crate) fn drained_environments(&self) -> impl Iterator<Item = EnvironmentId> {
+        let environments = self.environments.iter();
+        environments
+            .filter(|(_, environment)| environment.life == Life::Deleting && environment.attempts == 0)
+            .map(|(id, _)| *id)
+    }
+
     /// The runnable jobs of a queue in order.
     #[must_use]
     pub fn runnable(&self, queue: QueueId) -> &Runnable {
@@ -359,7 +376,7 @@ impl State {
             let idle = environment
                 .instances
                 .iter()
-                .filter(|(_, instance)| instance.is_idle());
+                .filter(|(id, instance)| instance.is_idle() && !is_kept(environment, **id));
             idle.map(|(instance_id, instance)| (*id, *instance_id, instance))
         })
     }

@@ -82,20 +82,29 @@ impl State {
     }
 }
 
-/// When an instance has been idle for long enough; `None` while it has jobs, and for those that the minimum keeps: the oldest ones.
+/// When an instance has been idle for long enough; `None` while it has jobs, and for those that the minimum keeps.
 pub(super) fn idle_deadline(
     environment: &Environment,
     id: EnvironmentId,
     instance_id: InstanceId,
 ) -> Option<(Timestamp, Deadline)> {
     let instance = environment.instances.get(&instance_id)?;
-    let (delay, vcpus_min) = match &environment.spec.capacity {
-        Capacity::Instances(plan) => (plan.idle_delay, plan.vcpus_min),
+    let delay = match &environment.spec.capacity {
+        Capacity::Instances(plan) => plan.idle_delay,
         // The environment has been changed to one without instances: those left go at once.
-        Capacity::Shared { .. } => (Millis::default(), 0),
+        Capacity::Shared { .. } => Millis::default(),
+    };
+    (instance.is_idle() && !is_kept(environment, instance_id))
+        .then(|| (instance.last_used_at + delay, Deadline::Idle(id, instance_id)))
+}
+
+/// Whether the environment's minimum keeps an instance, jobs or not: the oldest ones, until they have that many vCPUs.
+pub(super) fn is_kept(environment: &Environment, instance_id: InstanceId) -> bool {
+    let vcpus_min = match &environment.spec.capacity {
+        Capacity::Instances(plan) => plan.vcpus_min,
+        Capacity::Shared { .. } => 0,
     };
     let older = environment.instances.range(..instance_id);
     let older_vcpus: u32 = older.map(|(_, instance)| instance.capacity.vcpus.ceil()).sum();
-    let is_kept = older_vcpus < vcpus_min && environment.life == Life::Valid;
-    (instance.is_idle() && !is_kept).then(|| (instance.last_used_at + delay, Deadline::Idle(id, instance_id)))
+    older_vcpus < vcpus_min && environment.life == Life::Valid
 }

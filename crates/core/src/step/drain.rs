@@ -2,7 +2,6 @@
 //! in them.
 
 use crate::change::Change;
-use crate::environment::Life;
 use crate::id::{EnvironmentId, JobKey, QueueId};
 use crate::job::{Body, JobStatus};
 use crate::limits::DRAINED_PER_PASS_MAX;
@@ -45,17 +44,12 @@ impl Step<'_> {
     }
 
     fn remove_drained(&mut self) {
-        let queues = self.state().queues();
-        let queues =
-            queues.filter(|(id, queue)| queue.life == Life::Deleting && self.state().jobs_in(*id) == 0);
-        let queues: Vec<QueueId> = queues.map(|(id, _)| id).collect();
+        let queues: Vec<QueueId> = self.state().drained_queues().collect();
         for queue in queues {
             self.core.forget_queue(queue);
             self.commit(Change::QueueRemoved(queue));
         }
-        let environments = self.state().environments();
-        let environments = environments.filter(|(_, one)| one.life == Life::Deleting && one.attempts == 0);
-        let environments: Vec<EnvironmentId> = environments.map(|(id, _)| id).collect();
+        let environments: Vec<EnvironmentId> = self.state().drained_environments().collect();
         for environment in environments {
             let instances: Vec<_> = self
                 .state()
@@ -71,6 +65,8 @@ impl Step<'_> {
                 });
             }
             self.commit(Change::EnvironmentRemoved(environment));
+            // Its instances held room that others may have been waiting for.
+            self.core.wake_all();
         }
     }
 }

@@ -189,6 +189,8 @@ impl Step<'_> {
             return Err(Rejection::QueueEnabled(name.clone()));
         }
         self.commit(Change::QueueDeleting(id));
+        // None of its jobs starts any more, however many passes it takes to end them.
+        self.core.forget_queue(id);
         self.core.draining.insert(id);
         Ok(Reply::Done)
     }

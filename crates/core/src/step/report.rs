@@ -2,9 +2,10 @@
 
 use crate::change::{AfterAttempt, AttemptEnded, Change};
 use crate::effect::Effect;
+use crate::environment::Life;
 use crate::id::{AttemptKey, JobKey};
 use crate::interval_set::Interval;
-use crate::job::{Attempt, Execution, StopCause};
+use crate::job::{Attempt, Execution, Job, StopCause};
 use crate::reason::{ESSENTIAL_CONTAINER_EXITED, StatusReason, TASK_FAILED_TO_START, TIMED_OUT};
 use crate::report::Report;
 use crate::retry::AttemptEnd;
@@ -159,8 +160,10 @@ impl Step<'_> {
             reason: end.reason.as_deref(),
             exit_code: end.exit_code,
         };
-        let profile = &self.state().job(job.id).expect("it is live").profile;
-        let is_wanted = !execution.is_cancelled && !self.is_array_stopped(job);
+        let Job { profile, queue, .. } = self.state().job(job.id).expect("it is live");
+        let is_wanted = !execution.is_cancelled
+            && !self.is_array_stopped(job)
+            && self.state().queue(*queue).life == Life::Valid;
         let is_retried = is_wanted && profile.retry.allows_another(execution.attempts_ended + 1, facts);
         (
             if is_retried {

@@ -82,13 +82,16 @@ impl Step<'_> {
             return;
         };
         let number = execution.attempt_number();
-        let is_stopping = execution
+        let stopping = execution
             .attempt
             .as_ref()
-            .is_some_and(|attempt| attempt.stopping.is_some());
-        if is_stopping {
-            return;
-        }
+            .and_then(|attempt| attempt.stopping.as_ref());
+        let is_asked = match stopping {
+            None => false,
+            Some(StopCause::Terminated(_) | StopCause::TimedOut) => return,
+            // It is on its way out already, but would be tried again elsewhere: the caller's wish prevails.
+            Some(StopCause::EnvironmentDeleted) => true,
+        };
         let Some(job) = self.state().job(key.id) else {
             return;
         };
@@ -97,13 +100,15 @@ impl Step<'_> {
             job: key,
             cause: StopCause::Terminated(reason.clone()),
         });
-        self.cause(Effect::Stop {
-            attempt: AttemptKey {
-                job: key,
-                attempt: number,
-            },
-            grace,
-        });
+        if !is_asked {
+            self.cause(Effect::Stop {
+                attempt: AttemptKey {
+                    job: key,
+                    attempt: number,
+                },
+                grace,
+            });
+        }
     }
 
     fn stop_array(&mut self, id: JobId, kind: StopKind, reason: &StatusReason) {
@@ -113,25 +118,31 @@ impl Step<'_> {
         let mut unstarted = array.waiting.clone();
         unstarted.extend(&array.runnable);
         let tried: Vec<ArrayIndex> = array.executions.keys().copied().collect();
-        self.commit(Change::ArrayStopNoted { job: id, kind });
+        let is_noted = match kind {
+            StopKind::Cancel => array.is_cancelled,
+            StopKind::Terminate => array.is_terminated,
+        };
+        if !is_noted {
+            self.commit(Change::ArrayStopNoted { job: id, kind });
+        }
+        // Those that never ran go first: the end of a child that was tried fails those that wait for it, with another reason.
+        if !unstarted.is_empty() {
+            let children = unstarted.clone();
+            self.commit(Change::ChildrenFailed {
+                job: id,
+                children,
+                status_reason: reason.clone(),
+                at: self.now,
+            });
+            self.core.wake_all();
+            self.follow(Ending::Children {
+                id,
+                children: unstarted,
+                has_succeeded: false,
+            });
+        }
         for child in tried {
             self.stop_one(JobKey::child(id, child), kind, reason);
         }
-        if unstarted.is_empty() {
-            return;
-        }
-        let children = unstarted.clone();
-        self.commit(Change::ChildrenFailed {
-            job: id,
-            children,
-            status_reason: reason.clone(),
-            at: self.now,
-        });
-        self.core.wake_all();
-        self.follow(Ending::Children {
-            id,
-            children: unstarted,
-            has_succeeded: false,
-        });
     }
 }

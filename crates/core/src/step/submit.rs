@@ -76,7 +76,10 @@ impl Step<'_> {
         if has_failed {
             self.fail_for_dependency(id);
         } else {
-            self.fail_children_for_dependency(id, &union(lost));
+            let lost = union(lost);
+            if !lost.is_empty() {
+                self.fail_children_for_dependency(id, &lost);
+            }
             self.release(id);
         }
         Ok(Reply::Job(id))

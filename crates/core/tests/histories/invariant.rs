@@ -1,0 +1,321 @@
+//! What must hold of the state after every step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use batchyard_core::array::Array;
+use batchyard_core::environment::{Capacity, Life};
+use batchyard_core::explain::{Because, explain};
+use batchyard_core::id::{JobId, JobKey};
+use batchyard_core::interval_set::IntervalSet;
+use batchyard_core::job::{Body, Dependency, Job};
+use batchyard_core::resources::{GpuSet, Resources};
+use batchyard_core::schedule::Hindrance;
+use batchyard_core::state::State;
+
+/// Checks all that must hold between any two steps.
+pub(crate) fn check(state: &State) {
+    check_occupancy(state);
+    check_gpus(state);
+    for (id, job) in state.jobs() {
+        check_job(state, id, job);
+    }
+    check_order(state);
+    check_explanations(state);
+}
+
+/// Checks that no queue's front could start, and that nothing that was deleted is left without a reason: to be called when the core
+/// says that it has nothing to do.
+pub(crate) fn check_nothing_is_left_undone(state: &State) {
+    for (id, environment) in state.environments() {
+        let is_left = environment.life == Life::Deleting && environment.attempts == 0;
+        assert!(!is_left, "{id:?} was deleted, and is empty");
+    }
+    for (id, queue) in state.queues() {
+        let is_left = queue.life == Life::Deleting && state.jobs_in(id) == 0;
+        assert!(!is_left, "{id:?} was deleted, and is empty");
+        let Some((front, _)) = state.front(id) else {
+            continue;
+        };
+        let because = explain(state, front).expect("the front is live").because;
+        assert!(
+            matches!(because, Because::NoPlace(_)),
+            "the front of {id:?}, {front}, could start: {because:?}"
+        );
+    }
+}
+
+/// Checks that fronts that wait although nothing runs do so for something that more time would not change.
+pub(crate) fn check_waits_are_for_good(state: &State) {
+    assert_eq!(state.live_attempts().count(), 0);
+    let is_kept = |capacity: &Capacity| matches!(capacity, Capacity::Instances(plan) if plan.vcpus_min > 0);
+    let are_some_kept = state
+        .environments()
+        .any(|(_, environment)| is_kept(&environment.spec.capacity));
+    for (id, _) in state.queues() {
+        let Some((front, _)) = state.front(id) else {
+            continue;
+        };
+        let because = explain(state, front).expect("the front is live").because;
+        let Because::NoPlace(hindrances) = because else {
+            panic!("{front} could start: {because:?}");
+        };
+        for (environment, hindrance) in hindrances {
+            let is_passing = match hindrance {
+                Hindrance::MaximumReached { .. } => true,
+                Hindrance::HostBusy { .. } => !are_some_kept,
+                Hindrance::Disabled
+                | Hindrance::Deleting
+                | Hindrance::Platform(_)
+                | Hindrance::OverMaximum { .. }
+                | Hindrance::OverTypes
+                | Hindrance::OverHost { .. } => false,
+            };
+            assert!(
+                !is_passing,
+                "{front} waits for nothing: {environment} {hindrance}"
+            );
+        }
+    }
+}
+
+/// What is held is the sum of what attempts hold, and no more than there is.
+fn check_occupancy(state: &State) {
+    let mut of_environment = BTreeMap::new();
+    let mut of_instance = BTreeMap::new();
+    let mut of_host = Resources::default();
+    for (_, profile, execution) in state.live_attempts() {
+        let placement = execution.attempt.as_ref().expect("it is live").placement;
+        let need = profile.resources;
+        add(&mut of_environment, placement.environment, need);
+        match placement.instance {
+            Some(instance) => add(&mut of_instance, (placement.environment, instance), need),
+            None => of_host = of_host.plus(need),
+        }
+        assert_eq!(placement.gpus.count(), need.gpus);
+    }
+    for (id, environment) in state.environments() {
+        let (sum, count) = of_environment.remove(&id).unwrap_or_default();
+        assert_eq!((environment.in_use, environment.attempts), (sum, count), "{id:?}");
+        for (instance_id, instance) in &environment.instances {
+            let (sum, count) = of_instance.remove(&(id, *instance_id)).unwrap_or_default();
+            assert_eq!(
+                (instance.in_use, instance.attempts),
+                (sum, count),
+                "{instance_id:?}"
+            );
+            assert!(
+                instance.capacity.fits(instance.in_use),
+                "{instance_id:?} holds too much"
+            );
+            assert_eq!(instance.gpus.count(), instance.capacity.gpus);
+            of_host = of_host.plus(instance.capacity);
+        }
+    }
+    assert!(
+        of_environment.is_empty() && of_instance.is_empty(),
+        "attempts are nowhere"
+    );
+    let host = state.host().resources;
+    assert!(host.fits(of_host), "{of_host} is held of {host}");
+    assert_eq!(state.host_free(), host.minus(of_host));
+}
+
+fn add<K: Ord>(sums: &mut BTreeMap<K, (Resources, u32)>, key: K, need: Resources) {
+    let (sum, count) = sums.entry(key).or_default();
+    *sum = sum.plus(need);
+    *count += 1;
+}
+
+/// No GPU is held twice, and a job on an instance has GPUs of that instance.
+fn check_gpus(state: &State) {
+    let mut held = GpuSet::default();
+    let mut hold = |gpus: GpuSet| {
+        assert_eq!(held.without(gpus), held, "a GPU is held twice");
+        held = held.with(gpus);
+    };
+    let mut on_instances: BTreeMap<_, GpuSet> = BTreeMap::new();
+    for (_, _, execution) in state.live_attempts() {
+        let placement = execution.attempt.as_ref().expect("it is live").placement;
+        let Some(instance) = placement.instance else {
+            hold(placement.gpus);
+            continue;
+        };
+        let on_instance = on_instances.entry(instance).or_default();
+        assert_eq!(
+            on_instance.without(placement.gpus),
+            *on_instance,
+            "a GPU is held twice"
+        );
+        *on_instance = on_instance.with(placement.gpus);
+    }
+    for (_, environment) in state.environments() {
+        for (id, instance) in &environment.instances {
+            hold(instance.gpus);
+            let in_use = on_instances.remove(id).unwrap_or_default();
+            assert_eq!(instance.gpus_in_use, in_use);
+            assert!(
+                in_use.without(instance.gpus).is_empty(),
+                "a job has a GPU of another instance"
+            );
+        }
+    }
+    assert_eq!(
+        state.gpus_free(),
+        GpuSet::first(state.host().resources.gpus).without(held)
+    );
+}
+
+fn check_job(state: &State, id: JobId, job: &Job) {
+    assert!(
+        state.queues().any(|(queue, _)| queue == job.queue),
+        "{id} is in no queue"
+    );
+    match &job.body {
+        Body::Waiting(dependencies) => {
+            assert!(!dependencies.is_empty(), "{id} waits for nothing");
+            check_dependencies(state, id, dependencies);
+        }
+        Body::Ready(_) => {}
+        Body::Array(array) => {
+            check_dependencies(state, id, &array.gate);
+            check_array(state, id, array);
+        }
+    }
+}
+
+fn check_dependencies(state: &State, id: JobId, dependencies: &[Dependency]) {
+    for dependency in dependencies {
+        let status = state.status(dependency.on);
+        assert!(
+            status.is_some_and(|status| !status.is_terminal()),
+            "{id} waits for {}, which is {status:?}",
+            dependency.on
+        );
+    }
+}
+
+fn check_array(state: &State, id: JobId, array: &Array) {
+    let executions: IntervalSet = array.executions.keys().copied().collect();
+    let places = [
+        &array.waiting,
+        &array.runnable,
+        &executions,
+        &array.succeeded,
+        &array.failed,
+    ];
+    let mut all = IntervalSet::default();
+    for place in places {
+        assert!(
+            all.intersection(place).is_empty(),
+            "{id} has a child in two places: {array:?}"
+        );
+        all.extend(place);
+    }
+    assert_eq!(all, IntervalSet::up_to(array.size), "{id} has lost a child");
+    assert!(!array.has_ended(), "{id} has ended and is still live");
+    assert!(
+        array.ready().is_empty(),
+        "children of {id} wait for nothing: {array:?}"
+    );
+    let counts = array.counts();
+    let sum = counts.pending
+        + counts.runnable
+        + counts.starting
+        + counts.running
+        + counts.succeeded
+        + counts.failed;
+    assert_eq!(sum, array.size);
+    for pairing in &array.pairings {
+        assert_eq!(
+            pairing.is_open,
+            state.job(pairing.on).is_some(),
+            "{id} is paired with {}",
+            pairing.on
+        );
+    }
+    let unstarted = array
+        .unstarted
+        .iter()
+        .fold(IntervalSet::default(), |mut all, failure| {
+            assert!(
+                all.intersection(&failure.children).is_empty(),
+                "{id} has a child that failed twice"
+            );
+            all.extend(&failure.children);
+            all
+        });
+    assert_eq!(unstarted.intersection(&array.failed), unstarted);
+}
+
+/// Every queue has exactly its runnable jobs: those to be tried again first, then in order of submission.
+fn check_order(state: &State) {
+    let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+    let mut expected: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for (id, job) in state.jobs() {
+        *counts.entry(job.queue).or_default() += 1;
+        let order = expected.entry(job.queue).or_default();
+        match &job.body {
+            Body::Waiting(_) => {}
+            Body::Ready(execution) => {
+                if execution.attempt.is_none() {
+                    order.insert((execution.attempts_ended == 0, job.sequence, None, id));
+                }
+            }
+            Body::Array(array) => {
+                if !array.runnable.is_empty() {
+                    order.insert((true, job.sequence, None, id));
+                }
+                for (child, execution) in &array.executions {
+                    if execution.attempt.is_none() {
+                        order.insert((false, job.sequence, Some(*child), id));
+                    }
+                }
+            }
+        }
+    }
+    for (id, _) in state.queues() {
+        let expected: Vec<JobKey> = expected
+            .remove(&id)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(_, _, child, id)| JobKey { id, child })
+            .collect();
+        let order: Vec<JobKey> = state.runnable(id).iter().collect();
+        assert_eq!(order, expected, "{id:?}");
+        assert_eq!(state.jobs_in(id), counts.remove(&id).unwrap_or(0));
+    }
+    assert!(counts.is_empty());
+}
+
+/// Whatever is live can be explained.
+fn check_explanations(state: &State) {
+    for (id, job) in state.jobs() {
+        let whole = explain(state, JobKey::whole(id)).expect("it is live");
+        assert_eq!(whole.status, job.status());
+        let Body::Array(array) = &job.body else { continue };
+        for child in 0..array.size {
+            let explanation = explain(state, JobKey::child(id, child)).expect("the child exists");
+            assert_eq!(Some(explanation.status), array.child_status(child));
+            assert!(!explanation.to_string().is_empty());
+        }
+        assert_eq!(explain(state, JobKey::child(id, array.size)), None);
+    }
+}
+
+/// The limit on vCPUs of an environment that just got a job or an instance.
+pub(crate) fn check_maximum(state: &State, environment: batchyard_core::id::EnvironmentId) {
+    let environment = state.environment(environment);
+    let vcpus_max = match &environment.spec.capacity {
+        Capacity::Shared { vcpus_max: None } => return,
+        Capacity::Shared {
+            vcpus_max: Some(vcpus_max),
+        } => *vcpus_max,
+        Capacity::Instances(plan) => plan.vcpus_max,
+    };
+    assert!(
+        environment.vcpus_now() <= vcpus_max,
+        "{} has {} vCPUs, at most {vcpus_max} are allowed",
+        environment.name,
+        environment.vcpus_now()
+    );
+}

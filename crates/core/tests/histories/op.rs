@@ -1,0 +1,300 @@
+//! What can happen in a history, with few names and small numbers so that things meet.
+
+use proptest::prelude::*;
+
+/// One thing that happens. Numbers called `pick` choose among what there is when it happens.
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    Environment(EnvironmentOp),
+    Queue(QueueOp),
+    Submit(SubmitOp),
+    Stop {
+        pick: u8,
+        child: Option<u8>,
+        terminate: bool,
+    },
+    /// An engine tells something about an attempt that it was asked to launch at some time.
+    Report {
+        pick: u8,
+        fact: Fact,
+        /// How far the clock of the engine's host is off.
+        skew_ms: i32,
+    },
+    /// An engine tells something about an attempt that runs, so that histories get on.
+    Progress {
+        pick: u8,
+        fact: Fact,
+    },
+    /// A report about something that never was.
+    Garbage {
+        pick: u8,
+        child: Option<u32>,
+        attempt: u16,
+        fact: Fact,
+    },
+    Register {
+        deregister: bool,
+    },
+    Elapse {
+        ms: u32,
+    },
+    /// From now on several inputs come between two passes, or each has its own again.
+    Crowd {
+        is_crowded: bool,
+    },
+    /// A queue is disabled and deleted.
+    DropQueue {
+        name: u8,
+    },
+    /// An environment is taken from the queues, disabled and deleted.
+    DropEnvironment {
+        name: u8,
+    },
+    /// The server ends, and another one goes on from the store.
+    Restart,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct EnvironmentOp {
+    pub(crate) verb: Verb,
+    pub(crate) name: u8,
+    pub(crate) kind: u8,
+    pub(crate) is_enabled: bool,
+    pub(crate) is_outdated: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct QueueOp {
+    pub(crate) verb: Verb,
+    pub(crate) name: u8,
+    pub(crate) priority: i32,
+    pub(crate) environments: Vec<u8>,
+    pub(crate) is_enabled: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct SubmitOp {
+    pub(crate) queue: u8,
+    pub(crate) profile: ProfileOp,
+    pub(crate) array_size: Option<u32>,
+    pub(crate) is_sequential: bool,
+    pub(crate) dependencies: Vec<DependencyOp>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ProfileOp {
+    pub(crate) milli_vcpus: u32,
+    pub(crate) memory: u64,
+    pub(crate) gpus: u16,
+    pub(crate) attempts: u8,
+    pub(crate) rule: u8,
+    pub(crate) timeout_ms: Option<u32>,
+    pub(crate) is_fargate: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct DependencyOp {
+    pub(crate) pick: u8,
+    pub(crate) child: Option<u8>,
+    pub(crate) is_pairing: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Create,
+    Update,
+    Delete,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fact {
+    Started,
+    Exited(Option<i32>),
+    NotStarted,
+    Lost,
+}
+
+/// A history: mostly one that starts with an environment and a queue, as nothing runs without.
+pub(crate) fn history() -> impl Strategy<Value = Vec<Op>> {
+    let prelude = (0u8..7, 0u8..7).prop_map(|(first, second)| {
+        let environment = |name, kind| {
+            Op::Environment(EnvironmentOp {
+                verb: Verb::Create,
+                name,
+                kind,
+                is_enabled: true,
+                is_outdated: false,
+            })
+        };
+        let queue = |name, environments| {
+            Op::Queue(QueueOp {
+                verb: Verb::Create,
+                name,
+                priority: 1,
+                environments,
+                is_enabled: true,
+            })
+        };
+        vec![
+            environment(0, first),
+            environment(1, second),
+            queue(0, vec![0]),
+            queue(1, vec![1, 0]),
+            queue(2, vec![1]),
+        ]
+    });
+    let prelude = prop_oneof![9 => prelude, 1 => Just(Vec::new())];
+    (prelude, prop::collection::vec(op(), 1..60)).prop_map(|(mut all, rest)| {
+        all.extend(rest);
+        all
+    })
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        2 => environment().prop_map(Op::Environment),
+        2 => queue().prop_map(Op::Queue),
+        10 => submit().prop_map(Op::Submit),
+        3 => (any::<u8>(), child(), any::<bool>()).prop_map(|(pick, child, terminate)| Op::Stop { pick, child, terminate }),
+        4 => (any::<u8>(), fact(), -5_000i32..100_000).prop_map(|(pick, fact, skew_ms)| Op::Report { pick, fact, skew_ms }),
+        12 => (any::<u8>(), fact()).prop_map(|(pick, fact)| Op::Progress { pick, fact }),
+        1 => garbage(),
+        1 => any::<bool>().prop_map(|deregister| Op::Register { deregister }),
+        3 => prop_oneof![0u32..2_000, Just(5_000), Just(70_000)].prop_map(|ms| Op::Elapse { ms }),
+        1 => Just(Op::Restart),
+        3 => any::<bool>().prop_map(|is_crowded| Op::Crowd { is_crowded }),
+        1 => (0u8..3).prop_map(|name| Op::DropQueue { name }),
+        2 => (0u8..3).prop_map(|name| Op::DropEnvironment { name }),
+    ]
+}
+
+fn environment() -> impl Strategy<Value = EnvironmentOp> {
+    (
+        verb(),
+        0u8..3,
+        0u8..7,
+        prop::bool::weighted(0.6),
+        prop::bool::weighted(0.1),
+    )
+        .prop_map(|(verb, name, kind, is_enabled, is_outdated)| EnvironmentOp {
+            verb,
+            name,
+            kind,
+            is_enabled,
+            is_outdated,
+        })
+}
+
+fn queue() -> impl Strategy<Value = QueueOp> {
+    let environments = prop_oneof![
+        Just(vec![0]),
+        Just(vec![1]),
+        Just(vec![2]),
+        Just(vec![0, 1]),
+        Just(vec![1, 0]),
+        Just(vec![2, 1, 0]),
+    ];
+    (verb(), 0u8..3, 0i32..3, environments, prop::bool::weighted(0.6)).prop_map(
+        |(verb, name, priority, environments, is_enabled)| QueueOp {
+            verb,
+            name,
+            priority,
+            environments,
+            is_enabled,
+        },
+    )
+}
+
+fn verb() -> impl Strategy<Value = Verb> {
+    prop_oneof![1 => Just(Verb::Create), 3 => Just(Verb::Update), 2 => Just(Verb::Delete)]
+}
+
+fn submit() -> impl Strategy<Value = SubmitOp> {
+    let array_size = prop_oneof![5 => Just(None), 4 => (2u32..6).prop_map(Some), 1 => prop_oneof![Just(Some(0)), Just(Some(1)), Just(Some(11))]];
+    let dependency =
+        (any::<u8>(), child(), prop::bool::weighted(0.4)).prop_map(|(pick, child, is_pairing)| {
+            DependencyOp {
+                pick,
+                child,
+                is_pairing,
+            }
+        });
+    let dependencies = prop_oneof![
+        20 => prop::collection::vec(dependency.clone(), 0..3),
+        1 => prop::collection::vec(dependency, 19..23),
+    ];
+    (
+        0u8..3,
+        profile(),
+        array_size,
+        prop::bool::weighted(0.15),
+        dependencies,
+    )
+        .prop_map(
+            |(queue, profile, array_size, is_sequential, dependencies)| SubmitOp {
+                queue,
+                profile,
+                array_size,
+                is_sequential,
+                dependencies,
+            },
+        )
+}
+
+fn profile() -> impl Strategy<Value = ProfileOp> {
+    let milli_vcpus = prop::sample::select(vec![250, 1_000, 1_000, 1_500, 2_000, 4_000, 9_000]);
+    let memory = prop::sample::select(vec![512u64, 512, 512, 6_000, 16_000]);
+    let gpus = prop::sample::select(vec![0u16, 0, 0, 0, 0, 0, 1, 2]);
+    let timeout_ms = prop_oneof![2 => Just(None), 1 => (0u32..3_000).prop_map(Some)];
+    (
+        milli_vcpus,
+        memory,
+        gpus,
+        1u8..4,
+        0u8..4,
+        timeout_ms,
+        prop::bool::weighted(0.1),
+    )
+        .prop_map(
+            |(milli_vcpus, memory, gpus, attempts, rule, timeout_ms, is_fargate)| ProfileOp {
+                milli_vcpus,
+                memory,
+                gpus,
+                attempts,
+                rule,
+                timeout_ms,
+                is_fargate,
+            },
+        )
+}
+
+fn child() -> impl Strategy<Value = Option<u8>> + Clone {
+    prop_oneof![2 => Just(None), 1 => (0u8..6).prop_map(Some)]
+}
+
+fn fact() -> impl Strategy<Value = Fact> {
+    prop_oneof![
+        5 => Just(Fact::Started),
+        4 => Just(Fact::Exited(Some(0))),
+        3 => Just(Fact::Exited(Some(1))),
+        1 => Just(Fact::Exited(None)),
+        1 => Just(Fact::NotStarted),
+        1 => Just(Fact::Lost),
+    ]
+}
+
+fn garbage() -> impl Strategy<Value = Op> {
+    let child = prop_oneof![
+        Just(None),
+        Just(Some(0)),
+        Just(Some(u32::MAX)),
+        (0u32..12).prop_map(Some)
+    ];
+    let attempt = prop_oneof![Just(0u16), Just(1), Just(2), Just(u16::MAX)];
+    (any::<u8>(), child, attempt, fact()).prop_map(|(pick, child, attempt, fact)| Op::Garbage {
+        pick,
+        child,
+        attempt,
+        fact,
+    })
+}

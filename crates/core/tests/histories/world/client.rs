@@ -1,0 +1,225 @@
+//! What clients do.
+
+use batchyard_core::change::StopKind;
+use batchyard_core::command::{
+    Command, DependsOn, Ended, PutEnvironment, PutQueue, RegisterDefinition, SubmitJob,
+};
+use batchyard_core::environment::Switch;
+use batchyard_core::id::{JobId, JobKey};
+use batchyard_core::name::{EnvironmentName, QueueName};
+use batchyard_core::time::Timestamp;
+
+use crate::op::{DependencyOp, EnvironmentOp, QueueOp, SubmitOp, Verb};
+use crate::world::fixture::{content, definition, document, environment_spec, profile_of, status, switch};
+use crate::world::{World, pick_of};
+
+impl World {
+    pub(super) fn environment(&mut self, op: &EnvironmentOp) {
+        let EnvironmentOp {
+            verb,
+            name,
+            kind,
+            is_enabled,
+            is_outdated,
+        } = op;
+        let name = EnvironmentName::parse(&format!("ce{name}")).expect("it is a name");
+        let put = Box::new(PutEnvironment {
+            name: name.clone(),
+            switch: switch(*is_enabled),
+            spec: environment_spec(*kind),
+            document: document(),
+            tags: Vec::new(),
+        });
+        let known = self.core.state().environment_named(&name);
+        let version = known.map_or(1, |(_, environment)| environment.version) + u64::from(*is_outdated);
+        self.command(match verb {
+            Verb::Create => Command::CreateEnvironment(put),
+            Verb::Update => Command::UpdateEnvironment { put, version },
+            Verb::Delete => Command::DeleteEnvironment(name),
+        });
+    }
+
+    pub(super) fn queue(&mut self, op: &QueueOp) {
+        let QueueOp {
+            verb,
+            name,
+            priority,
+            environments,
+            is_enabled,
+        } = op;
+        let name = QueueName::parse(&format!("q{name}")).expect("it is a name");
+        let environments = environments
+            .iter()
+            .map(|name| EnvironmentName::parse(&format!("ce{name}")).expect("it is a name"));
+        let put = Box::new(PutQueue {
+            name: name.clone(),
+            switch: switch(*is_enabled),
+            priority: *priority,
+            environments: environments.collect(),
+            document: document(),
+            tags: vec![("a".to_owned(), "b".to_owned())],
+        });
+        let version = self.queue_version(&name);
+        self.command(match verb {
+            Verb::Create => Command::CreateQueue(put),
+            Verb::Update => Command::UpdateQueue { put, version },
+            Verb::Delete => Command::DeleteQueue(name),
+        });
+    }
+
+    /// Takes an environment from all queues that have another one, then deletes it under whatever runs there.
+    pub(super) fn drop_environment(&mut self, number: u8) {
+        let name = EnvironmentName::parse(&format!("ce{number}")).expect("it is a name");
+        for queue in 0..3 {
+            let Some(put) = self.queue_put(queue) else {
+                continue;
+            };
+            let environments = put
+                .environments
+                .iter()
+                .filter(|one| **one != name)
+                .cloned()
+                .collect();
+            let version = self.queue_version(&put.name);
+            let put = Box::new(PutQueue { environments, ..put });
+            if !put.environments.is_empty() {
+                self.command(Command::UpdateQueue { put, version });
+            }
+        }
+        let kind = 0;
+        for verb in [Verb::Update, Verb::Delete] {
+            self.environment(&EnvironmentOp {
+                verb,
+                name: number,
+                kind,
+                is_enabled: false,
+                is_outdated: false,
+            });
+        }
+    }
+
+    /// A queue as a client would write it to change a part of it.
+    fn queue_put(&self, number: u8) -> Option<PutQueue> {
+        let name = QueueName::parse(&format!("q{number}")).expect("it is a name");
+        let state = self.core.state();
+        let (_, queue) = state.queue_named(&name)?;
+        let environments = queue
+            .environments
+            .iter()
+            .map(|id| state.environment(*id).name.clone());
+        Some(PutQueue {
+            name,
+            switch: queue.switch,
+            priority: queue.priority,
+            environments: environments.collect(),
+            document: document(),
+            tags: Vec::new(),
+        })
+    }
+
+    fn queue_version(&self, name: &QueueName) -> u64 {
+        self.core
+            .state()
+            .queue_named(name)
+            .map_or(1, |(_, queue)| queue.version)
+    }
+
+    pub(super) fn submit(&mut self, op: &SubmitOp) {
+        let SubmitOp {
+            queue,
+            profile,
+            array_size,
+            is_sequential,
+            dependencies,
+        } = op;
+        // The time of submission does not order identifiers here: that is the sequence's work.
+        let random = u128::try_from(self.outputs.len()).expect("it fits") * 0x9e37_79b9;
+        let id = JobId::new(
+            Timestamp::from_millis(i64::from(self.outputs.len().is_multiple_of(7))),
+            random,
+        );
+        let dependencies = dependencies.iter().filter_map(|op| self.depends_on(op));
+        let submit = SubmitJob {
+            id,
+            queue: QueueName::parse(&format!("q{queue}")).expect("it is a name"),
+            profile: profile_of(profile),
+            array_size: *array_size,
+            is_sequential: *is_sequential,
+            dependencies: dependencies.collect(),
+            content: content(),
+        };
+        if self.command(Command::SubmitJob(Box::new(submit))).is_some() {
+            self.jobs.push(id);
+        }
+    }
+
+    fn depends_on(&self, op: &DependencyOp) -> Option<DependsOn> {
+        let DependencyOp {
+            pick,
+            child,
+            is_pairing,
+        } = op;
+        let id = pick_of(&self.jobs, *pick)?;
+        let child = child.map(u32::from).filter(|_| !is_pairing);
+        let ended = match (self.ended.get(&id), child) {
+            (None, _) => None,
+            (Some(whole), None) => Some(whole.clone()),
+            (Some(_), Some(child)) => {
+                self.children
+                    .get(&JobKey::child(id, child))
+                    .map(|has_succeeded| Ended {
+                        status: status(*has_succeeded),
+                        array: None,
+                    })
+            }
+        };
+        Some(DependsOn {
+            on: JobKey { id, child },
+            is_pairing: *is_pairing,
+            ended,
+        })
+    }
+
+    pub(super) fn stop(&mut self, job: JobKey, kind: StopKind) {
+        if self.core.state().status(job).is_some() {
+            self.stopped.insert(job);
+        }
+        self.command(Command::StopJob {
+            job,
+            kind,
+            reason: "enough".to_owned(),
+        });
+    }
+
+    pub(super) fn register(&mut self, deregister: bool) {
+        let name = definition();
+        let revision = self
+            .core
+            .state()
+            .revisions(&name)
+            .map_or(1, |revisions| revisions.highest);
+        // Revision 1 stays, or nothing could be submitted any more.
+        self.command(if deregister && revision > 1 {
+            Command::DeregisterDefinition { name, revision }
+        } else {
+            Command::RegisterDefinition(Box::new(RegisterDefinition {
+                name,
+                document: document(),
+                tags: Vec::new(),
+            }))
+        });
+    }
+
+    pub(super) fn drop_queue(&mut self, number: u8) {
+        let Some(queue) = self.queue_put(number) else {
+            return;
+        };
+        let (name, version) = (queue.name.clone(), self.queue_version(&queue.name));
+        let put = Box::new(PutQueue {
+            switch: Switch::Disabled,
+            ..queue
+        });
+        self.command(Command::UpdateQueue { put, version });
+        self.command(Command::DeleteQueue(name));
+    }
+}

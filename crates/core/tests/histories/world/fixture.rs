@@ -1,0 +1,148 @@
+//! The few kinds of things that histories are made of.
+
+use std::sync::Arc;
+
+use batchyard_core::change::{Document, JobContent};
+use batchyard_core::environment::{
+    Capacity, EnvironmentSpec, InstanceChoice, InstancePlan, InstanceTypeName, Platform, Switch,
+};
+use batchyard_core::job::{JobStatus, Profile};
+use batchyard_core::launch::{LaunchSpec, ProcessSpec, Runner};
+use batchyard_core::name::DefinitionName;
+use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
+use batchyard_core::retry::{EvaluateOnExit, Pattern, RetryAction, RetryStrategy};
+use batchyard_core::time::Millis;
+
+use crate::op::ProfileOp;
+
+pub(super) fn status(has_succeeded: bool) -> JobStatus {
+    if has_succeeded {
+        JobStatus::Succeeded
+    } else {
+        JobStatus::Failed
+    }
+}
+
+pub(super) fn switch(is_enabled: bool) -> Switch {
+    if is_enabled {
+        Switch::Enabled
+    } else {
+        Switch::Disabled
+    }
+}
+
+pub(super) fn document() -> Document {
+    Document(Arc::from("{}"))
+}
+
+pub(super) fn definition() -> DefinitionName {
+    DefinitionName::parse("d").expect("it is a name")
+}
+
+pub(super) fn content() -> JobContent {
+    let launch = LaunchSpec {
+        runner: Runner::Process(ProcessSpec::default()),
+        command: Vec::new(),
+        environment: Vec::new(),
+        resources: Resources::default(),
+        log: None,
+        stop_timeout: Millis::from_seconds(30),
+    };
+    JobContent {
+        name: "j".to_owned(),
+        definition: definition(),
+        revision: 1,
+        launch: Arc::new(launch),
+        document: document(),
+        tags: Vec::new(),
+    }
+}
+
+pub(super) fn profile_of(op: &ProfileOp) -> Profile {
+    let ProfileOp {
+        milli_vcpus,
+        memory,
+        gpus,
+        attempts,
+        rule: rules,
+        timeout_ms,
+        is_fargate,
+    } = op;
+    let pattern = |text: &str| Some(Pattern(text.to_owned()));
+    let rule = |on_status_reason, on_exit_code, action| EvaluateOnExit {
+        on_status_reason,
+        on_reason: None,
+        on_exit_code,
+        action,
+    };
+    let rules = match rules {
+        0 => vec![rule(None, pattern("1"), RetryAction::Exit)],
+        1 => vec![
+            rule(pattern("Host EC2*"), None, RetryAction::Retry),
+            rule(None, pattern("*"), RetryAction::Exit),
+        ],
+        _ => Vec::new(),
+    };
+    Profile {
+        platform: if *is_fargate {
+            Platform::Fargate
+        } else {
+            Platform::Ec2
+        },
+        resources: Resources {
+            vcpus: MilliVcpus(*milli_vcpus),
+            memory: Mebibytes(*memory),
+            gpus: *gpus,
+        },
+        retry: RetryStrategy {
+            attempts: *attempts,
+            rules,
+        },
+        timeout: timeout_ms.map(|ms| Millis::new(u64::from(ms))),
+        stop_timeout: Millis::from_seconds(30),
+    }
+}
+
+pub(super) fn environment_spec(kind: u8) -> EnvironmentSpec {
+    let plan = |types: &[&str], choice, vcpus_min, vcpus_desired, vcpus_max| {
+        let types = types
+            .iter()
+            .map(|name| InstanceTypeName::find(name).expect("the table has it"));
+        Capacity::Instances(InstancePlan {
+            types: types.collect(),
+            choice,
+            vcpus_min,
+            vcpus_desired,
+            vcpus_max,
+            idle_delay: Millis::from_seconds(60),
+        })
+    };
+    let (platform, capacity) = match kind {
+        0 => (Platform::Ec2, Capacity::Shared { vcpus_max: None }),
+        1 => (Platform::Ec2, Capacity::Shared { vcpus_max: Some(2) }),
+        2 => (Platform::Fargate, Capacity::Shared { vcpus_max: Some(4) }),
+        3 => (
+            Platform::Ec2,
+            plan(&["m5.large", "m5.xlarge"], InstanceChoice::Smallest, 0, 0, 4),
+        ),
+        4 => (
+            Platform::Ec2,
+            plan(&["m5.xlarge", "m5.large"], InstanceChoice::Ordered, 2, 4, 6),
+        ),
+        5 => (
+            Platform::Ec2,
+            plan(
+                &["g4dn.xlarge", "g5.12xlarge"],
+                InstanceChoice::Smallest,
+                0,
+                2,
+                64,
+            ),
+        ),
+        _ => (
+            Platform::Ec2,
+            plan(&["m5.large"], InstanceChoice::Ordered, 2, 0, 3),
+        ),
+    };
+    EnvironmentSpec { platform, capacity }
+}

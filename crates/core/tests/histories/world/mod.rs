@@ -1,0 +1,260 @@
+//! The world round the core: clients with few names, engines that remember what they were asked, and a store that follows the changes.
+
+mod client;
+mod fixture;
+mod ledger;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use batchyard_core::change::StopKind;
+use batchyard_core::command::{Command, Ended, Input, Reply};
+use batchyard_core::effect::Effect;
+use batchyard_core::id::{AttemptKey, JobId, JobKey};
+use batchyard_core::report::Report;
+use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
+use batchyard_core::state::{Host, State};
+use batchyard_core::time::{Millis, Timestamp};
+use batchyard_core::{Core, CoreConfig, Output};
+
+use crate::invariant;
+use crate::op::{Fact, Op};
+
+/// Passes after which the core must have come to rest.
+const PASSES_MAX: usize = 1_000;
+
+/// Most children of an array here.
+const ARRAY_SIZE_MAX: u32 = 10;
+
+pub(crate) struct World {
+    core: Core,
+    /// Follows the changes, as a store does.
+    replica: State,
+    now: Timestamp,
+    outputs: Vec<Output>,
+    /// All jobs ever accepted.
+    jobs: Vec<JobId>,
+    /// What a client could read of jobs that have ended.
+    ended: BTreeMap<JobId, Ended>,
+    /// What became of children, as the changes tell it.
+    children: BTreeMap<JobKey, bool>,
+    /// All attempts ever launched, in order.
+    launched: Vec<AttemptKey>,
+    live: BTreeSet<AttemptKey>,
+    forgotten: BTreeSet<AttemptKey>,
+    /// What clients have cancelled or terminated: no attempt may follow.
+    stopped: BTreeSet<JobKey>,
+    /// Whether the core is not given time between inputs.
+    is_crowded: bool,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let config = CoreConfig {
+            host: Resources {
+                vcpus: MilliVcpus(5_500),
+                memory: Mebibytes(20_000),
+                gpus: 2,
+            },
+            array_size_max: ARRAY_SIZE_MAX,
+        };
+        let core =
+            Core::restore(config, batchyard_core::state::Stored::default()).expect("nothing is stored");
+        let mut world = World {
+            core,
+            replica: State::empty(Host {
+                resources: config.host,
+            }),
+            now: Timestamp::from_millis(1_000_000),
+            outputs: Vec::new(),
+            jobs: Vec::new(),
+            ended: BTreeMap::new(),
+            children: BTreeMap::new(),
+            launched: Vec::new(),
+            live: BTreeSet::new(),
+            forgotten: BTreeSet::new(),
+            stopped: BTreeSet::new(),
+            is_crowded: false,
+        };
+        world.register(false);
+        world
+    }
+
+    pub(crate) fn into_outputs(self) -> Vec<Output> {
+        self.outputs
+    }
+
+    /// Lets one thing happen, and the core come to rest.
+    pub(crate) fn play(&mut self, op: &Op) {
+        match op {
+            Op::Environment(op) => self.environment(op),
+            Op::Queue(op) => self.queue(op),
+            Op::Submit(op) => self.submit(op),
+            Op::Stop {
+                pick,
+                child,
+                terminate,
+            } => {
+                let Some(id) = pick_of(&self.jobs, *pick) else {
+                    return;
+                };
+                let job = JobKey {
+                    id,
+                    child: child.map(u32::from),
+                };
+                self.stop(
+                    job,
+                    if *terminate {
+                        StopKind::Terminate
+                    } else {
+                        StopKind::Cancel
+                    },
+                );
+            }
+            Op::Report { pick, fact, skew_ms } => {
+                let Some(attempt) = pick_of(&self.launched, *pick) else {
+                    return;
+                };
+                let at = Timestamp::from_millis(self.now.as_millis() + i64::from(*skew_ms));
+                self.report_at(attempt, *fact, at);
+            }
+            Op::Progress { pick, fact } => {
+                let live: Vec<AttemptKey> = self.live.iter().copied().collect();
+                let Some(attempt) = pick_of(&live, *pick) else {
+                    return;
+                };
+                self.report(attempt, *fact);
+            }
+            Op::Garbage {
+                pick,
+                child,
+                attempt,
+                fact,
+            } => {
+                let id = pick_of(&self.jobs, *pick).unwrap_or(JobId::new(self.now, 99));
+                self.stop(JobKey::child(id, u32::MAX), StopKind::Cancel);
+                let job = JobKey { id, child: *child };
+                let attempt = AttemptKey {
+                    job,
+                    attempt: *attempt,
+                };
+                self.report(attempt, *fact);
+            }
+            Op::Register { deregister } => self.register(*deregister),
+            Op::Elapse { ms } => {
+                self.now = self.now + Millis::new(u64::from(*ms));
+                self.rest();
+            }
+            Op::Restart => self.restart(),
+            Op::Crowd { is_crowded } => {
+                self.is_crowded = *is_crowded;
+                self.rest();
+            }
+            Op::DropQueue { name } => self.drop_queue(*name),
+            Op::DropEnvironment { name } => self.drop_environment(*name),
+        }
+    }
+
+    /// Lets all that runs end, time pass, and clients end what cannot run: nothing may remain.
+    pub(crate) fn let_everything_end(&mut self) {
+        self.is_crowded = false;
+        self.rest();
+        for _ in 0..PASSES_MAX {
+            while let Some(attempt) = self.live.first().copied() {
+                self.report(attempt, Fact::Exited(Some(0)));
+            }
+            let Some(due) = self.core.next_deadline() else {
+                break;
+            };
+            self.now = self.now.max(due);
+            self.rest();
+        }
+        assert!(
+            self.live.is_empty() && self.core.next_deadline().is_none(),
+            "it does not come to rest"
+        );
+        invariant::check_waits_are_for_good(self.core.state());
+        // What is left finds no place, or waits for what does; when it goes, what was behind it runs.
+        while let Some(id) = { self.core.state().jobs().map(|(id, _)| id).next() } {
+            self.stop(JobKey::whole(id), StopKind::Terminate);
+            while let Some(attempt) = self.live.first().copied() {
+                self.report(attempt, Fact::Exited(Some(0)));
+            }
+        }
+        assert_eq!(self.ended.len(), self.jobs.len());
+        assert_eq!(
+            self.launched.iter().copied().collect::<BTreeSet<_>>(),
+            self.forgotten
+        );
+    }
+
+    fn report(&mut self, attempt: AttemptKey, fact: Fact) {
+        self.report_at(attempt, fact, self.now);
+    }
+
+    fn report_at(&mut self, attempt: AttemptKey, fact: Fact, at: Timestamp) {
+        let report = match fact {
+            Fact::Started => Report::Started { at },
+            Fact::Exited(exit_code) => Report::Exited {
+                at,
+                exit_code,
+                reason: None,
+            },
+            Fact::NotStarted => Report::NotStarted {
+                at,
+                reason: "CannotStartContainerError: no".to_owned(),
+            },
+            Fact::Lost => Report::Lost { at },
+        };
+        self.input(Input::Report { attempt, report });
+    }
+
+    fn command(&mut self, command: Command) -> Option<Reply> {
+        self.input(Input::Command(command))
+    }
+
+    /// The server ends, and another one goes on from what was stored. What it asks for again was asked for before.
+    fn restart(&mut self) {
+        let config = self.core.config();
+        self.core = Core::restore(config, self.replica.to_stored()).expect("the store agrees with itself");
+        for effect in self.core.state().effects() {
+            let (Effect::Launch { attempt, .. } | Effect::Stop { attempt, .. } | Effect::Forget { attempt }) =
+                effect;
+            assert!(self.live.contains(&attempt));
+        }
+        self.rest();
+    }
+
+    fn input(&mut self, input: Input) -> Option<Reply> {
+        let mut out = Output::default();
+        let result = self.core.handle(self.now, input, &mut out);
+        assert!(
+            result.is_ok() || out == Output::default(),
+            "a refused command changes nothing"
+        );
+        self.take(out);
+        if !self.is_crowded {
+            self.rest();
+        }
+        result.ok()
+    }
+
+    /// Has the core do all that is due.
+    fn rest(&mut self) {
+        for _ in 0..PASSES_MAX {
+            if self.core.next_deadline().is_none_or(|due| due > self.now) {
+                invariant::check_nothing_is_left_undone(self.core.state());
+                return;
+            }
+            let mut out = Output::default();
+            self.core.advance(self.now, &mut out);
+            self.take(out);
+        }
+        panic!("the core does not come to rest");
+    }
+}
+
+fn pick_of<T: Copy>(from: &[T], pick: u8) -> Option<T> {
+    let len = from.len();
+    // The latest first: what happened lately is what matters most.
+    (len > 0).then(|| from[len - 1 - usize::from(pick) % len])
+}

@@ -1,0 +1,17 @@
+//! Scripted scenarios: commands and reports as text, what follows from them as golden output.
+//!
+//! [`script`] says what scripts can say. To accept a changed output, run with `UPDATE_EXPECT=1` and read the difference.
+
+mod array;
+mod capacity;
+mod deletion;
+mod dependency;
+mod life;
+mod order;
+mod registry;
+mod report;
+mod retry;
+mod script;
+mod show;
+mod stop;
+mod words;

@@ -1,0 +1,435 @@
+//! Scripts: one command a line, or several with `;` between them.
+//!
+//! ```text
+//! host vcpus=4 memory=8192 gpus=0              only as the first line; these are the defaults
+//! environment NAME shared [max=4] [disabled] [platform=fargate]
+//! environment NAME types=m5.large,m5.xlarge [ordered] [min=0] [desired=0] [max=4] [idle=60]
+//! queue NAME [priority=1] [disabled] ENVIRONMENT …
+//! update environment …; update queue …         [version=N]: the present version unless given
+//! delete environment NAME; delete queue NAME
+//! submit JOB QUEUE [vcpus=1] [memory=512] [gpus=0] [attempts=1] [timeout=SECONDS] [array=N] [sequential] [after=JOB,JOB:0]
+//!        [pair=JOB] [platform=fargate] [exit-on=code:1] [retry-on=status:Host*]
+//! started JOB; exited JOB CODE; not-started JOB REASON; lost JOB      JOB is a, a:0 for a child, a#1 for a past attempt
+//! cancel JOB; terminate JOB
+//! at +5                                        seconds go by
+//! show; explain JOB
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use batchyard_core::change::{Change, Document, JobContent, StopKind};
+use batchyard_core::command::{
+    Command, DependsOn, Ended, Input, PutEnvironment, PutQueue, RegisterDefinition, SubmitJob,
+};
+use batchyard_core::environment::{
+    Capacity, EnvironmentSpec, InstanceChoice, InstancePlan, InstanceTypeName, Platform, Switch,
+};
+use batchyard_core::explain::explain;
+use batchyard_core::id::{AttemptKey, JobId, JobKey};
+use batchyard_core::job::{JobStatus, Profile};
+use batchyard_core::launch::{LaunchSpec, ProcessSpec, Runner};
+use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
+use batchyard_core::report::Report;
+use batchyard_core::resources::{Mebibytes, Resources};
+use batchyard_core::retry::{EvaluateOnExit, Pattern, RetryAction, RetryStrategy};
+use batchyard_core::state::Stored;
+use batchyard_core::time::{Millis, Timestamp};
+use batchyard_core::{Core, CoreConfig, Output};
+
+use crate::show::Names;
+use crate::words::Words;
+
+/// When scripts begin.
+const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+/// Passes after which the core must have come to rest.
+const PASSES_MAX: usize = 10_000;
+
+/// Plays a script and compares what it prints.
+pub(crate) fn check(script: &str, expect: &expect_test::Expect) {
+    expect.assert_eq(&play(script));
+}
+
+/// Plays a script; what it prints.
+pub(crate) fn play(script: &str) -> String {
+    let mut stage = Stage::new(script);
+    let lines = script.lines().map(str::trim).filter(|line| !line.is_empty());
+    for line in lines {
+        writeln!(stage.printed, "> {line}").expect("a string takes everything");
+        for command in line.split(';') {
+            stage.play(&Words::of(command));
+        }
+    }
+    stage.printed
+}
+
+struct Stage {
+    core: Core,
+    now: Timestamp,
+    names: Names,
+    /// How jobs ended, as a client would look it up in the store.
+    ended: BTreeMap<JobKey, Ended>,
+    printed: String,
+}
+
+impl Stage {
+    fn new(script: &str) -> Self {
+        let first = script.trim_start().lines().next().unwrap_or_default();
+        let words = Words::of(if first.starts_with("host") { first } else { "" });
+        let host = Resources {
+            vcpus: words.milli("vcpus", 4_000),
+            memory: Mebibytes(words.number("memory", 8_192)),
+            gpus: words.number("gpus", 0),
+        };
+        let core = Core::restore(CoreConfig::new(host), Stored::default()).expect("nothing is stored");
+        let mut stage = Stage {
+            core,
+            now: START,
+            names: Names::default(),
+            ended: BTreeMap::new(),
+            printed: String::new(),
+        };
+        let register = RegisterDefinition {
+            name: definition(),
+            document: document(),
+            tags: Vec::new(),
+        };
+        let register = Input::Command(Command::RegisterDefinition(Box::new(register)));
+        let mut out = Output::default();
+        stage
+            .core
+            .handle(stage.now, register, &mut out)
+            .expect("nothing is registered yet");
+        stage
+    }
+
+    fn play(&mut self, words: &Words) {
+        match (words.at(0), words.at(1)) {
+            ("host", _) => {}
+            ("environment", name) => self.command(Command::CreateEnvironment(put_environment(name, words))),
+            ("queue", name) => self.command(Command::CreateQueue(put_queue(name, words, 2))),
+            ("update", "environment") => {
+                let put = put_environment(words.at(2), words);
+                let known = self.core.state().environment_named(&put.name);
+                let version =
+                    words.number("version", known.map_or(1, |(_, environment)| environment.version));
+                self.command(Command::UpdateEnvironment { put, version });
+            }
+            ("update", "queue") => {
+                let put = put_queue(words.at(2), words, 3);
+                let known = self.core.state().queue_named(&put.name);
+                let version = words.number("version", known.map_or(1, |(_, queue)| queue.version));
+                self.command(Command::UpdateQueue { put, version });
+            }
+            ("delete", "environment") => {
+                self.command(Command::DeleteEnvironment(environment_name(words.at(2))))
+            }
+            ("delete", "queue") => self.command(Command::DeleteQueue(queue_name(words.at(2)))),
+            ("submit", name) => self.submit(name, words),
+            ("cancel", job) => self.stop(job, StopKind::Cancel),
+            ("terminate", job) => self.stop(job, StopKind::Terminate),
+            ("at", time) => {
+                let seconds = time.trim_start_matches('+').parse().expect("a number of seconds");
+                self.now = self.now + Millis::from_seconds(seconds);
+                self.rest();
+            }
+            ("show", _) => self.show(),
+            ("explain", job) => {
+                let explanation = explain(self.core.state(), self.names.key(job));
+                let text = explanation.map_or("it is not live\n".to_owned(), |one| one.to_string());
+                self.print_lines(&text);
+            }
+            (fact, job) => self.report(fact, job, words),
+        }
+    }
+
+    fn submit(&mut self, name: &str, words: &Words) {
+        let id = self.names.add(name, self.now);
+        let depends_on = |on: &str, is_pairing| {
+            let on = self.names.key(on);
+            let ended = self.ended.get(&on).cloned();
+            DependsOn {
+                on,
+                is_pairing,
+                ended,
+            }
+        };
+        let after = words.list("after").into_iter().map(|on| depends_on(on, false));
+        let paired = words.list("pair").into_iter().map(|on| depends_on(on, true));
+        let submit = SubmitJob {
+            id,
+            queue: queue_name(words.at(2)),
+            profile: profile(words),
+            array_size: words
+                .value("array")
+                .map(|size| size.parse().expect("a number of children")),
+            is_sequential: words.has("sequential"),
+            dependencies: after.chain(paired).collect(),
+            content: content(name),
+        };
+        self.command(Command::SubmitJob(Box::new(submit)));
+    }
+
+    fn stop(&mut self, job: &str, kind: StopKind) {
+        let reason = match kind {
+            StopKind::Cancel => "not needed",
+            StopKind::Terminate => "enough",
+        };
+        self.command(Command::StopJob {
+            job: self.names.key(job),
+            kind,
+            reason: reason.to_owned(),
+        });
+    }
+
+    fn report(&mut self, fact: &str, name: &str, words: &Words) {
+        let at = self.now;
+        let report = match fact {
+            "started" => Report::Started { at },
+            "exited" => Report::Exited {
+                at,
+                exit_code: words.at(2).parse().ok(),
+                reason: None,
+            },
+            "not-started" => Report::NotStarted {
+                at,
+                reason: words.at(2).to_owned(),
+            },
+            "lost" => Report::Lost { at },
+            other => panic!("{other:?} is not a command"),
+        };
+        let (job, attempt) = match name.split_once('#') {
+            Some((job, attempt)) => (self.names.key(job), attempt.parse().expect("an attempt's number")),
+            None => {
+                let job = self.names.key(name);
+                let execution = self.core.state().execution(job);
+                (
+                    job,
+                    execution.map_or(1, batchyard_core::job::Execution::attempt_number),
+                )
+            }
+        };
+        let attempt = AttemptKey { job, attempt };
+        self.input(Input::Report { attempt, report });
+    }
+
+    fn command(&mut self, command: Command) {
+        self.input(Input::Command(command));
+    }
+
+    fn input(&mut self, input: Input) {
+        let mut out = Output::default();
+        if let Err(rejection) = self.core.handle(self.now, input, &mut out) {
+            let text = self.names.shorten(&rejection.to_string());
+            self.print_lines(&format!("refused: {text}"));
+        }
+        self.print(&out);
+        self.rest();
+    }
+
+    /// Has the core do all that is due.
+    fn rest(&mut self) {
+        for _ in 0..PASSES_MAX {
+            if self.core.next_deadline().is_none_or(|due| due > self.now) {
+                return;
+            }
+            let mut out = Output::default();
+            self.core.advance(self.now, &mut out);
+            self.print(&out);
+        }
+        panic!("the core does not come to rest");
+    }
+
+    fn print(&mut self, out: &Output) {
+        for change in &out.changes {
+            self.note_end(change);
+            let line = self.names.change(change);
+            self.print_lines(&line);
+        }
+        for effect in &out.effects {
+            let line = self.names.effect(effect);
+            self.print_lines(&line);
+        }
+    }
+
+    fn note_end(&mut self, change: &Change) {
+        let (key, has_succeeded, array) = match change {
+            Change::AttemptEnded(ended) if ended.next.status().is_terminal() => {
+                (ended.job, ended.next.status() == JobStatus::Succeeded, None)
+            }
+            Change::JobFailed(failed) => (failed.job, false, None),
+            Change::ArrayEnded(ended) => {
+                let array = Some((ended.array.size, ended.array.succeeded.clone()));
+                (JobKey::whole(ended.job), ended.has_succeeded, array)
+            }
+            _ => return,
+        };
+        let status = if has_succeeded {
+            JobStatus::Succeeded
+        } else {
+            JobStatus::Failed
+        };
+        self.ended.insert(key, Ended { status, array });
+    }
+
+    /// All that lives: jobs in order of submission with their states, environments with what they hold.
+    fn show(&mut self) {
+        let state = self.core.state();
+        let mut lines = String::new();
+        for (_, environment) in state.environments() {
+            let text = crate::show::environment(environment);
+            writeln!(lines, "{text}").expect("a string takes everything");
+        }
+        let mut jobs: Vec<_> = state.jobs().collect();
+        jobs.sort_by_key(|(_, job)| job.sequence);
+        for (id, job) in jobs {
+            writeln!(lines, "{}", self.names.job(id, job)).expect("a string takes everything");
+        }
+        self.print_lines(&lines);
+    }
+
+    fn print_lines(&mut self, text: &str) {
+        for line in self.names.shorten(text).lines() {
+            writeln!(self.printed, "    {line}").expect("a string takes everything");
+        }
+    }
+}
+
+fn put_environment(name: &str, words: &Words) -> Box<PutEnvironment> {
+    let capacity = match words.list("types") {
+        types if types.is_empty() => Capacity::Shared {
+            vcpus_max: words
+                .value("max")
+                .map(|max| max.parse().expect("a number of vCPUs")),
+        },
+        types => Capacity::Instances(InstancePlan {
+            types: types
+                .into_iter()
+                .map(|name| InstanceTypeName::find(name).expect("the table has it"))
+                .collect(),
+            choice: if words.has("ordered") {
+                InstanceChoice::Ordered
+            } else {
+                InstanceChoice::Smallest
+            },
+            vcpus_min: words.number("min", 0),
+            vcpus_desired: words.number("desired", 0),
+            vcpus_max: words.number("max", 4),
+            idle_delay: Millis::from_seconds(words.number("idle", 60)),
+        }),
+    };
+    Box::new(PutEnvironment {
+        name: environment_name(name),
+        switch: switch(words),
+        spec: EnvironmentSpec {
+            platform: platform(words),
+            capacity,
+        },
+        document: document(),
+        tags: Vec::new(),
+    })
+}
+
+fn put_queue(name: &str, words: &Words, environments_from: usize) -> Box<PutQueue> {
+    let environments = words
+        .plain()
+        .skip(environments_from)
+        .filter(|word| *word != "disabled");
+    Box::new(PutQueue {
+        name: queue_name(name),
+        switch: switch(words),
+        priority: words.number("priority", 1),
+        environments: environments.map(environment_name).collect(),
+        document: document(),
+        tags: Vec::new(),
+    })
+}
+
+fn profile(words: &Words) -> Profile {
+    let rules = words.all("exit-on").map(|text| (text, RetryAction::Exit));
+    let rules = rules.chain(words.all("retry-on").map(|text| (text, RetryAction::Retry)));
+    let rules = rules.map(|(text, action)| {
+        let (field, pattern) = text.split_once(':').expect("a rule is FIELD:PATTERN");
+        let pattern_of = |name| (field == name).then(|| Pattern(pattern.to_owned()));
+        EvaluateOnExit {
+            on_status_reason: pattern_of("status"),
+            on_reason: pattern_of("reason"),
+            on_exit_code: pattern_of("code"),
+            action,
+        }
+    });
+    Profile {
+        platform: platform(words),
+        resources: Resources {
+            vcpus: words.milli("vcpus", 1_000),
+            memory: Mebibytes(words.number("memory", 512)),
+            gpus: words.number("gpus", 0),
+        },
+        retry: RetryStrategy {
+            attempts: words.number("attempts", 1),
+            rules: rules.collect(),
+        },
+        timeout: words
+            .value("timeout")
+            .map(|seconds| Millis::from_seconds(seconds.parse().expect("a number of seconds"))),
+        stop_timeout: Millis::from_seconds(30),
+    }
+}
+
+fn platform(words: &Words) -> Platform {
+    match words.value("platform") {
+        None => Platform::Ec2,
+        Some("fargate") => Platform::Fargate,
+        Some(other) => panic!("{other:?} is not a platform"),
+    }
+}
+
+fn switch(words: &Words) -> Switch {
+    if words.has("disabled") {
+        Switch::Disabled
+    } else {
+        Switch::Enabled
+    }
+}
+
+fn environment_name(text: &str) -> EnvironmentName {
+    EnvironmentName::parse(text).expect("it is a name")
+}
+
+fn queue_name(text: &str) -> QueueName {
+    QueueName::parse(text).expect("it is a name")
+}
+
+fn definition() -> DefinitionName {
+    DefinitionName::parse("definition").expect("it is a name")
+}
+
+fn document() -> Document {
+    Document(Arc::from("{}"))
+}
+
+fn content(name: &str) -> JobContent {
+    let launch = LaunchSpec {
+        runner: Runner::Process(ProcessSpec::default()),
+        command: Vec::new(),
+        environment: Vec::new(),
+        resources: Resources::default(),
+        log: None,
+        stop_timeout: Millis::from_seconds(30),
+    };
+    JobContent {
+        name: name.to_owned(),
+        definition: definition(),
+        revision: 1,
+        launch: Arc::new(launch),
+        document: document(),
+        tags: Vec::new(),
+    }
+}
+
+/// Identifiers as scripts make them: the time of submission, and a number.
+pub(crate) fn job_id(at: Timestamp, number: usize) -> JobId {
+    JobId::new(at, u128::try_from(number).expect("it fits"))
+}

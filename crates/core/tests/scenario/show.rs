@@ -1,0 +1,283 @@
+//! How scripts print: jobs by the names that the script gave them, one short line for each change and effect.
+
+use std::collections::BTreeMap;
+
+use batchyard_core::array::StatusCounts;
+use batchyard_core::change::{AfterAttempt, AttemptEnded, Change, StopKind};
+use batchyard_core::effect::Effect;
+use batchyard_core::environment::{Environment, Switch};
+use batchyard_core::id::{AttemptKey, JobId, JobKey};
+use batchyard_core::interval_set::IntervalSet;
+use batchyard_core::job::{Body, Job, Placement, StopCause};
+use batchyard_core::time::Timestamp;
+
+/// The names of jobs.
+#[derive(Default)]
+pub(crate) struct Names(BTreeMap<JobId, String>);
+
+impl Names {
+    pub(crate) fn add(&mut self, name: &str, at: Timestamp) -> JobId {
+        let id = crate::script::job_id(at, self.0.len());
+        self.0.insert(id, name.to_owned());
+        id
+    }
+
+    /// The key of `a` or `a:0`; of a job that never was, if nothing is called so.
+    pub(crate) fn key(&self, text: &str) -> JobKey {
+        let (name, child) = text.split_once(':').unwrap_or((text, ""));
+        let known = self.0.iter().rfind(|(_, known)| *known == name);
+        JobKey {
+            id: known.map_or(crate::script::job_id(Timestamp::from_millis(0), 0), |(id, _)| *id),
+            child: child.parse().ok(),
+        }
+    }
+
+    /// Text with names instead of identifiers.
+    pub(crate) fn shorten(&self, text: &str) -> String {
+        if !text.contains('-') {
+            return text.to_owned();
+        }
+        let named = self.0.iter().filter(|(id, _)| text.contains(&id.to_string()));
+        named.fold(text.to_owned(), |text, (id, name)| {
+            text.replace(&id.to_string(), name)
+        })
+    }
+
+    fn of(&self, id: JobId) -> &str {
+        self.0.get(&id).map_or("unknown", String::as_str)
+    }
+
+    fn one(&self, key: JobKey) -> String {
+        match key.child {
+            None => self.of(key.id).to_owned(),
+            Some(child) => format!("{}:{child}", self.of(key.id)),
+        }
+    }
+
+    fn children(&self, id: JobId, children: &IntervalSet) -> String {
+        let children: Vec<String> = children
+            .intervals()
+            .iter()
+            .map(|one| format!("{one:?}"))
+            .collect();
+        format!("{}:{}", self.of(id), children.join(","))
+    }
+
+    fn attempt(&self, key: AttemptKey) -> String {
+        format!("{}#{}", self.one(key.job), key.attempt)
+    }
+
+    pub(crate) fn effect(&self, effect: &Effect) -> String {
+        match effect {
+            Effect::Launch {
+                attempt,
+                placement: _,
+            } => format!("=> launch {}", self.attempt(*attempt)),
+            Effect::Stop { attempt, grace } => format!("=> stop {} within {grace:?}", self.attempt(*attempt)),
+            Effect::Forget { attempt } => format!("=> forget {}", self.attempt(*attempt)),
+        }
+    }
+
+    pub(crate) fn change(&self, change: &Change) -> String {
+        match change {
+            Change::EnvironmentPut(put) => format!(
+                "environment {:?} {} is version {}, {:?}",
+                put.id.0, put.name, put.version, put.switch
+            ),
+            Change::EnvironmentDeleting(id) => format!("environment {} is being deleted", id.0),
+            Change::EnvironmentRemoved(id) => format!("environment {} is gone", id.0),
+            Change::InstanceAdded(added) => {
+                let name: &str = added.instance_type.into();
+                format!(
+                    "environment {} got instance {}, {name} with {}",
+                    added.environment.0, added.id.0, added.capacity
+                )
+            }
+            Change::InstanceRemoved {
+                environment,
+                instance,
+            } => format!("environment {} gave instance {} back", environment.0, instance.0),
+            Change::QueuePut(put) => {
+                format!(
+                    "queue {} {} is version {}, {:?}",
+                    put.id.0, put.name, put.version, put.switch
+                )
+            }
+            Change::QueueDeleting(id) => format!("queue {} is being deleted", id.0),
+            Change::QueueRemoved(id) => format!("queue {} is gone", id.0),
+            Change::DefinitionRegistered(_)
+            | Change::DefinitionDeregistered { .. }
+            | Change::TagsChanged(_) => {
+                format!("{change:?}")
+            }
+            _ => self.job_change(change),
+        }
+    }
+
+    fn job_change(&self, change: &Change) -> String {
+        match change {
+            Change::JobAdded(added) => format!(
+                "{} is number {} of queue {}",
+                self.of(added.id),
+                added.sequence.0,
+                added.queue.0
+            ),
+            Change::DependencyMet { job, dependency } => {
+                format!("{} waits no more for {}", self.of(*job), self.one(dependency.on))
+            }
+            Change::PairingMet { job, on, children } => {
+                format!(
+                    "{} waits no more for {}",
+                    self.of(*job),
+                    self.children(*on, children)
+                )
+            }
+            Change::PairingClosed { job, on } => {
+                format!("{} has seen all of {}", self.of(*job), self.of(*on))
+            }
+            Change::JobReady(id) => format!("{} RUNNABLE", self.of(*id)),
+            Change::ChildrenReady { job, children } => format!("{} RUNNABLE", self.children(*job, children)),
+            Change::AttemptPlaced {
+                job,
+                attempt: _,
+                placement,
+            } => format!("{} STARTING in {}", self.one(*job), place(placement)),
+            Change::AttemptStarted { job, .. } => format!("{} RUNNING", self.one(*job)),
+            Change::StopRequested { job, cause } => {
+                let cause = match cause {
+                    StopCause::Terminated(reason) => reason.as_str(),
+                    StopCause::TimedOut => "timeout",
+                    StopCause::EnvironmentDeleted => "environment deleted",
+                };
+                format!("{} is to stop: {cause}", self.one(*job))
+            }
+            Change::CancelNoted(job) => format!("{} is cancelled, and goes on", self.one(*job)),
+            Change::ArrayStopNoted { job, kind } => {
+                format!("{} is {} as a whole", self.of(*job), stopped(*kind))
+            }
+            Change::AttemptEnded(ended) => self.attempt_ended(ended),
+            Change::JobFailed(failed) => {
+                let by = failed
+                    .stopped_by
+                    .map_or(String::new(), |kind| format!(", {}", stopped(kind)));
+                format!(
+                    "{} FAILED: {}{by}",
+                    self.one(failed.job),
+                    failed.status_reason.as_str()
+                )
+            }
+            Change::ChildrenFailed {
+                job,
+                children,
+                status_reason,
+                ..
+            } => format!(
+                "{} FAILED: {}",
+                self.children(*job, children),
+                status_reason.as_str()
+            ),
+            Change::ArrayEnded(ended) => {
+                let status = if ended.has_succeeded {
+                    "SUCCEEDED"
+                } else {
+                    "FAILED"
+                };
+                let reason = ended
+                    .status_reason
+                    .as_ref()
+                    .map_or("no reason", |reason| reason.as_str());
+                format!("{} {status} as a whole: {reason}", self.of(ended.job))
+            }
+            other => format!("{other:?}"),
+        }
+    }
+
+    fn attempt_ended(&self, ended: &AttemptEnded) -> String {
+        let status = match ended.next {
+            AfterAttempt::Retried => "RUNNABLE again",
+            AfterAttempt::Succeeded => "SUCCEEDED",
+            AfterAttempt::Failed => "FAILED",
+        };
+        let code = ended
+            .exit_code
+            .map_or(String::new(), |code| format!(", exit code {code}"));
+        let reason = ended
+            .reason
+            .as_ref()
+            .map_or(String::new(), |reason| format!(", {reason}"));
+        let never = if ended.started_at.is_none() {
+            ", never RUNNING"
+        } else {
+            ""
+        };
+        format!(
+            "{} {status}: {}{code}{reason}{never}",
+            self.one(ended.job),
+            ended.status_reason.as_str()
+        )
+    }
+
+    /// A live job as `show` prints it.
+    pub(crate) fn job(&self, id: JobId, job: &Job) -> String {
+        let name = self.of(id);
+        match &job.body {
+            Body::Waiting(_) | Body::Ready(_) => format!("{name} {}", job.status().as_str()),
+            Body::Array(array) => {
+                let StatusCounts {
+                    pending,
+                    runnable,
+                    starting,
+                    running,
+                    succeeded,
+                    failed,
+                } = array.counts();
+                format!(
+                    "{name} {}: {pending} pending, {runnable} runnable, {starting} starting, {running} running, {succeeded} succeeded, {failed} failed",
+                    job.status().as_str()
+                )
+            }
+        }
+    }
+}
+
+/// An environment as `show` prints it.
+pub(crate) fn environment(environment: &Environment) -> String {
+    let off = match environment.switch {
+        Switch::Enabled => "",
+        Switch::Disabled => ", disabled",
+    };
+    let instances: Vec<String> = environment
+        .instances
+        .iter()
+        .map(|(id, instance)| format!(", instance {} has {} free", id.0, instance.free()))
+        .collect();
+    format!(
+        "{}: {} in use by {}{off}{}",
+        environment.name,
+        environment.in_use,
+        environment.attempts,
+        instances.concat()
+    )
+}
+
+fn place(placement: &Placement) -> String {
+    let Placement {
+        environment,
+        instance,
+        gpus,
+    } = placement;
+    let instance = instance.map_or(String::new(), |id| format!(" on instance {}", id.0));
+    let gpus = if gpus.is_empty() {
+        String::new()
+    } else {
+        format!(" with GPUs {gpus:?}")
+    };
+    format!("environment {}{instance}{gpus}", environment.0)
+}
+
+fn stopped(kind: StopKind) -> &'static str {
+    match kind {
+        StopKind::Cancel => "cancelled",
+        StopKind::Terminate => "terminated",
+    }
+}
