@@ -1,5 +1,7 @@
 //! Checks a value against its shape and says everything that is wrong with it, each place by its path.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value};
 
 use crate::shape::{Member, Shape};
@@ -32,8 +34,8 @@ pub enum Problem {
     },
     /// A length (characters, elements or entries) or a number out of its bounds.
     OutOfBounds {
-        /// The value given, shortened; empty for lists and maps.
-        value: String,
+        /// The value given, shortened; `None` for lists and maps that are not empty.
+        value: Option<String>,
         /// What is bounded.
         measure: Measure,
         /// The bound that is broken.
@@ -77,26 +79,50 @@ impl Problem {
 /// Longest part of a value that a message repeats, in characters (own choice).
 const QUOTED_CHARACTERS_MAX: usize = 100;
 
-/// Most violations that are collected; a hostile request must not make a large answer (own choice).
+/// Most violations of either kind that are collected; a hostile request must not make a large answer (own choice).
 const VIOLATIONS_MAX: usize = 20;
+
+/// What is wrong with a value, each kind in the order of the walk.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// What keeps the value from being read as its type.
+    pub(crate) structural: Vec<Violation>,
+    /// Broken constraints. They have a list of their own so that many of them cannot hide the others.
+    pub(crate) constraints: Vec<Violation>,
+}
 
 /// Checks `value`, and brings it into the one form that the generated types read: nulls are removed, whole numbers
 /// written with a fraction (`2.0`) become integers.
-pub(crate) fn check(shape: &'static Shape, value: &mut Value) -> Vec<Violation> {
-    let mut checker = Checker { path: String::new(), violations: Vec::new() };
+pub(crate) fn check(shape: &'static Shape, value: &mut Value) -> Findings {
+    let mut checker = Checker {
+        path: String::new(),
+        findings: Findings::default(),
+    };
     checker.value(shape, value);
-    checker.violations
+    checker.findings
 }
 
 struct Checker {
     path: String,
-    violations: Vec<Violation>,
+    findings: Findings,
 }
 
 impl Checker {
     fn report(&mut self, problem: Problem) {
-        if self.violations.len() < VIOLATIONS_MAX {
-            self.violations.push(Violation { path: self.path.clone(), problem });
+        let Findings {
+            structural,
+            constraints,
+        } = &mut self.findings;
+        let violations = if problem.is_structural() {
+            structural
+        } else {
+            constraints
+        };
+        if violations.len() < VIOLATIONS_MAX {
+            violations.push(Violation {
+                path: self.path.clone(),
+                problem,
+            });
         }
     }
 
@@ -115,13 +141,21 @@ impl Checker {
         match (shape, value) {
             (Shape::Structure { members }, Value::Object(object)) => self.structure(members, object),
             (Shape::List { member, min, max }, Value::Array(elements)) => {
-                self.length(elements.len(), *min, *max);
+                self.length(elements.len(), "[]", *min, *max);
                 for (index, element) in elements.iter_mut().enumerate() {
                     self.at(&format!("[{index}]"), |checker| checker.value(member, element));
                 }
             }
-            (Shape::Map { key: key_shape, value, min, max }, Value::Object(object)) => {
-                self.length(object.len(), *min, *max);
+            (
+                Shape::Map {
+                    key: key_shape,
+                    value,
+                    min,
+                    max,
+                },
+                Value::Object(object),
+            ) => {
+                self.length(object.len(), "{}", *min, *max);
                 for (key, entry) in object.iter_mut() {
                     self.at(&quoted(key), |checker| {
                         checker.value(key_shape, &mut Value::String(key.clone()));
@@ -129,34 +163,65 @@ impl Checker {
                     });
                 }
             }
-            (Shape::String { min, max, pattern, values }, Value::String(text)) => {
+            (
+                Shape::String {
+                    min,
+                    max,
+                    pattern,
+                    values,
+                },
+                Value::String(text),
+            ) => {
                 if !values.is_empty() && !values.contains(&text.as_str()) {
-                    self.report(Problem::NotOneOf { value: quoted(text), allowed: values });
+                    self.report(Problem::NotOneOf {
+                        value: quoted(text),
+                        allowed: values,
+                    });
                     return;
                 }
                 let length = text.chars().count();
                 if length < *min || length > *max {
                     let bound = broken_bound(length, *min, *max);
-                    self.report(Problem::OutOfBounds { value: quoted(text), measure: Measure::Length, bound });
+                    self.report(Problem::OutOfBounds {
+                        value: Some(quoted(text)),
+                        measure: Measure::Length,
+                        bound,
+                    });
                 }
                 if let Some(pattern) = pattern.as_ref().filter(|pattern| !pattern.matches(text)) {
-                    self.report(Problem::Pattern { value: quoted(text), pattern: pattern.original() });
+                    self.report(Problem::Pattern {
+                        value: quoted(text),
+                        pattern: pattern.original(),
+                    });
                 }
             }
             (Shape::Integer { min, max, low, high }, value @ Value::Number(_)) => {
-                let Some(number) = whole(value).filter(|number| (low..=high).contains(&number)) else {
-                    return self.report(Problem::WrongType { expected: "an integer" });
+                let Some(number) = whole(value) else {
+                    return self.report(Problem::WrongType {
+                        expected: "an integer",
+                    });
                 };
+                if !(low..=high).contains(&&number) {
+                    return self.report(Problem::WrongType {
+                        expected: "an integer of 32 bits",
+                    });
+                }
                 *value = Value::from(number);
                 let bound = match number {
                     number if number < *min => Bound::AtLeast(*min),
                     number if number > *max => Bound::AtMost(*max),
                     _ => return,
                 };
-                self.report(Problem::OutOfBounds { value: number.to_string(), measure: Measure::Value, bound });
+                self.report(Problem::OutOfBounds {
+                    value: Some(number.to_string()),
+                    measure: Measure::Value,
+                    bound,
+                });
             }
             (Shape::Float | Shape::Timestamp, Value::Number(_)) | (Shape::Boolean, Value::Bool(_)) => {}
-            (shape, _) => self.report(Problem::WrongType { expected: expected(shape) }),
+            (shape, _) => self.report(Problem::WrongType {
+                expected: expected(shape),
+            }),
         }
     }
 
@@ -174,17 +239,25 @@ impl Checker {
         }
     }
 
-    fn length(&mut self, length: usize, min: usize, max: usize) {
+    fn length(&mut self, length: usize, empty: &str, min: usize, max: usize) {
         if length < min || length > max {
             let bound = broken_bound(length, min, max);
-            self.report(Problem::OutOfBounds { value: String::new(), measure: Measure::Length, bound });
+            self.report(Problem::OutOfBounds {
+                value: (length == 0).then(|| empty.to_owned()),
+                measure: Measure::Length,
+                bound,
+            });
         }
     }
 }
 
 fn broken_bound(length: usize, min: usize, max: usize) -> Bound {
     let whole = |number| i64::try_from(number).unwrap_or(i64::MAX);
-    if length < min { Bound::AtLeast(whole(min)) } else { Bound::AtMost(whole(max)) }
+    if length < min {
+        Bound::AtLeast(whole(min))
+    } else {
+        Bound::AtMost(whole(max))
+    }
 }
 
 /// The number if it is whole: `2` and `2.0` are, `2.5` and those beyond 64 bits are not.
@@ -227,18 +300,25 @@ pub fn plain_text(violation: &Violation) -> String {
     let Violation { path, problem } = violation;
     match problem {
         Problem::Missing => format!("{path} is required."),
-        Problem::WrongType { expected } => format!("{path} must be {expected}"),
+        Problem::WrongType { expected } => format!("{path} must be {expected}."),
         Problem::NotOneOf { value, allowed } => {
             format!("{path} must be one of [{}], got {value}.", allowed.join(", "))
         }
-        Problem::OutOfBounds { measure, bound, value } => {
+        Problem::OutOfBounds {
+            measure,
+            bound,
+            value,
+        } => {
             let (word, limit) = match bound {
                 Bound::AtLeast(limit) => ("at least", limit),
                 Bound::AtMost(limit) => ("at most", limit),
             };
             match measure {
                 Measure::Length => format!("{path} must have a length of {word} {limit}."),
-                Measure::Value => format!("{path} must be {word} {limit}, got {value}."),
+                Measure::Value => {
+                    let value = value.as_deref().unwrap_or_default();
+                    format!("{path} must be {word} {limit}, got {value}.")
+                }
             }
         }
         Problem::Pattern { value, pattern } => format!("{path} must match {pattern}, got {value}."),
@@ -255,15 +335,21 @@ pub fn common_text(violations: &[Violation]) -> String {
 
 fn common_constraint(violation: &Violation) -> String {
     let (value, constraint) = match &violation.problem {
-        Problem::Missing => ("null", "Member must not be null".to_owned()),
-        Problem::WrongType { expected } => ("", format!("Member must be {expected}")),
-        Problem::NotOneOf { value, allowed } => {
-            (value.as_str(), format!("Member must satisfy enum value set: [{}]", allowed.join(", ")))
-        }
-        Problem::Pattern { value, pattern } => {
-            (value.as_str(), format!("Member must satisfy regular expression pattern: {pattern}"))
-        }
-        Problem::OutOfBounds { value, measure, bound } => {
+        Problem::Missing => (None, "Member must not be null".to_owned()),
+        Problem::WrongType { expected } => (None, format!("Member must be {expected}")),
+        Problem::NotOneOf { value, allowed } => (
+            Some(value),
+            format!("Member must satisfy enum value set: [{}]", allowed.join(", ")),
+        ),
+        Problem::Pattern { value, pattern } => (
+            Some(value),
+            format!("Member must satisfy regular expression pattern: {pattern}"),
+        ),
+        Problem::OutOfBounds {
+            value,
+            measure,
+            bound,
+        } => {
             let noun = match measure {
                 Measure::Length => "length",
                 Measure::Value => "value",
@@ -272,8 +358,38 @@ fn common_constraint(violation: &Violation) -> String {
                 Bound::AtLeast(limit) => format!("Member must have {noun} greater than or equal to {limit}"),
                 Bound::AtMost(limit) => format!("Member must have {noun} less than or equal to {limit}"),
             };
-            (value.as_str(), text)
+            (value.as_ref(), text)
         }
     };
-    format!("Value '{value}' at '{}' failed to satisfy constraint: {constraint}", violation.path)
+    let subject = match (&violation.problem, value) {
+        (Problem::Missing, _) => "Value null".to_owned(),
+        (_, Some(value)) => format!("Value '{value}'"),
+        (_, None) => "Value".to_owned(),
+    };
+    format!(
+        "{subject} at '{}' failed to satisfy constraint: {constraint}",
+        common_path(&violation.path)
+    )
+}
+
+/// A path as AWS's common validation writes it: elements of lists count from one, `logEvents.1.member.message`.
+fn common_path(path: &str) -> String {
+    let mut common = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('[') {
+        let Some((index, behind)) = after.split_once(']') else {
+            break;
+        };
+        // Keys of maps may hold brackets too; those stay as they are.
+        let Some(number) = index.parse::<usize>().ok().and_then(|index| index.checked_add(1)) else {
+            common.push_str(before);
+            common.push('[');
+            rest = after;
+            continue;
+        };
+        let _ = write!(common, "{before}.{number}.member");
+        rest = behind;
+    }
+    common.push_str(rest);
+    common
 }

@@ -27,7 +27,11 @@ pub struct EncodedRequest {
 }
 
 /// What SigV4 leaves unencoded.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// Puts an input into the form of its protocol.
 #[must_use]
@@ -37,7 +41,9 @@ pub fn encode<C: Call>(input: &C) -> EncodedRequest {
     let (mut path, mut query) = (facts.uri.to_owned(), String::new());
     if let (Shape::Structure { members }, Value::Object(object)) = (facts.input, &mut value) {
         for member in members.iter().filter(|member| member.location != Location::Body) {
-            let Some(value) = object.remove(member.name) else { continue };
+            let Some(value) = object.remove(member.name) else {
+                continue;
+            };
             match (member.location, value) {
                 (Location::Uri, Value::String(text)) => {
                     let label = utf8_percent_encode(&text, ENCODED).to_string();
@@ -46,7 +52,11 @@ pub fn encode<C: Call>(input: &C) -> EncodedRequest {
                 (Location::Query, Value::Array(elements)) => {
                     for element in elements.iter().filter_map(Value::as_str) {
                         let separator = if query.is_empty() { "" } else { "&" };
-                        query += &format!("{separator}{}={}", member.name, utf8_percent_encode(element, ENCODED));
+                        query += &format!(
+                            "{separator}{}={}",
+                            member.name,
+                            utf8_percent_encode(element, ENCODED)
+                        );
                     }
                 }
                 _ => {}
@@ -57,8 +67,19 @@ pub fn encode<C: Call>(input: &C) -> EncodedRequest {
         Protocol::Json { target_prefix } => Some(format!("{target_prefix}.{}", facts.name)),
         Protocol::RestJson | Protocol::Query { .. } => None,
     };
-    let body = if facts.method == "GET" { Vec::new() } else { value.to_string().into_bytes() };
-    EncodedRequest { method: facts.method, path, query, content_type: service.protocol.content_type(), target, body }
+    let body = if facts.method == "GET" {
+        Vec::new()
+    } else {
+        value.to_string().into_bytes()
+    };
+    EncodedRequest {
+        method: facts.method,
+        path,
+        query,
+        content_type: service.protocol.content_type(),
+        target,
+        body,
+    }
 }
 
 /// Reads an answer.
@@ -70,11 +91,18 @@ pub fn decode<C: Call>(status: u16, body: &[u8]) -> Result<C::Output, Fault> {
     if status >= 300 {
         let value: Value = serde_json::from_slice(body)
             .map_err(|_| unreadable(format!("HTTP status {status}: {}", String::from_utf8_lossy(body))))?;
-        let member = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let member = |name: &str| {
+            value
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
         return Err(Fault::new(status, member("__type"), member("message")));
     }
     if C::operation().output.is_none() || body.is_empty() {
         return Ok(C::Output::default());
     }
-    serde_json::from_slice(body).map_err(|error| unreadable(format!("the answer was not understood: {error}")))
+    serde_json::from_slice(body)
+        .map_err(|error| unreadable(format!("the answer was not understood: {error}")))
 }

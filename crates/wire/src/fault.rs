@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use quick_xml::escape::escape;
 use serde_json::json;
 
 use crate::protocol::Protocol;
+use crate::xml;
 
 /// An error as clients see it. It carries nothing that they must not see: causes inside the server are logged where
 /// they occur.
@@ -37,14 +37,26 @@ impl Fault {
     /// A fault with the given HTTP status, code and text.
     #[must_use]
     pub fn new(status: u16, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Fault {
-        Fault { status, code: code.into(), message: message.into() }
+        Fault {
+            status,
+            code: code.into(),
+            message: message.into(),
+        }
     }
 
     /// In the form that clients of `protocol` read.
     #[must_use]
     pub fn encode(&self, protocol: &Protocol, request_id: &str) -> EncodedFault {
-        let Fault { status, code, message } = self;
-        let json = || json!({ "__type": code, "message": message }).to_string().into_bytes();
+        let Fault {
+            status,
+            code,
+            message,
+        } = self;
+        let json = || {
+            json!({ "__type": code, "message": message })
+                .to_string()
+                .into_bytes()
+        };
         let (error_type, body) = match protocol {
             Protocol::RestJson => (Some(code.clone().into_owned()), json()),
             Protocol::Json { .. } => (None, json()),
@@ -53,12 +65,17 @@ impl Fault {
                 let body = format!(
                     "<ErrorResponse xmlns=\"{namespace}\">\n  <Error>\n    <Type>{kind}</Type>\n    <Code>{}</Code>\n    \
                      <Message>{}</Message>\n  </Error>\n  <RequestId>{request_id}</RequestId>\n</ErrorResponse>\n",
-                    escape(code.as_ref()),
-                    escape(message.as_str())
+                    xml::text(code),
+                    xml::text(message)
                 );
                 (None, body.into_bytes())
             }
         };
-        EncodedFault { status: *status, content_type: protocol.content_type(), error_type, body }
+        EncodedFault {
+            status: *status,
+            content_type: protocol.content_type(),
+            error_type,
+            body,
+        }
     }
 }

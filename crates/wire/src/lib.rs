@@ -20,6 +20,7 @@ mod sensitive;
 mod service;
 pub mod shape;
 mod timestamp;
+mod xml;
 
 pub use fault::{EncodedFault, Fault};
 pub use generated::{batch, logs, sts};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::check::{self, Violation};
+use crate::check::{self, Findings, Violation};
 use crate::fault::Fault;
 use crate::generated::{batch, logs, sts};
 use crate::operation::OperationFacts;
@@ -50,9 +50,13 @@ impl Service {
 #[must_use]
 pub fn identify(request: &RawRequest<'_>, signing_name: Option<&str>) -> Option<Service> {
     if let Some(name) = signing_name {
-        return Service::ALL.into_iter().find(|service| service.facts().signing_name == name);
+        return Service::ALL
+            .into_iter()
+            .find(|service| service.facts().signing_name == name);
     }
-    Service::ALL.into_iter().find(|service| service.facts().protocol.recognises(request))
+    Service::ALL
+        .into_iter()
+        .find(|service| service.facts().protocol.recognises(request))
 }
 
 impl ServiceFacts {
@@ -76,18 +80,22 @@ impl ServiceFacts {
         refuse: impl Fn(&[Violation]) -> Option<Fault>,
     ) -> Result<T, Fault> {
         let mut value = self.protocol.value(facts, request)?;
-        let violations = check::check(facts.input, &mut value);
-        let structural: Vec<Violation> =
-            violations.iter().filter(|violation| violation.problem.is_structural()).cloned().collect();
+        let Findings {
+            structural,
+            constraints,
+        } = check::check(facts.input, &mut value);
         if !structural.is_empty() {
             return Err(self.protocol.structural_fault(&structural));
         }
-        if let Some(fault) = (!violations.is_empty()).then(|| refuse(&violations)).flatten() {
+        if let Some(fault) = (!constraints.is_empty()).then(|| refuse(&constraints)).flatten() {
             return Err(fault);
         }
         serde_json::from_value(value).map_err(|error| {
             // The check above follows the same model as the types, so this is a bug of the generator.
-            self.protocol.unreadable(&format!("the input of {} was checked but not understood: {error}", facts.name))
+            self.protocol.unreadable(&format!(
+                "the input of {} was checked but not understood: {error}",
+                facts.name
+            ))
         })
     }
 
@@ -104,8 +112,17 @@ impl ServiceFacts {
         let body = self
             .protocol
             .encode(facts, request.request_id, output)
-            .map_err(|error| Fault::new(500, "InternalFailure", format!("failed to encode the answer: {error}")))?;
-        Ok(Answer { content_type: self.protocol.content_type(), body })
+            .map_err(|error| {
+                Fault::new(
+                    500,
+                    "InternalFailure",
+                    format!("failed to encode the answer: {error}"),
+                )
+            })?;
+        Ok(Answer {
+            content_type: self.protocol.content_type(),
+            body,
+        })
     }
 
     /// The answer of an operation that is not served yet. Its input is parsed and checked all the same, so that a
@@ -121,7 +138,10 @@ impl ServiceFacts {
     ) -> Result<Answer, Fault> {
         let _: T = self.input(facts, request, refuse)?;
         let reason = facts.not_served.unwrap_or("it is not implemented yet");
-        let message = format!("{} is not served by this version of Batchyard: {reason}", facts.name);
+        let message = format!(
+            "{} is not served by this version of Batchyard: {reason}",
+            facts.name
+        );
         Err(self.protocol.not_served(message))
     }
 

@@ -96,13 +96,18 @@ pub struct Pattern {
 
 impl Pattern {
     pub(crate) const fn new(expression: &'static str, original: &'static str) -> Pattern {
-        Pattern { expression, original, compiled: OnceLock::new() }
+        Pattern {
+            expression,
+            original,
+            compiled: OnceLock::new(),
+        }
     }
 
     /// Whether the whole text matches.
     pub fn matches(&self, text: &str) -> bool {
         let regex = self.compiled.get_or_init(|| {
-            Regex::new(&format!("^(?:{})$", self.expression)).expect("a test compiles every pattern of the models")
+            Regex::new(&format!("^(?:{})$", self.expression))
+                .expect("a test compiles every pattern of the models")
         });
         regex.is_match(text)
     }

@@ -15,11 +15,14 @@ pub(super) fn route(
     operations: &[OperationFacts],
 ) -> Result<usize, Fault> {
     let name = operation_name(request, target_prefix).unwrap_or_default();
-    operations.iter().position(|operation| operation.name == name).ok_or_else(|| {
-        let message = match request.target {
-            Some(target) => format!("no operation is called {target}"),
-            None => "the header x-amz-target is missing".to_owned(),
-        };
-        Fault::new(400, "UnknownOperationException", message)
-    })
+    operations
+        .iter()
+        .position(|operation| operation.name == name)
+        .ok_or_else(|| {
+            let message = match request.target {
+                Some(target) => format!("no operation is called {target}"),
+                None => "the header x-amz-target is missing".to_owned(),
+            };
+            Fault::new(400, "UnknownOperationException", message)
+        })
 }

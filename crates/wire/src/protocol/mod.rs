@@ -81,7 +81,11 @@ impl Protocol {
         }
     }
 
-    pub(crate) fn route(&self, request: &RawRequest<'_>, operations: &[OperationFacts]) -> Result<usize, Fault> {
+    pub(crate) fn route(
+        &self,
+        request: &RawRequest<'_>,
+        operations: &[OperationFacts],
+    ) -> Result<usize, Fault> {
         match self {
             Protocol::RestJson => rest_json::route(request, operations),
             Protocol::Json { target_prefix } => json::route(request, target_prefix, operations),
@@ -94,11 +98,13 @@ impl Protocol {
         match self {
             Protocol::RestJson => {
                 let body = parse(request.body).map_err(|detail| self.unreadable(&detail))?;
-                Ok(Value::Object(rest_json::with_located_members(facts, request, body)))
+                Ok(Value::Object(rest_json::with_located_members(
+                    facts, request, body,
+                )))
             }
-            Protocol::Json { .. } => {
-                parse(request.body).map(Value::Object).map_err(|detail| self.unreadable(&detail))
-            }
+            Protocol::Json { .. } => parse(request.body)
+                .map(Value::Object)
+                .map_err(|detail| self.unreadable(&detail)),
             Protocol::Query { .. } => Ok(query::value(facts, request)),
         }
     }
@@ -123,18 +129,27 @@ impl Protocol {
     pub(crate) fn unreadable(&self, detail: &str) -> Fault {
         match self {
             // The first words are the live service's (section 0.8); clients match them.
-            Protocol::RestJson => {
-                Fault::new(400, "ClientException", format!("An error occurred during JSON parsing: {detail}"))
-            }
+            Protocol::RestJson => Fault::new(
+                400,
+                "ClientException",
+                format!("An error occurred during JSON parsing: {detail}"),
+            ),
             Protocol::Json { .. } => Fault::new(400, "SerializationException", detail),
             Protocol::Query { .. } => Fault::new(400, "MalformedInput", detail),
         }
     }
 
     pub(crate) fn structural_fault(&self, violations: &[Violation]) -> Fault {
-        let texts = || violations.iter().map(check::plain_text).collect::<Vec<_>>().join(" ");
-        let is_unreadable =
-            violations.iter().any(|violation| matches!(violation.problem, check::Problem::WrongType { .. }));
+        let texts = || {
+            violations
+                .iter()
+                .map(check::plain_text)
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        let is_unreadable = violations
+            .iter()
+            .any(|violation| matches!(violation.problem, check::Problem::WrongType { .. }));
         match self {
             Protocol::RestJson | Protocol::Json { .. } if is_unreadable => self.unreadable(&texts()),
             Protocol::RestJson => Fault::new(400, "ClientException", texts()),
@@ -148,7 +163,9 @@ impl Protocol {
                 let texts: Vec<String> = violations.iter().map(check::plain_text).collect();
                 Fault::new(400, "ClientException", texts.join(" "))
             }
-            Protocol::Json { .. } => Fault::new(400, "InvalidParameterException", check::common_text(violations)),
+            Protocol::Json { .. } => {
+                Fault::new(400, "InvalidParameterException", check::common_text(violations))
+            }
             Protocol::Query { .. } => Fault::new(400, "ValidationError", check::common_text(violations)),
         }
     }

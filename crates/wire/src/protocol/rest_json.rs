@@ -9,7 +9,8 @@ use crate::operation::OperationFacts;
 use crate::shape::{Location, Shape};
 
 pub(super) fn route(request: &RawRequest<'_>, operations: &[OperationFacts]) -> Result<usize, Fault> {
-    let is_asked = |facts: &OperationFacts| facts.method == request.method && label(facts, request.path).is_some();
+    let is_asked =
+        |facts: &OperationFacts| facts.method == request.method && label(facts, request.path).is_some();
     operations.iter().position(is_asked).ok_or_else(|| {
         let message = format!("no operation answers {} {}", request.method, request.path);
         Fault::new(404, "UnknownOperationException", message)
@@ -32,13 +33,17 @@ pub(super) fn with_located_members(
     request: &RawRequest<'_>,
     mut body: Map<String, Value>,
 ) -> Map<String, Value> {
-    let Shape::Structure { members } = facts.input else { return body };
+    let Shape::Structure { members } = facts.input else {
+        return body;
+    };
     for member in *members {
         let value = match member.location {
             Location::Body => continue,
             Location::Uri => {
                 let label = label(facts, request.path).unwrap_or_default();
-                Some(Value::String(percent_decode_str(label).decode_utf8_lossy().into_owned()))
+                Some(Value::String(
+                    percent_decode_str(label).decode_utf8_lossy().into_owned(),
+                ))
             }
             Location::Query => query_value(member.name, member.shape, request.query.unwrap_or_default()),
         };
