@@ -52,7 +52,7 @@ pub(in crate::sqlite) fn jobs(
 
 fn job(connection: &Connection, profiles: &KnownProfiles, key: JobKey) -> Result<Option<JobRow>, Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT jobs.sequence, queues.name, jobs.profile, jobs.name, definition, revision, launch, document, created_at,
+        "SELECT jobs.sequence, queues.name, jobs.profile, jobs.name, definition, revision, launch, job_contents.document, created_at,
          array_size, array_counts, array_updated_at,
          status, started_at, stopped_at, exit_code, reason, status_reason, is_cancelled, is_terminated,
          attempts_ended, environment, instance, gpus
