@@ -56,6 +56,8 @@ fn a_filter_finds_its_way_through_many_tiny_streams() {
     let setup = Setup::new();
     let batch = (0..1000).map(|index| append("g", &format!("job{index:03}"), &[(index % 10, "tiny")]));
     setup.wait(setup.logs.put(batch.collect())).unwrap();
+    let others = (0..50).map(|index| append("g", &format!("other{index}"), &[(index % 10, "tiny")]));
+    setup.wait(setup.logs.put(others.collect())).unwrap();
     for (prefix, expected) in [("job", 1000), ("job1", 100), ("job12", 10), ("job9999", 0)] {
         let mut query = FilterQuery {
             limit: 33,

@@ -11,12 +11,12 @@ fn check(body: &str, expect: &Expect) {
 }
 
 /// A body for `CreateComputeEnvironment`, `RegisterJobDefinition`, or an operation of CloudWatch Logs.
-fn check_at(head: &str, body: &str, expect: &Expect) {
+pub(crate) fn check_at(head: &str, body: &str, expect: &Expect) {
     expect.assert_eq(&outcome(&Written::parse(&format!("{head}\n\n{body}")), None));
 }
 
 /// The given members beside the required ones of `SubmitJob`; says only what became of `member`.
-fn check_member(member: &str, body: &str, expect: &Expect) {
+pub(crate) fn check_member(member: &str, body: &str, expect: &Expect) {
     let body = format!("{{\"jobName\":\"a\",\"jobQueue\":\"q\",\"jobDefinition\":\"d\",{body}}}");
     let text = outcome(&Written::parse(&format!("POST /v1/submitjob\n\n{body}")), None);
     let value = text.strip_prefix("batch SubmitJob\n").map(|value| {
@@ -27,7 +27,7 @@ fn check_member(member: &str, body: &str, expect: &Expect) {
 }
 
 const REGISTER: &str = "POST /v1/registerjobdefinition";
-const PUT_EVENTS: &str = "POST /\nx-amz-target: Logs_20140328.PutLogEvents";
+pub(crate) const PUT_EVENTS: &str = "POST /\nx-amz-target: Logs_20140328.PutLogEvents";
 
 #[test]
 fn bodies_that_are_no_json_object() {
@@ -307,105 +307,6 @@ fn the_last_of_equal_names_counts() {
         "tags",
         "\"tags\":{\"a\":1},\"tags\":{\"a\":\"2\",\"a\":\"3\"}",
         &expect![[r#"{"a":"3"}"#]],
-    );
-}
-
-#[test]
-fn whole_numbers_are_integers() {
-    let size = |number: &str, expect| {
-        check_member(
-            "arrayProperties",
-            &format!("\"arrayProperties\":{{\"size\":{number}}}"),
-            expect,
-        )
-    };
-    size("2", &expect![[r#"{"size":2}"#]]);
-    size("2.0", &expect![[r#"{"size":2}"#]]);
-    size("2e3", &expect![[r#"{"size":2000}"#]]);
-    size("-0.0", &expect![[r#"{"size":0}"#]]);
-    size("2147483647", &expect![[r#"{"size":2147483647}"#]]);
-    size("-2147483648.0", &expect![[r#"{"size":-2147483648}"#]]);
-    size(
-        "2.5",
-        &expect![[r#"
-            batch 400 ClientException
-            An error occurred during JSON parsing: arrayProperties.size must be an integer."#]],
-    );
-    size(
-        "2147483648",
-        &expect![[r#"
-            batch 400 ClientException
-            An error occurred during JSON parsing: arrayProperties.size must be an integer of 32 bits."#]],
-    );
-    size(
-        "3000000000",
-        &expect![[r#"
-            batch 400 ClientException
-            An error occurred during JSON parsing: arrayProperties.size must be an integer of 32 bits."#]],
-    );
-    size(
-        "3e9",
-        &expect![[r#"
-            batch 400 ClientException
-            An error occurred during JSON parsing: arrayProperties.size must be an integer of 32 bits."#]],
-    );
-    size(
-        "-2147483649",
-        &expect![[r#"
-            batch 400 ClientException
-            An error occurred during JSON parsing: arrayProperties.size must be an integer of 32 bits."#]],
-    );
-    size(
-        "18446744073709551615",
-        &expect![[r#"
-            batch 400 ClientException
-            An error occurred during JSON parsing: arrayProperties.size must be an integer."#]],
-    );
-    size(
-        "1e300",
-        &expect![[r#"
-            batch 400 ClientException
-            An error occurred during JSON parsing: arrayProperties.size must be an integer."#]],
-    );
-}
-
-#[test]
-fn long_integers_have_64_bits() {
-    let timestamp = |number: &str, expect| {
-        let body = format!(
-            "{{\"logGroupName\":\"g\",\"logStreamName\":\"s\",\"logEvents\":[{{\"timestamp\":{number},\"message\":\"m\"}}]}}"
-        );
-        check_at(PUT_EVENTS, &body, expect);
-    };
-    timestamp(
-        "9223372036854775807",
-        &expect![[r#"
-        logs PutLogEvents
-        {"logEvents":[{"message":"m","timestamp":9223372036854775807}],"logGroupName":"g","logStreamName":"s"}"#]],
-    );
-    timestamp(
-        "1.7e12",
-        &expect![[r#"
-        logs PutLogEvents
-        {"logEvents":[{"message":"m","timestamp":1700000000000}],"logGroupName":"g","logStreamName":"s"}"#]],
-    );
-    timestamp(
-        "-1",
-        &expect![[r#"
-            logs 400 InvalidParameterException
-            1 validation error detected: Value '-1' at 'logEvents.1.member.timestamp' failed to satisfy constraint: Member must have value greater than or equal to 0"#]],
-    );
-    timestamp(
-        "9223372036854775808",
-        &expect![[r#"
-            logs 400 SerializationException
-            logEvents[0].timestamp must be an integer."#]],
-    );
-    timestamp(
-        "1e16",
-        &expect![[r#"
-            logs 400 SerializationException
-            logEvents[0].timestamp must be an integer."#]],
     );
 }
 

@@ -1,5 +1,6 @@
 //! What the crate promises to the server and to clients: routing, parsing, checks and the texts of faults, for each
-//! protocol. Golden texts first (`routing`, `bodies`, `faults`), then laws over all operations in `properties`.
+//! protocol. Golden texts first (`routing`, `bodies`, `numbers`, `patterns`, `faults`, `answers`), then laws over all operations in
+//! `properties` and `calls`.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
@@ -7,6 +8,7 @@ mod answers;
 mod bodies;
 mod calls;
 mod faults;
+mod numbers;
 mod patterns;
 mod properties;
 mod routing;
