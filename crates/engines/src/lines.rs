@@ -134,7 +134,9 @@ mod tests {
         buffer.finish(|chunk| chunks.push(chunk.to_vec()));
         let mut messages = Vec::new();
         for chunk in chunks {
-            events(Timestamp::from_millis(0), &chunk, |event| messages.push(event.message));
+            events(Timestamp::from_millis(0), &chunk, |event| {
+                messages.push(event.message)
+            });
         }
         messages
     }
@@ -147,16 +149,25 @@ mod tests {
     fn lines_come_out_whole_however_they_were_cut() {
         check(&[b"a\nb\n"], expect![[r#"["a", "b"]"#]]);
         check(&[b"a", b"b", b"c\nd"], expect![[r#"["abc", "d"]"#]]);
-        check(&[b"a\r", b"\nb\r\n\r\n\n c \n"], expect![[r#"["a", "b", " c "]"#]]);
+        check(
+            &[b"a\r", b"\nb\r\n\r\n\n c \n"],
+            expect![[r#"["a", "b", " c "]"#]],
+        );
         check(&[b"no end"], expect![[r#"["no end"]"#]]);
-        check(&[b"progress 1", b"|", b" 2\n"], expect![[r#"["progress 1", " 2"]"#]]);
+        check(
+            &[b"progress 1", b"|", b" 2\n"],
+            expect![[r#"["progress 1", " 2"]"#]],
+        );
         check(&[], expect!["[]"]);
     }
 
     #[test]
     fn characters_survive_any_cut_and_what_is_none_is_replaced() {
         check(&[b"\xe2", b"\x82", b"\xac\n"], expect![[r#"["€"]"#]]);
-        check(&[b"1 \xf0\x9f\x98", b"|", b"\x80\n"], expect![[r#"["1 ", "😀"]"#]]);
+        check(
+            &[b"1 \xf0\x9f\x98", b"|", b"\x80\n"],
+            expect![[r#"["1 ", "😀"]"#]],
+        );
         check(&[b"\xff\xfe\n\xe2\x82\n"], expect![[r#"["��", "�"]"#]]);
         check(&[b"\xe2\x82"], expect![[r#"["�"]"#]]);
     }
@@ -166,8 +177,14 @@ mod tests {
         let lengths = |line: &[u8]| messages(&[line]).iter().map(String::len).collect::<Vec<_>>();
         let max = MESSAGE_BYTES_MAX;
         assert_eq!(lengths(&[&vec![b'x'; max][..], b"\r\n"].concat()), [max]);
-        assert_eq!(lengths(&[&vec![b'x'; max + 1][..], b"\ny\n"].concat()), [max, 1, 1]);
-        assert_eq!(lengths("é".repeat(max / 2 + 2).as_bytes()), [max - max % 2, 4 - max % 2 * 2]);
+        assert_eq!(
+            lengths(&[&vec![b'x'; max + 1][..], b"\ny\n"].concat()),
+            [max, 1, 1]
+        );
+        assert_eq!(
+            lengths("é".repeat(max / 2 + 2).as_bytes()),
+            [max - max % 2, 4 - max % 2 * 2]
+        );
         assert!(lengths(&vec![0xff; max]).iter().all(|length| *length <= max));
     }
 

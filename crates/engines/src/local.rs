@@ -91,7 +91,10 @@ impl LocalEngine {
             }
             // Processes must not wait for a daemon that may not even be installed. What was running in it stays RUNNING until it can say.
             Err(error) => {
-                tracing::warn!(cause = with_causes(&error), "the container daemon does not answer; trying again");
+                tracing::warn!(
+                    cause = with_causes(&error),
+                    "the container daemon does not answer; trying again"
+                );
                 self.recover_later(Arc::clone(containers), known);
             }
         }
@@ -123,7 +126,10 @@ impl LocalEngine {
     }
 
     fn take_late_recovery(&self) -> Option<tokio::task::JoinHandle<()>> {
-        self.late_recovery.lock().expect("nobody panics with the task").take()
+        self.late_recovery
+            .lock()
+            .expect("nobody panics with the task")
+            .take()
     }
 }
 

@@ -10,8 +10,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use batchyard_core::report::Report;
 use batchyard_core::launch::{Mount, MountSource};
+use batchyard_core::report::Report;
 use batchyard_core::time::Millis;
 use batchyard_engines::docker::Config;
 use docker::site::{Job, Site, client, current, filter, host, namespace, until};
@@ -27,7 +27,9 @@ async fn output_is_whole_and_not_doubled_after_restarts_of_the_server() {
         return;
     };
     let mut site = Site::new(&host).await;
-    let attempt = site.launch(Job::shell("for i in $(seq 300); do echo $i; sleep 0.01; done")).await;
+    let attempt = site
+        .launch(Job::shell("for i in $(seq 300); do echo $i; sleep 0.01; done"))
+        .await;
     for seen in [20, 100, 180] {
         site.until_lines(attempt, seen).await;
         site = site.restarted(&host);
@@ -47,13 +49,15 @@ async fn what_ends_while_no_server_is_there_is_told_with_its_whole_output() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap().to_owned();
     let site = Site::new(&host).await;
-    let job = Job::shell("echo 1; while ! [ -e /go/on ]; do sleep 0.01; done; seq 2 500; exit 9").with(|container| {
-        container.mounts = vec![Mount {
-            source: MountSource::Host(path),
-            container_path: "/go".to_owned(),
-            is_readonly: true,
-        }];
-    });
+    let job = Job::shell("echo 1; while ! [ -e /go/on ]; do sleep 0.01; done; seq 2 500; exit 9").with(
+        |container| {
+            container.mounts = vec![Mount {
+                source: MountSource::Host(path),
+                container_path: "/go".to_owned(),
+                is_readonly: true,
+            }];
+        },
+    );
     let attempt = site.launch(job).await;
     site.until_lines(attempt, 1).await;
     let (name, logs) = (site.namespace.clone(), Arc::clone(&site.logs));
@@ -84,7 +88,13 @@ async fn a_daemon_killed_midway() {
     site.started(attempt).await;
     site.until_lines(attempt, 1).await;
     let pid = std::fs::read_to_string(folder.path().join("docker.pid")).unwrap();
-    assert!(Command::new("kill").args(["-9", pid.trim()]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-9", pid.trim()])
+            .status()
+            .unwrap()
+            .success()
+    );
     // Ordered while no daemon is there: it starts when one is.
     let later = site.launch(Job::shell("echo after")).await;
     daemon("start", folder.path()).expect("the daemon starts again");
@@ -97,7 +107,10 @@ async fn a_daemon_killed_midway() {
             Report::Started { .. } => summaries.push(format!("{which} started")),
             Report::Exited { exit_code, .. } => {
                 left -= 1;
-                summaries.push(format!("{which} exited {exit_code:?} {:?}", site.logs.lines(told)));
+                summaries.push(format!(
+                    "{which} exited {exit_code:?} {:?}",
+                    site.logs.lines(told)
+                ));
             }
             other => panic!("{which} {other:?}"),
         }
@@ -111,7 +124,12 @@ async fn a_daemon_killed_midway() {
 /// Runs the script; the daemon's address if it started one.
 fn daemon(action: &str, folder: &Path) -> Option<String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/docker-engine");
-    let output = Command::new(script).arg(action).arg("--directory").arg(folder).output().unwrap();
+    let output = Command::new(script)
+        .arg(action)
+        .arg("--directory")
+        .arg(folder)
+        .output()
+        .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     text.trim().strip_prefix("DOCKER_HOST=").map(str::to_owned)
 }
@@ -143,5 +161,6 @@ async fn a_stop_ends_the_wait_for_a_daemon() {
     let mut site = Site::configured(config, Arc::default());
     let attempt = site.launch(Job::shell("true")).await;
     site.stop(attempt, Millis::from_seconds(30)).await;
-    expect!["not started, exit -, reason not started: Stopped before the container was started"].assert_eq(&site.end_of(attempt).await.summary());
+    expect!["not started, exit -, reason not started: Stopped before the container was started"]
+        .assert_eq(&site.end_of(attempt).await.summary());
 }

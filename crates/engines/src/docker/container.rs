@@ -90,7 +90,11 @@ fn host_config(
         memory,
         gpus: _,
     } = resources;
-    let memory_mib = if memory.0 == 0 { 0 } else { memory.0.max(MEMORY_MIB_MIN) };
+    let memory_mib = if memory.0 == 0 {
+        0
+    } else {
+        memory.0.max(MEMORY_MIB_MIN)
+    };
     let (cpu_shares, nano_cpus) = if *vcpus_are_a_ceiling {
         (None, Some(i64::from(vcpus.0) * 1_000_000))
     } else {

@@ -117,7 +117,10 @@ impl<'a> Drain<'a> {
             };
             let attempt = self.labels.attempt;
             tracing::warn!(%attempt, error = &error as &dyn std::error::Error, "failed to read the rest of an output");
-            if matches!(error, ReadError::NoTime(_) | ReadError::Daemon(Failure::Refused { .. })) {
+            if matches!(
+                error,
+                ReadError::NoTime(_) | ReadError::Daemon(Failure::Refused { .. })
+            ) {
                 refusals += 1;
                 if refusals == READS_MAX {
                     return;
@@ -211,7 +214,11 @@ pub(super) async fn forget_position(context: &Context, labels: &Labels) {
 async fn store(context: &Context, append: Append) {
     let mut pause = RETRY_MIN;
     while let Err(error) = context.logs.append(vec![append.clone()]).await {
-        tracing::warn!(stream = append.stream.stream, error = &error as &dyn std::error::Error, "failed to keep a job's output");
+        tracing::warn!(
+            stream = append.stream.stream,
+            error = &error as &dyn std::error::Error,
+            "failed to keep a job's output"
+        );
         wait(&mut pause).await;
     }
 }

@@ -53,18 +53,25 @@ impl Images {
     ///
     /// # Errors
     /// The daemon's text.
-    pub(super) async fn pull(&self, daemon: &Daemon, image: &str, platform: Option<&str>) -> Result<(), String> {
+    pub(super) async fn pull(
+        &self,
+        daemon: &Daemon,
+        image: &str,
+        platform: Option<&str>,
+    ) -> Result<(), String> {
         let pull = self.join(Wanted {
             image: image.to_owned(),
             platform: platform.map(str::to_owned),
         });
         pull.get_or_init(|| async {
             let _permit = self.permits.acquire().await.expect("never closed");
-            fetch(daemon, image, platform).await.map_err(|failure| match failure {
-                Failure::Refused { text, .. } => text,
-                Failure::Unreachable(error) => error.to_string(),
-                Failure::NotConnected => failure.to_string(),
-            })
+            fetch(daemon, image, platform)
+                .await
+                .map_err(|failure| match failure {
+                    Failure::Refused { text, .. } => text,
+                    Failure::Unreachable(error) => error.to_string(),
+                    Failure::NotConnected => failure.to_string(),
+                })
         })
         .await
         .clone()
@@ -100,7 +107,11 @@ async fn fetch(daemon: &Daemon, image: &str, platform: Option<&str>) -> Result<(
 /// The tag to ask for where the reference has neither tag nor digest: without one the daemon pulls every tag there is.
 fn default_tag(image: &str) -> Option<&'static str> {
     let last = image.rsplit('/').next().unwrap_or(image);
-    if last.contains([':', '@']) { None } else { Some("latest") }
+    if last.contains([':', '@']) {
+        None
+    } else {
+        Some("latest")
+    }
 }
 
 #[cfg(test)]

@@ -255,9 +255,13 @@ async fn wait_for_end(
 enum Stop {
     NotAsked,
     /// The signal could not be sent; it is tried again.
-    Failed { again_at: Instant },
+    Failed {
+        again_at: Instant,
+    },
     /// The program was asked.
-    Asked { kill_at: Instant },
+    Asked {
+        kill_at: Instant,
+    },
 }
 
 impl Stop {

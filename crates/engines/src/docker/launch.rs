@@ -115,7 +115,10 @@ async fn try_once(
     context.daemon.client().map_err(|_| Setback::Unreachable)?;
     if context.pull == PullPolicy::Always && pull(context, container, wishes).await.is_err() {
         // What the daemon has is taken instead; if it has none, creating says so and the pull is tried once more for its text.
-        tracing::debug!(image = container.image, "took the cached image, as it could not be pulled");
+        tracing::debug!(
+            image = container.image,
+            "took the cached image, as it could not be pulled"
+        );
     }
     let _permit = tokio::select! {
         permit = context.launches.acquire() => permit.expect("never closed"),
@@ -186,7 +189,11 @@ async fn ask_to_create(
         name: Some(container_name(labels.attempt)),
         platform: container.platform.clone().unwrap_or_default(),
     };
-    context.daemon.client()?.create_container(Some(options), body).await?;
+    context
+        .daemon
+        .client()?
+        .create_container(Some(options), body)
+        .await?;
     Ok(())
 }
 
@@ -251,10 +258,14 @@ pub(super) async fn remove(context: &Context, labels: &Labels) -> Result<(), Fai
         force: true,
         link: false,
     };
-    let removed = client.remove_container(&container_name(*attempt), Some(options)).await;
+    let removed = client
+        .remove_container(&container_name(*attempt), Some(options))
+        .await;
     unless_gone(removed.map_err(Failure::from))?;
     for index in 0..*scratch_volumes {
-        let removed = client.remove_volume(&volume_name(*attempt, index), None::<RemoveVolumeOptions>).await;
+        let removed = client
+            .remove_volume(&volume_name(*attempt, index), None::<RemoveVolumeOptions>)
+            .await;
         unless_gone(removed.map_err(Failure::from))?;
     }
     Ok(())

@@ -56,9 +56,17 @@ impl Joiner {
     ///
     /// # Errors
     /// When no time is before it; it is not counted then.
-    pub(super) fn take(&mut self, source: Source, payload: &[u8], events: &mut Vec<LogEvent>) -> Result<(), NoTime> {
+    pub(super) fn take(
+        &mut self,
+        source: Source,
+        payload: &[u8],
+        events: &mut Vec<LogEvent>,
+    ) -> Result<(), NoTime> {
         let no_time = || NoTime(String::from_utf8_lossy(&payload[..payload.len().min(40)]).into_owned());
-        let space = payload.iter().position(|byte| *byte == b' ').ok_or_else(no_time)?;
+        let space = payload
+            .iter()
+            .position(|byte| *byte == b' ')
+            .ok_or_else(no_time)?;
         let (stamp, text) = (&payload[..space], &payload[space + 1..]);
         let moment = Moment::parse(stamp).ok_or_else(no_time)?;
         match self.tally.piece(moment.second()) {

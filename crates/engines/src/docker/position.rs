@@ -122,7 +122,11 @@ impl Tally {
             self.pieces += 1;
         }
         if second > self.latest {
-            self.in_previous = if second - 1 == self.latest { self.in_latest } else { 0 };
+            self.in_previous = if second - 1 == self.latest {
+                self.in_latest
+            } else {
+                0
+            };
             self.latest = second;
             self.in_latest = 1;
         } else if second == self.latest {

@@ -45,7 +45,10 @@ impl fmt::Display for Reason {
         match self {
             Reason::CannotPull(text) => write!(f, "CannotPullContainerError: {text}"),
             Reason::CannotCreate(text) => {
-                write!(f, "CannotCreateContainerError: Error response from daemon: {text}")
+                write!(
+                    f,
+                    "CannotCreateContainerError: Error response from daemon: {text}"
+                )
             }
             Reason::CannotStart(text) => {
                 write!(f, "CannotStartContainerError: Error response from daemon: {text}")

@@ -176,8 +176,15 @@ impl Registry {
             if attempt.is_some_and(|attempt| self.keepers.contains_key(&attempt)) {
                 continue;
             }
-            if let Err(error) = client.remove_volume(&volume.name, None::<RemoveVolumeOptions>).await {
-                tracing::warn!(volume = volume.name, error = &error as &dyn std::error::Error, "failed to remove a volume");
+            if let Err(error) = client
+                .remove_volume(&volume.name, None::<RemoveVolumeOptions>)
+                .await
+            {
+                tracing::warn!(
+                    volume = volume.name,
+                    error = &error as &dyn std::error::Error,
+                    "failed to remove a volume"
+                );
             }
         }
         Ok(())

@@ -93,7 +93,9 @@ fn read(state: ContainerState) -> State {
     };
     match state.status {
         Some(
-            ContainerStateStatusEnum::EXITED | ContainerStateStatusEnum::DEAD | ContainerStateStatusEnum::REMOVING,
+            ContainerStateStatusEnum::EXITED
+            | ContainerStateStatusEnum::DEAD
+            | ContainerStateStatusEnum::REMOVING,
         ) => State::Exited(Exit {
             started_at,
             // The daemon's clock may have stepped back in between.

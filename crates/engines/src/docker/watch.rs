@@ -29,7 +29,11 @@ pub(super) async fn watch_daemon(context: Arc<Context>, registry: mpsc::WeakSend
             Ok(()) => tracing::info!(host = context.daemon.host(), "Docker closed the connection"),
             Err(failure) => {
                 let host = context.daemon.host();
-                tracing::info!(host, error = &failure as &dyn std::error::Error, "failed to watch Docker");
+                tracing::info!(
+                    host,
+                    error = &failure as &dyn std::error::Error,
+                    "failed to watch Docker"
+                );
             }
         }
         if *context.daemon.connections().borrow() != before {

@@ -92,10 +92,12 @@ pub(super) struct Link {
     inbox: mpsc::Receiver<Message>,
     socket: Socket,
     reports: Reports,
-    /// Wakes the tail: how far the spool is written.
+    /// Wakes the tail.
     written: mpsc::UnboundedSender<tail::Wake>,
     consumed: mpsc::UnboundedReceiver<Consumed>,
     consumed_to: Position,
+    /// Whether nothing was said yet of how far the spool is written.
+    is_new_connection: bool,
     /// Launches that the spool does not have yet.
     unaccepted: BTreeMap<AttemptKey, Program>,
     lists: BTreeMap<u64, List>,
@@ -138,6 +140,7 @@ impl Link {
             written,
             consumed,
             consumed_to: cursor,
+            is_new_connection: true,
             unaccepted: BTreeMap::new(),
             lists: BTreeMap::new(),
             next_list: 0,
@@ -207,7 +210,9 @@ impl Link {
                         None => tracing::error!(%attempt, "a container was ordered from the process engine"),
                     }
                 }
-                Message::Order(Order::Stop { attempt, grace }) => requests.push(Request::Stop { attempt, grace }),
+                Message::Order(Order::Stop { attempt, grace }) => {
+                    requests.push(Request::Stop { attempt, grace })
+                }
                 Message::Order(Order::Forget { attempt }) => {
                     self.unaccepted.remove(&attempt);
                     requests.push(Request::Forget { attempt });
@@ -226,7 +231,10 @@ impl Link {
     async fn answer(&mut self, answer: Answer) -> Result<(), Error> {
         match answer {
             Answer::Hello { .. } => {}
-            Answer::Written { position } => self.wake(tail::Wake::Written(position)),
+            Answer::Written { position } => {
+                self.check_position(position);
+                self.wake(tail::Wake::Written);
+            }
             Answer::Known { number, attempts } => {
                 let streams = attempts
                     .iter()
@@ -239,6 +247,16 @@ impl Link {
             }
         }
         Ok(())
+    }
+
+    /// A spool that at the beginning of a connection ends before what was consumed is not the one that was: somebody took that away.
+    fn check_position(&mut self, written: Position) {
+        if !std::mem::take(&mut self.is_new_connection) || self.consumed_to <= written {
+            return;
+        }
+        tracing::warn!("the spool of process jobs was replaced; reading the new one from its beginning");
+        self.consumed_to = Position::default();
+        self.wake(tail::Wake::Replaced);
     }
 
     /// Tells again what is known of current attempts, and has the others dropped.
@@ -300,6 +318,7 @@ impl Link {
 
     async fn try_find_again(&mut self) -> Result<(), Error> {
         (self.socket, _) = connect(&self.config).await?;
+        self.is_new_connection = true;
         self.ask_for_streams().await?;
         let launches: Vec<Request> = self
             .unaccepted
@@ -423,7 +442,11 @@ fn start(config: &Config) -> Result<tokio::process::Child, Error> {
 /// The report of an end.
 pub(super) fn report(ending: Ending) -> Report {
     match ending {
-        Ending::Exited { at, exit_code, reason } => Report::Exited {
+        Ending::Exited {
+            at,
+            exit_code,
+            reason,
+        } => Report::Exited {
             at,
             exit_code: Some(exit_code),
             reason,

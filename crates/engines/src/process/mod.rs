@@ -124,7 +124,11 @@ impl ProcessEngine {
     ///
     /// # Errors
     /// When the directory or the user cannot be used, or no supervisor answers.
-    pub async fn start(config: Config, reports: Reports, logs: Arc<dyn LogStore>) -> Result<Self, StartError> {
+    pub async fn start(
+        config: Config,
+        reports: Reports,
+        logs: Arc<dyn LogStore>,
+    ) -> Result<Self, StartError> {
         let account = config.run_as.as_deref().map(other_account).transpose()?;
         let directory = config.directory.clone();
         std::fs::DirBuilder::new()

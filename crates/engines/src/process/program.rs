@@ -51,7 +51,10 @@ pub(super) fn program(launch: Launch, account: Option<&Account>, own: &Account) 
         ("LOGNAME", Some(user.name.clone())),
         ("SHELL", Some(text(&user.shell))),
         // Which GPUs of the host are the job's: CUDA programs keep to it.
-        ("CUDA_VISIBLE_DEVICES", (!gpu_list.is_empty()).then(|| gpu_list.join(","))),
+        (
+            "CUDA_VISIBLE_DEVICES",
+            (!gpu_list.is_empty()).then(|| gpu_list.join(",")),
+        ),
     ];
     let missing: Vec<Variable> = usual
         .into_iter()

@@ -60,7 +60,10 @@ pub(super) struct Program {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Answer {
     /// The first of a connection.
-    Hello { version: u32, capabilities: Capabilities },
+    Hello {
+        version: u32,
+        capabilities: Capabilities,
+    },
     /// The spool is written up to here.
     Written { position: Position },
     /// All attempts: to `List`.
@@ -109,7 +112,8 @@ pub(super) enum Error {
 pub(super) fn write_frame<T: Serialize>(messages: &[T], into: &mut Vec<u8>) {
     let begin = into.len();
     into.extend_from_slice(&[0; 4]);
-    serde_json::to_writer(&mut *into, messages).expect("messages have string keys only, and memory takes all bytes");
+    serde_json::to_writer(&mut *into, messages)
+        .expect("messages have string keys only, and memory takes all bytes");
     let length = u32::try_from(into.len() - begin - 4).expect("a batch of messages is far below 4 GiB");
     into[begin..begin + 4].copy_from_slice(&length.to_le_bytes());
 }

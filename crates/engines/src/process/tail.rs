@@ -24,8 +24,10 @@ const SOURCE: &str = "process-spool";
 /// Why the tail looks again.
 #[derive(Debug)]
 pub(super) enum Wake {
-    /// The spool is written up to here.
-    Written(Position),
+    /// More is written.
+    Written,
+    /// The spool is another one than before: somebody took the old one away.
+    Replaced,
     /// Where the output of these attempts goes.
     Streams(Vec<(AttemptKey, Option<StreamName>)>),
 }
@@ -93,7 +95,8 @@ impl Tail {
                         self.streams.extend(stream.map(|stream| (attempt, stream)));
                     }
                 }
-                Wake::Written(position) => self.check_position(position),
+                Wake::Written => {}
+                Wake::Replaced => self.reader = Some(Reader::open(&self.directory, Position::default())),
             }
             // Before that the output of attempts from before the cursor would go nowhere.
             if knows_streams && self.read_all().await.is_none() {
@@ -102,19 +105,13 @@ impl Tail {
         }
     }
 
-    /// A spool that ends before where we are is not the one we read: somebody took the old one away.
-    fn check_position(&mut self, written: Position) {
-        let is_other = self.reader.as_ref().is_some_and(|reader| reader.position() > written);
-        if is_other {
-            tracing::warn!("the spool of process jobs was replaced; reading the new one from its beginning");
-            self.reader = Some(Reader::open(&self.directory, Position::default()));
-        }
-    }
-
     /// Reads to the end of what is written. `None` when the engine is gone.
     async fn read_all(&mut self) -> Option<()> {
         loop {
-            let mut reader = self.reader.take().expect("only this loop takes the reader, and puts it back");
+            let mut reader = self
+                .reader
+                .take()
+                .expect("only this loop takes the reader, and puts it back");
             let read = tokio::task::spawn_blocking(move || {
                 let result = reader.read();
                 (reader, result)
@@ -125,7 +122,10 @@ impl Tail {
             let records = match result {
                 Ok(records) => records,
                 Err(error) => {
-                    tracing::error!(cause = with_causes(&error), "the spool of process jobs cannot be read; trying again");
+                    tracing::error!(
+                        cause = with_causes(&error),
+                        "the spool of process jobs cannot be read; trying again"
+                    );
                     tokio::time::sleep(limits::LOG_RETRY).await;
                     continue;
                 }
@@ -189,7 +189,10 @@ impl Tail {
         let mut was_told = false;
         while let Err(error) = self.logs.append(appends.clone()).await {
             if !was_told {
-                tracing::error!(cause = with_causes(&error), "the output of process jobs cannot be kept; trying again");
+                tracing::error!(
+                    cause = with_causes(&error),
+                    "the output of process jobs cannot be kept; trying again"
+                );
                 was_told = true;
             }
             tokio::time::sleep(limits::LOG_RETRY).await;

@@ -46,7 +46,12 @@ struct Kept {
 impl LogStore for Memory {
     fn append(&self, appends: Vec<Append>) -> BoxFuture<'_, Result<(), LogError>> {
         let mut kept = self.inner.lock().unwrap();
-        for Append { stream, events, cursor } in appends {
+        for Append {
+            stream,
+            events,
+            cursor,
+        } in appends
+        {
             kept.streams.entry(stream).or_default().extend(events);
             let Some(cursor) = cursor else { continue };
             match cursor.position {
@@ -63,8 +68,13 @@ impl LogStore for Memory {
 
     fn cursors(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, LogError> {
         let kept = self.inner.lock().unwrap();
-        let all = kept.cursors.iter().filter(|(source, _)| source.starts_with(prefix));
-        Ok(all.map(|(source, position)| (source.clone(), position.clone())).collect())
+        let all = kept
+            .cursors
+            .iter()
+            .filter(|(source, _)| source.starts_with(prefix));
+        Ok(all
+            .map(|(source, position)| (source.clone(), position.clone()))
+            .collect())
     }
 }
 
@@ -80,7 +90,11 @@ impl Memory {
     }
 
     pub(crate) fn has_stream(&self, attempt: AttemptKey) -> bool {
-        self.inner.lock().unwrap().streams.contains_key(&stream_of(attempt))
+        self.inner
+            .lock()
+            .unwrap()
+            .streams
+            .contains_key(&stream_of(attempt))
     }
 }
 
@@ -123,7 +137,12 @@ impl Site {
     }
 
     pub(crate) fn restarted(self, host: &str) -> Site {
-        let Site { engine, logs, namespace, reports } = self;
+        let Site {
+            engine,
+            logs,
+            namespace,
+            reports,
+        } = self;
         drop((engine, reports));
         Site::over(host, namespace, logs)
     }
@@ -179,12 +198,20 @@ impl Site {
                     has_started = true;
                     continue;
                 }
-                Report::Exited { exit_code, reason, .. } => (exit_code, reason),
+                Report::Exited {
+                    exit_code, reason, ..
+                } => (exit_code, reason),
                 Report::NotStarted { reason, .. } => (None, Some(format!("not started: {reason}"))),
                 Report::Lost { .. } => (None, Some("lost".to_owned())),
             };
             let lines = self.logs.lines(attempt);
-            return Outcome { attempt, has_started, exit_code, reason, lines };
+            return Outcome {
+                attempt,
+                has_started,
+                exit_code,
+                reason,
+                lines,
+            };
         }
     }
 
@@ -219,7 +246,13 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// For `expect!`.
     pub(crate) fn summary(&self) -> String {
-        let Outcome { attempt: _, has_started, exit_code, reason, lines } = self;
+        let Outcome {
+            attempt: _,
+            has_started,
+            exit_code,
+            reason,
+            lines,
+        } = self;
         let start = if *has_started { "started" } else { "not started" };
         let exit = exit_code.map_or("-".to_owned(), |code| code.to_string());
         let reason = reason.as_deref().unwrap_or("-");
@@ -276,7 +309,13 @@ impl Job {
     }
 
     fn launch(self) -> Launch {
-        let Job { attempt, command, environment, container, memory_mib } = self;
+        let Job {
+            attempt,
+            command,
+            environment,
+            container,
+            memory_mib,
+        } = self;
         Launch {
             attempt,
             spec: Arc::new(LaunchSpec {
@@ -296,7 +335,10 @@ impl Job {
             }),
             environment: environment
                 .into_iter()
-                .map(|(name, value)| Variable { name: name.to_owned(), value: value.to_owned() })
+                .map(|(name, value)| Variable {
+                    name: name.to_owned(),
+                    value: value.to_owned(),
+                })
                 .collect(),
             stream: Some(stream_of(attempt)),
             gpus: GpuSet::default(),
@@ -309,7 +351,10 @@ pub(crate) fn current(attempt: AttemptKey, was_started: bool) -> CurrentAttempt 
 }
 
 pub(crate) fn client(host: &str) -> Docker {
-    let version = bollard::ClientVersion { major_version: 1, minor_version: 41 };
+    let version = bollard::ClientVersion {
+        major_version: 1,
+        minor_version: 41,
+    };
     Docker::connect_with_unix(host, 60, &version).unwrap()
 }
 
@@ -325,13 +370,24 @@ pub(crate) async fn containers(host: &str, namespace: &str) -> Vec<String> {
 }
 
 pub(crate) async fn volumes(host: &str, namespace: &str) -> Vec<String> {
-    let options = bollard::query_parameters::ListVolumesOptions { filters: Some(filter(namespace)) };
+    let options = bollard::query_parameters::ListVolumesOptions {
+        filters: Some(filter(namespace)),
+    };
     let listed = client(host).list_volumes(Some(options)).await.unwrap();
-    listed.volumes.unwrap_or_default().into_iter().map(|volume| volume.name).collect()
+    listed
+        .volumes
+        .unwrap_or_default()
+        .into_iter()
+        .map(|volume| volume.name)
+        .collect()
 }
 
 pub(crate) fn filter(namespace: &str) -> std::collections::HashMap<String, Vec<String>> {
-    [("label".to_owned(), vec![format!("batchyard.namespace={namespace}")])].into()
+    [(
+        "label".to_owned(),
+        vec![format!("batchyard.namespace={namespace}")],
+    )]
+    .into()
 }
 
 fn stream_of(attempt: AttemptKey) -> StreamName {
@@ -377,7 +433,10 @@ fn root_file_system() -> Vec<u8> {
         .find(|path| std::fs::metadata(path).is_ok())
         .expect("busybox-static is installed");
     std::fs::copy(busybox, root.path().join("bin/busybox")).unwrap();
-    for applet in ["sh", "echo", "cat", "sleep", "id", "true", "seq", "head", "tr", "dd", "env", "ls", "touch", "printf", "yes", "tail"] {
+    for applet in [
+        "sh", "echo", "cat", "sleep", "id", "true", "seq", "head", "tr", "dd", "env", "ls", "touch",
+        "printf", "yes", "tail",
+    ] {
         std::os::unix::fs::symlink("busybox", root.path().join("bin").join(applet)).unwrap();
     }
     let tar = std::process::Command::new("tar")

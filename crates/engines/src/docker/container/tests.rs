@@ -51,7 +51,11 @@ fn a_plain_container_asks_for_little() {
         image: "busybox".to_owned(),
         ..ContainerSpec::default()
     };
-    check(&container, resources(1000, 4, 0), GpuSet::default(), expect![[r#"
+    check(
+        &container,
+        resources(1000, 4, 0),
+        GpuSet::default(),
+        expect![[r#"
         {
           "Cmd": [
             "echo",
@@ -82,7 +86,8 @@ fn a_plain_container_asks_for_little() {
             "Ulimits": []
           },
           "Image": "busybox"
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]
@@ -131,7 +136,11 @@ fn every_field_is_passed_on() {
         }),
         ephemeral_storage_gib: Some(21),
     };
-    check(&container, resources(250, 512, 2), GpuSet::first(2), expect![[r#"
+    check(
+        &container,
+        resources(250, 512, 2),
+        GpuSet::first(2),
+        expect![[r#"
         {
           "Cmd": [
             "echo",
@@ -230,5 +239,6 @@ fn every_field_is_passed_on() {
           },
           "Image": "busybox:1",
           "User": "1:2"
-        }"#]]);
+        }"#]],
+    );
 }

@@ -28,7 +28,10 @@ fn lines_become_events_in_the_order_they_were_written() {
     check(
         &[
             (Source::Out, "1970-01-01T00:00:01.000000000Z one\n"),
-            (Source::Error, "1970-01-01T00:00:01.002000000Z two with  spaces \n"),
+            (
+                Source::Error,
+                "1970-01-01T00:00:01.002000000Z two with  spaces \n",
+            ),
             (Source::Out, "1970-01-01T00:00:01.001000000Z a little late\r\n"),
             (Source::Out, "1970-01-01T00:00:03.000000000Z \n"),
             (Source::Out, "1970-01-01T00:00:04.000000000Z no end"),
@@ -44,7 +47,8 @@ fn lines_become_events_in_the_order_they_were_written() {
 
 #[test]
 fn pieces_of_both_streams_are_joined_each_to_its_own() {
-    let full = |letter: &str, second: u8| format!("1970-01-01T00:00:0{second}Z {}", letter.repeat(PIECE_BYTES));
+    let full =
+        |letter: &str, second: u8| format!("1970-01-01T00:00:0{second}Z {}", letter.repeat(PIECE_BYTES));
     let events = run(&[
         (Source::Out, &full("a", 1)),
         (Source::Error, &full("x", 2)),
@@ -59,7 +63,12 @@ fn pieces_of_both_streams_are_joined_each_to_its_own() {
         .map(|event| {
             let mut letters: Vec<char> = event.message.chars().collect();
             letters.dedup();
-            format!("{} {} {}", event.timestamp.as_millis(), event.message.len(), String::from_iter(letters))
+            format!(
+                "{} {} {}",
+                event.timestamp.as_millis(),
+                event.message.len(),
+                String::from_iter(letters)
+            )
         })
         .collect();
     assert_eq!(runs, ["2000 16385 xy", "2000 32769 abc", "2000 1 d"]);
@@ -81,7 +90,10 @@ fn a_line_longer_than_an_event_is_split_between_characters() {
     pieces.push((Source::Out, "1970-01-01T00:00:01Z end\n"));
     let events = run(&pieces);
     let lengths: Vec<usize> = events.iter().map(|event| event.message.len()).collect();
-    assert!(lengths.iter().all(|length| *length <= MESSAGE_BYTES_MAX), "{lengths:?}");
+    assert!(
+        lengths.iter().all(|length| *length <= MESSAGE_BYTES_MAX),
+        "{lengths:?}"
+    );
     let whole: String = events.into_iter().map(|event| event.message).collect();
     assert!(whole == format!("{}end", "ä".repeat(PIECE_BYTES / 2 * 40)));
 }
@@ -104,7 +116,11 @@ fn written() -> impl Strategy<Value = Vec<Written>> {
                 Written {
                     source: if is_error { Source::Error } else { Source::Out },
                     second,
-                    text: if is_complete { text + "\n" } else { format!("{text:.<PIECE_BYTES$}") },
+                    text: if is_complete {
+                        text + "\n"
+                    } else {
+                        format!("{text:.<PIECE_BYTES$}")
+                    },
                 }
             })
             .collect()
@@ -114,7 +130,11 @@ fn written() -> impl Strategy<Value = Vec<Written>> {
 /// What the daemon gives from a position on, taken up to `count` pieces of it.
 fn read_on(all: &[Written], from: Position, count: usize, events: &mut Vec<LogEvent>) -> Joiner {
     let mut joiner = Joiner::from(from);
-    for Written { source, second, text } in all.iter().filter(|piece| piece.second >= from.since.max(0)).take(count) {
+    for Written { source, second, text } in all
+        .iter()
+        .filter(|piece| piece.second >= from.since.max(0))
+        .take(count)
+    {
         let (minute, second) = (second / 60, second % 60);
         let payload = format!("1970-01-01T00:{minute:02}:{second:02}.000000000Z {text}");
         joiner.take(*source, payload.as_bytes(), events).unwrap();

@@ -89,4 +89,3 @@ fn segments(directory: &Path) -> Result<Vec<u64>, Error> {
     numbers.sort_unstable();
     Ok(numbers)
 }
-

@@ -70,7 +70,10 @@ impl Reader {
     }
 
     fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
-        let file = self.file.as_ref().expect("read opens the segment before it fills");
+        let file = self
+            .file
+            .as_ref()
+            .expect("read opens the segment before it fills");
         let mut count = 0;
         while count < buffer.len() {
             let offset = self.position.offset + u64::try_from(count).expect("a length fits in 64 bits");
@@ -91,7 +94,9 @@ impl Reader {
 
     /// Opens the segment, or the first after it where it is gone. Whether there is one.
     fn open_segment(&mut self, wanted: u64) -> Result<bool, Error> {
-        let found = segments(&self.directory)?.into_iter().find(|number| *number >= wanted);
+        let found = segments(&self.directory)?
+            .into_iter()
+            .find(|number| *number >= wanted);
         let Some(number) = found else {
             return Ok(false);
         };
@@ -109,6 +114,8 @@ impl Reader {
 
     fn following(&self) -> Result<Option<u64>, Error> {
         let here = self.position.segment;
-        Ok(segments(&self.directory)?.into_iter().find(|number| *number > here))
+        Ok(segments(&self.directory)?
+            .into_iter()
+            .find(|number| *number > here))
     }
 }

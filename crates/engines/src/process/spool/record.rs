@@ -52,7 +52,8 @@ impl Record {
             return encode_output(*attempt, *at, chunk, into);
         }
         let begin = start(into, KIND_FACT, *attempt);
-        serde_json::to_writer(&mut *into, fact).expect("facts have string keys only, and memory takes all bytes");
+        serde_json::to_writer(&mut *into, fact)
+            .expect("facts have string keys only, and memory takes all bytes");
         finish(into, begin);
     }
 
@@ -77,12 +78,18 @@ impl Record {
 
     /// Whether more bytes may make the first record whole, so that reading again makes sense.
     pub(super) fn is_cut(bytes: &[u8]) -> bool {
-        length(bytes).is_none_or(|length| length <= limits::RECORD_BYTES_MAX && bytes.len() < HEAD_BYTES + length)
+        length(bytes)
+            .is_none_or(|length| length <= limits::RECORD_BYTES_MAX && bytes.len() < HEAD_BYTES + length)
     }
 }
 
 /// Appends the record of output without making the chunk a vector first.
-pub(in crate::process) fn encode_output(attempt: AttemptKey, at: Timestamp, chunk: &[u8], into: &mut Vec<u8>) {
+pub(in crate::process) fn encode_output(
+    attempt: AttemptKey,
+    at: Timestamp,
+    chunk: &[u8],
+    into: &mut Vec<u8>,
+) {
     into.reserve(HEAD_BYTES + OUTPUT_HEAD_BYTES + chunk.len());
     let begin = start(into, KIND_OUTPUT, attempt);
     into.extend_from_slice(&at.as_millis().to_le_bytes());
@@ -107,7 +114,10 @@ fn start(into: &mut Vec<u8>, kind: u8, attempt: AttemptKey) -> usize {
 
 fn finish(into: &mut [u8], begin: usize) {
     let (head, payload) = into[begin..].split_at_mut(HEAD_BYTES);
-    assert!(payload.len() <= limits::RECORD_BYTES_MAX, "chunks and facts are short");
+    assert!(
+        payload.len() <= limits::RECORD_BYTES_MAX,
+        "chunks and facts are short"
+    );
     let length = u32::try_from(payload.len()).expect("the longest record is below 4 GiB");
     head[..4].copy_from_slice(&length.to_le_bytes());
     head[4..].copy_from_slice(&checksum(payload).to_le_bytes());

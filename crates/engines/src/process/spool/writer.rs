@@ -103,7 +103,10 @@ impl Writer {
     /// The oldest closed segment, if it is before `position`: what it holds that is still needed must be pushed and written
     /// before [`Writer::delete_oldest`].
     pub(in crate::process) fn oldest_before(&self, position: Position) -> Option<u64> {
-        self.closed.front().copied().filter(|number| *number < position.segment)
+        self.closed
+            .front()
+            .copied()
+            .filter(|number| *number < position.segment)
     }
 
     /// Deletes the oldest closed segment.

@@ -52,7 +52,9 @@ impl Groups {
     pub(super) fn find(name: &str) -> Groups {
         let site = Site::version_2(name).or_else(|| Site::version_1(name));
         if site.is_none() {
-            tracing::info!("no control groups can be made here: memory limits of process jobs are not enforced");
+            tracing::info!(
+                "no control groups can be made here: memory limits of process jobs are not enforced"
+            );
         }
         Groups {
             site,
@@ -73,7 +75,11 @@ impl Groups {
         let Some(site) = &self.site else {
             return Ok(None);
         };
-        let idle = self.idle.lock().expect("nobody panics with the idle groups").pop();
+        let idle = self
+            .idle
+            .lock()
+            .expect("nobody panics with the idle groups")
+            .pop();
         let mut group = match idle {
             Some(group) => group,
             None => site.make(&self.next.fetch_add(1, Ordering::Relaxed).to_string())?,
@@ -134,7 +140,10 @@ impl Site {
             .into_iter()
             .find_map(|parent| {
                 let controllers = std::fs::read_to_string(parent.join("cgroup.controllers")).ok()?;
-                if !controllers.split_whitespace().any(|controller| controller == "memory") {
+                if !controllers
+                    .split_whitespace()
+                    .any(|controller| controller == "memory")
+                {
                     return None;
                 }
                 let folder = parent.join(name);
@@ -166,7 +175,10 @@ impl Site {
                 continue;
             };
             let own = own_place(|controllers| controllers.split(',').any(|one| one == controller));
-            let parents = [Some(mount.point.clone()), own.map(|own| joined(&mount.point, &own))];
+            let parents = [
+                Some(mount.point.clone()),
+                own.map(|own| joined(&mount.point, &own)),
+            ];
             let folder = parents.into_iter().flatten().map(|parent| parent.join(name));
             let Some(folder) = folder.into_iter().find(|folder| make_folder(folder).is_ok()) else {
                 continue;
@@ -241,8 +253,10 @@ impl Group {
                     let _is_absent = write_value(&memory.join("memory.swap.max"), "0");
                 }
                 CgroupVersion::V1 => {
-                    let (limit, both) =
-                        (memory.join("memory.limit_in_bytes"), memory.join("memory.memsw.limit_in_bytes"));
+                    let (limit, both) = (
+                        memory.join("memory.limit_in_bytes"),
+                        memory.join("memory.memsw.limit_in_bytes"),
+                    );
                     // Memory alone may never have a higher limit than memory with swap: which goes first depends on which way they go.
                     let is_lowered = write_value(&limit, &bytes).is_ok();
                     if both.exists() {

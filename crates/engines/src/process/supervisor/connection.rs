@@ -73,7 +73,11 @@ impl Supervisor {
                 break;
             }
         }
-        if self.connection.as_ref().is_some_and(|connection| connection.is_gone) {
+        if self
+            .connection
+            .as_ref()
+            .is_some_and(|connection| connection.is_gone)
+        {
             self.connection = None;
         }
     }

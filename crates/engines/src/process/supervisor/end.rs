@@ -28,8 +28,11 @@ impl Supervisor {
         }
         self.events.unwatch(&running.pidfd);
         let exit_code = spawn::reap(running.pid);
-        let was_out_of_memory =
-            exit_code != 0 && running.group.as_ref().is_some_and(super::cgroup::Group::was_out_of_memory);
+        let was_out_of_memory = exit_code != 0
+            && running
+                .group
+                .as_ref()
+                .is_some_and(super::cgroup::Group::was_out_of_memory);
         running.exit = Some(Exit {
             at: clock::now(),
             exit_code,
@@ -99,7 +102,14 @@ impl Supervisor {
             self.groups.give_back(group);
         }
         let reason = was_out_of_memory.then(|| OUT_OF_MEMORY.to_owned());
-        self.record_end(attempt, Ending::Exited { at, exit_code, reason });
+        self.record_end(
+            attempt,
+            Ending::Exited {
+                at,
+                exit_code,
+                reason,
+            },
+        );
         if is_forgotten {
             self.drop_job(attempt);
         }

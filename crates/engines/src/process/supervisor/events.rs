@@ -101,7 +101,9 @@ impl Events {
     }
 
     pub(super) fn watch_connection(&self, stream: &UnixStream) -> io::Result<()> {
-        Ok(self.epoll.add(stream, EpollEvent::new(EpollFlags::EPOLLIN, CONNECTION))?)
+        Ok(self
+            .epoll
+            .add(stream, EpollEvent::new(EpollFlags::EPOLLIN, CONNECTION))?)
     }
 
     /// Whether it is told when the connection takes more.

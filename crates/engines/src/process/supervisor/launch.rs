@@ -49,7 +49,12 @@ impl Supervisor {
         }
     }
 
-    fn program_started(&mut self, attempt: AttemptKey, at: batchyard_core::time::Timestamp, spawned: Spawned) {
+    fn program_started(
+        &mut self,
+        attempt: AttemptKey,
+        at: batchyard_core::time::Timestamp,
+        spawned: Spawned,
+    ) {
         let Spawned {
             pid,
             pidfd,
@@ -62,10 +67,7 @@ impl Supervisor {
             attempt,
             fact: Fact::Started { at, pid, uptime_ms },
         });
-        if let Err(error) = self
-            .events
-            .watch_job(attempt, output.as_fd(), pidfd.as_fd())
-        {
+        if let Err(error) = self.events.watch_job(attempt, output.as_fd(), pidfd.as_fd()) {
             // Out of memory for watches: it could neither be read nor reaped.
             tracing::error!(%error, %attempt, "a program cannot be watched");
             spawn::kill_session(pid);

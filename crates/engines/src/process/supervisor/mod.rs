@@ -128,7 +128,10 @@ impl Supervisor {
             source,
         })?;
         let identity = (metadata.dev(), metadata.ino());
-        let groups = Arc::new(Groups::find(&format!("batchyard-{:x}-{:x}", identity.0, identity.1)));
+        let groups = Arc::new(Groups::find(&format!(
+            "batchyard-{:x}-{:x}",
+            identity.0, identity.1
+        )));
         let events = Events::new(&directory).map_err(system("listen for the server"))?;
         let spawners = Spawners::start(OwnedFd::from(null), Arc::clone(&groups))
             .map_err(system("start the threads that start programs"))?;

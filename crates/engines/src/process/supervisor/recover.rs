@@ -74,7 +74,11 @@ impl Supervisor {
                 });
                 match fact {
                     Fact::Accepted { stream } => told.stream = stream,
-                    Fact::Started { at: _, pid, uptime_ms } => told.process = Some((pid, uptime_ms)),
+                    Fact::Started {
+                        at: _,
+                        pid,
+                        uptime_ms,
+                    } => told.process = Some((pid, uptime_ms)),
                     Fact::Ended(ending) => told.ending = Some(ending),
                     Fact::Output { .. } | Fact::Forgotten => {}
                 }

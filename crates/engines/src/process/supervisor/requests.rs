@@ -32,13 +32,18 @@ impl Supervisor {
         let (attempt, stream) = (program.attempt, program.stream.clone());
         let position = self.spool.push(&Record {
             attempt,
-            fact: Fact::Accepted { stream: stream.clone() },
+            fact: Fact::Accepted {
+                stream: stream.clone(),
+            },
         });
         self.jobs
             .insert(attempt, Job::new(stream, State::Waiting, position.segment));
         if self.waiting.len() >= limits::LAUNCHES_WAITING_MAX {
             // The server sends no more than this many attempts; this guards against one that does.
-            self.end_unstarted(attempt, "CannotStartContainerError: too many jobs wait to be started");
+            self.end_unstarted(
+                attempt,
+                "CannotStartContainerError: too many jobs wait to be started",
+            );
             return;
         }
         self.waiting.push_back(program);

@@ -110,19 +110,26 @@ impl Prepared {
             resources: _,
             stream: _,
         } = program;
-        let name = command.first().filter(|name| !name.is_empty()).ok_or(Error::NoCommand)?;
+        let name = command
+            .first()
+            .filter(|name| !name.is_empty())
+            .ok_or(Error::NoCommand)?;
         let text = |text: &str, what| CString::new(text).map_err(|_| Error::Nul { what });
         let path = environment.iter().find(|variable| variable.name == "PATH");
         let path = path.map_or(PATH_DEFAULT, |variable| &variable.value);
         Ok(Prepared {
             name: name.clone(),
             candidates: candidates(name, path)?,
-            arguments: command.iter().map(|word| text(word, "an argument")).collect::<Result<_, _>>()?,
+            arguments: command
+                .iter()
+                .map(|word| text(word, "an argument"))
+                .collect::<Result<_, _>>()?,
             environment: environment
                 .iter()
                 .map(|variable| text(&format!("{}={}", variable.name, variable.value), "a variable"))
                 .collect::<Result<_, _>>()?,
-            directory: CString::new(directory.as_os_str().as_bytes()).map_err(|_| Error::Nul { what: "the folder" })?,
+            directory: CString::new(directory.as_os_str().as_bytes())
+                .map_err(|_| Error::Nul { what: "the folder" })?,
             directory_shown: directory.clone(),
             // Our own limit of open files is raised; a job gets what we were given, unless it says otherwise.
             limits: std::iter::once(Ok(open_files_given()))
@@ -143,9 +150,17 @@ impl Prepared {
         groups: &[RawFd],
     ) -> Result<i32, (Option<i32>, Error)> {
         let pointers = |texts: &[CString]| -> Vec<*const c_char> {
-            texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
+            texts
+                .iter()
+                .map(|text| text.as_ptr())
+                .chain([std::ptr::null()])
+                .collect()
         };
-        let users_groups: Vec<libc::gid_t> = self.account.iter().flat_map(|account| account.groups.clone()).collect();
+        let users_groups: Vec<libc::gid_t> = self
+            .account
+            .iter()
+            .flat_map(|account| account.groups.clone())
+            .collect();
         let (arguments, environment) = (pointers(&self.arguments), pointers(&self.environment));
         let mut child = Child {
             prepared: self,
@@ -185,7 +200,10 @@ impl Prepared {
                 errno,
             },
             Step::User => Error::User {
-                name: self.account.as_ref().map_or_else(String::new, |account| account.name.clone()),
+                name: self
+                    .account
+                    .as_ref()
+                    .map_or_else(String::new, |account| account.name.clone()),
                 errno,
             },
             Step::Directory => Error::Directory {
@@ -407,7 +425,11 @@ pub(super) fn kill_leftover(pid: i32, uptime_ms: u64) {
     /// Between asking for the time and the kernel's making the process, and for the grain of the kernel's clock.
     const TOLERANCE_MS: u64 = 2_000;
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(process) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+        let Some(process) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+        else {
             continue;
         };
         let Some((session, started_ms)) = session_and_start(process) else {

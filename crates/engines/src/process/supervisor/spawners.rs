@@ -56,10 +56,14 @@ pub(super) struct Spawners {
 impl Spawners {
     /// Starts the threads. They end with the process.
     pub(super) fn start(null: OwnedFd, groups: Arc<Groups>) -> std::io::Result<Spawners> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(limits::SPAWNERS_MAX);
+        let threads = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(limits::SPAWNERS_MAX);
         let (programs, waiting) = channel();
         let (done, results) = channel();
-        let bell = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
+        let bell = Arc::new(EventFd::from_flags(
+            EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK,
+        )?);
         let (waiting, null) = (Arc::new(Mutex::new(waiting)), Arc::new(null));
         for _ in 0..threads {
             let spawner = Spawner {
@@ -90,7 +94,9 @@ impl Spawners {
     /// Hands a program over.
     pub(super) fn spawn(&mut self, program: Box<Program>) {
         self.busy += 1;
-        self.programs.send(program).expect("the threads live as long as the process");
+        self.programs
+            .send(program)
+            .expect("the threads live as long as the process");
     }
 
     /// The next result, if there is one.
@@ -129,7 +135,11 @@ impl Spawner {
             .expect("blocking all signals is always possible");
         let mut stack = Stack::new();
         loop {
-            let next = self.waiting.lock().expect("no thread panics while it waits").recv();
+            let next = self
+                .waiting
+                .lock()
+                .expect("no thread panics while it waits")
+                .recv();
             let Ok(program) = next else { return };
             let attempt = program.attempt;
             let result = self.spawn(&program, &mut stack);

@@ -19,7 +19,10 @@ impl Supervisor {
             State::Starting { asked } => asked.stop = Some(grace),
             State::Waiting => {
                 self.waiting.retain(|program| program.attempt != attempt);
-                self.end_unstarted(attempt, "CannotStartContainerError: stopped before it was started");
+                self.end_unstarted(
+                    attempt,
+                    "CannotStartContainerError: stopped before it was started",
+                );
             }
             State::Running(running) => {
                 if running.kill_due.is_some() || running.exit.is_some() {
@@ -47,12 +50,20 @@ impl Supervisor {
         }
     }
 
-    /// Kills all that runs: nobody will ask for it again.
+    /// Kills all that runs, and takes their groups away: nobody will ask for it again.
     pub(super) fn kill_all(&mut self) {
         self.waiting.clear();
-        let all: Vec<AttemptKey> = self.jobs.keys().copied().collect();
-        for attempt in all {
-            self.kill(attempt);
+        for job in std::mem::take(&mut self.jobs).into_values() {
+            let State::Running(running) = job.state else {
+                continue;
+            };
+            if running.exit.is_none() {
+                spawn::kill_session(running.pid);
+                let _status = spawn::reap(running.pid);
+            }
+            if let Some(group) = running.group {
+                self.groups.give_back(group);
+            }
         }
     }
 }
