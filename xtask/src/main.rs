@@ -2,6 +2,7 @@
 //!
 //! Each task is one file; this one only chooses between them.
 
+mod bench;
 mod codegen;
 mod deps;
 mod test;
@@ -23,6 +24,8 @@ enum Task {
     Deps,
     /// Check what no compiler checks: file lengths, forbidden words, size of files, generated code.
     Tidy,
+    /// Measure this machine and the server on it.
+    Bench,
     /// Run every test: what a suite needs it installs and starts itself where it can.
     Test {
         /// Only these suites.
@@ -34,6 +37,7 @@ fn main() -> anyhow::Result<()> {
     match Task::parse() {
         Task::Codegen { check } => codegen::run(check),
         Task::Deps => deps::run(),
+        Task::Bench => bench::bench(),
         Task::Tidy => tidy::run(),
         Task::Test { suites } => test::run(&suites),
     }

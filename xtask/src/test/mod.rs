@@ -5,7 +5,7 @@
 
 mod docker;
 mod suites;
-mod tools;
+pub(crate) mod tools;
 
 use std::collections::BTreeSet;
 use std::time::Instant;

@@ -1,5 +1,6 @@
 //! Running programs, and installing them where that is possible.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
@@ -59,6 +60,11 @@ pub(crate) fn packages(names: &[&str]) -> anyhow::Result<Result<(), String>> {
         .env("DEBIAN_FRONTEND", "noninteractive")
         .stdout(Stdio::null()))?;
     Ok(Ok(()))
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace::root().join("target"), PathBuf::from)
 }
 
 /// Whether this process may do everything.
