@@ -176,3 +176,86 @@ async fn tell_lost(reports: &Reports, current: &[CurrentAttempt], known: &BTreeS
         reports.tell(*attempt, Report::Lost { at: now() }).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use batchyard_core::id::{JobId, JobKey};
+    use batchyard_core::launch::{ContainerSpec, LaunchSpec, ProcessSpec};
+    use batchyard_core::resources::{GpuSet, Resources};
+    use batchyard_core::time::{Millis, Timestamp};
+    use batchyard_runtime::engine::Launch;
+    use expect_test::expect;
+
+    use super::*;
+
+    fn attempt(number: u128) -> AttemptKey {
+        AttemptKey {
+            job: JobKey::whole(JobId::new(Timestamp::from_millis(0), number)),
+            attempt: 1,
+        }
+    }
+
+    fn launch(attempt: AttemptKey, runner: Runner) -> Order {
+        let spec = LaunchSpec {
+            runner,
+            command: vec!["true".to_owned()],
+            environment: Vec::new(),
+            resources: Resources::default(),
+            log: None,
+            stop_timeout: Millis::from_seconds(30),
+        };
+        Order::Launch(Box::new(Launch {
+            attempt,
+            spec: Arc::new(spec),
+            environment: Vec::new(),
+            stream: None,
+            gpus: GpuSet::default(),
+        }))
+    }
+
+    #[tokio::test]
+    async fn what_no_part_can_do_is_told_with_what_to_change() {
+        let (reports, mut told) = Reports::channel(8);
+        let engine = LocalEngine::new(None, None, reports);
+        let runners = [
+            Runner::Process(ProcessSpec::default()),
+            Runner::Container(Box::<ContainerSpec>::default()),
+        ];
+        for (number, runner) in (0..).zip(runners) {
+            engine.order(launch(attempt(number), runner)).await;
+        }
+        let mut reasons = String::new();
+        for _ in 0..2 {
+            let Some((_, Report::NotStarted { reason, .. })) = told.recv().await else {
+                panic!("nothing can be started");
+            };
+            reasons += &format!("{reason}\n");
+        }
+        expect![[r"
+            CannotStartContainerError: this server does not run jobs as processes (allow_processes is off)
+            CannotStartContainerError: this server does not run containers (docker.enabled is off)
+        "]]
+        .assert_eq(&reasons);
+    }
+
+    #[tokio::test]
+    async fn a_started_attempt_that_nobody_knows_is_told_lost_once() {
+        let (reports, mut told) = Reports::channel(8);
+        let engine = LocalEngine::new(None, None, reports);
+        let current = [(1, true), (2, false)].map(|(number, was_started)| CurrentAttempt {
+            attempt: attempt(number),
+            was_started,
+        });
+        engine
+            .recover(current.to_vec())
+            .await
+            .expect("there is nothing to ask");
+        drop(engine);
+        let mut lost = Vec::new();
+        while let Some((attempt, report)) = told.recv().await {
+            assert!(matches!(report, Report::Lost { .. }), "{report:?}");
+            lost.push(attempt);
+        }
+        assert_eq!(lost, [attempt(1)]);
+    }
+}

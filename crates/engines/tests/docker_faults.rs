@@ -2,6 +2,8 @@
 //!
 //! Needs `BATCHYARD_TEST_DOCKER_HOST`; the test that kills a daemon starts its own by `scripts/docker-engine` and needs to be root for it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod docker {
     pub(crate) mod site;
 }

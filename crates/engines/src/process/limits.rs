@@ -34,7 +34,8 @@ pub(super) const FRAME_BYTES_MAX: usize = 256 << 20;
 /// Requests put into one frame.
 pub(super) const REQUESTS_PER_FRAME: usize = 256;
 
-/// Launches in the supervisor that wait for their turn; beyond it the socket is not read.
+/// Launches in the supervisor that wait for their turn; beyond it they are refused. A core orders no more than its host's vCPUs allow, so none
+/// comes near.
 pub(super) const LAUNCHES_WAITING_MAX: usize = 20_000;
 
 /// Threads that start programs. A thread waits while its child has not yet called `exec`, so two keep two cores busy; more do not help
@@ -71,6 +72,12 @@ pub(super) const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// Between two tries to append to a log store that failed.
 pub(super) const LOG_RETRY: Duration = Duration::from_secs(1);
 
+/// Between two looks at the spool: so short that nobody waits for it, and so long that a thousand quick jobs do not need thousands of looks.
+pub(super) const TAIL_PACE: Duration = Duration::from_millis(2);
+
+/// Words from the tail to the link about what was consumed that wait in a queue.
+pub(super) const CONSUMED_WAITING_MAX: usize = 64;
+
 /// Orders that wait in the engine's queue.
 pub(super) const ORDERS_WAITING_MAX: usize = 1024;
 
@@ -79,6 +86,13 @@ pub(super) const REASON_CHARACTERS_MAX: usize = 255;
 
 /// Control groups that are kept for the next job, so that one need not be made for each.
 pub(super) const GROUPS_KEPT_MAX: usize = 256;
+
+/// Groups of ended jobs that are looked at again when another job ends.
+pub(super) const GROUPS_LOOKED_AT: usize = 8;
+
+/// Tries to remove a control group at the supervisor's end, and the pause between two: a second in all.
+pub(super) const GROUPS_REMOVE_TRIES: usize = 100;
+pub(super) const GROUPS_REMOVE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Rounds of killing what is in a control group before others have their turn.
 pub(super) const KILL_ROUNDS: usize = 20;

@@ -12,12 +12,13 @@ use std::time::Instant;
 
 use batchyard_core::id::AttemptKey;
 use batchyard_core::report::Report;
-use batchyard_core::time::Timestamp;
+use batchyard_core::time::{Millis, Timestamp};
 use batchyard_runtime::engine::{Order, Reports};
 use batchyard_runtime::log::LogStore;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::AbortHandle;
 
 use super::account::Account;
 use super::program::program;
@@ -40,6 +41,8 @@ pub(super) enum Message {
         current: BTreeSet<AttemptKey>,
         reply: oneshot::Sender<BTreeSet<AttemptKey>>,
     },
+    /// The last message.
+    EndWhenIdle,
 }
 
 /// There is no supervisor to talk to.
@@ -92,14 +95,19 @@ pub(super) struct Link {
     inbox: mpsc::Receiver<Message>,
     socket: Socket,
     reports: Reports,
-    /// Wakes the tail.
-    written: mpsc::UnboundedSender<tail::Wake>,
-    consumed: mpsc::UnboundedReceiver<Consumed>,
+    /// Wakes the tail when more is written.
+    written: Arc<Notify>,
+    /// Tells the tail what else it must know: once for each list and each connection, so without a bound. With one, the two tasks could wait
+    /// for each other.
+    wakes: mpsc::UnboundedSender<tail::Wake>,
+    consumed: mpsc::Receiver<Consumed>,
     consumed_to: Position,
     /// Whether nothing was said yet of how far the spool is written.
     is_new_connection: bool,
-    /// Launches that the spool does not have yet.
-    unaccepted: BTreeMap<AttemptKey, Program>,
+    /// Whether the last message has come.
+    is_ending: bool,
+    /// Launches that the spool does not have yet, and what follows them if they are to be stopped.
+    unaccepted: BTreeMap<AttemptKey, (Program, Option<Millis>)>,
     lists: BTreeMap<u64, List>,
     next_list: u64,
 }
@@ -124,12 +132,21 @@ impl Link {
         cursor: Position,
         reports: Reports,
         logs: Arc<dyn LogStore>,
-    ) -> Result<(Link, Capabilities), Error> {
+    ) -> Result<(Link, Capabilities, AbortHandle), Error> {
         let (socket, capabilities) = connect(&config).await?;
-        let (written, wakes) = mpsc::unbounded_channel();
-        let (told, consumed) = mpsc::unbounded_channel();
-        let tail = Tail::new(config.directory.clone(), cursor, reports.clone(), logs, told);
-        tokio::spawn(tail.run(wakes));
+        let written = Arc::new(Notify::new());
+        let (wakes, tail_wakes) = mpsc::unbounded_channel();
+        let (told, consumed) = mpsc::channel(limits::CONSUMED_WAITING_MAX);
+        let rung = Arc::clone(&written);
+        let tail = Tail::new(
+            config.directory.clone(),
+            cursor,
+            reports.clone(),
+            logs,
+            rung,
+            told,
+        );
+        let tail = tokio::spawn(tail.run(tail_wakes)).abort_handle();
         let link = Link {
             config,
             account,
@@ -138,14 +155,16 @@ impl Link {
             socket,
             reports,
             written,
+            wakes,
             consumed,
             consumed_to: cursor,
             is_new_connection: true,
+            is_ending: false,
             unaccepted: BTreeMap::new(),
             lists: BTreeMap::new(),
             next_list: 0,
         };
-        Ok((link, capabilities))
+        Ok((link, capabilities, tail))
     }
 
     /// Works until the engine is dropped.
@@ -183,6 +202,7 @@ impl Link {
                 }
                 let requests: Vec<Request> = self.requests(messages).await;
                 self.socket.send(&requests).await?;
+                return Ok(!self.is_ending);
             }
             Some(consumed) = self.consumed.recv() => {
                 let Consumed { position, accepted } = consumed;
@@ -204,18 +224,25 @@ impl Link {
                     let attempt = launch.attempt;
                     match program(*launch, self.account.as_ref(), &self.own) {
                         Some(program) => {
-                            self.unaccepted.insert(attempt, program.clone());
+                            self.unaccepted.insert(attempt, (program.clone(), None));
                             requests.push(Request::Launch(Box::new(program)));
                         }
                         None => tracing::error!(%attempt, "a container was ordered from the process engine"),
                     }
                 }
                 Message::Order(Order::Stop { attempt, grace }) => {
-                    requests.push(Request::Stop { attempt, grace })
+                    if let Some((_, stop)) = self.unaccepted.get_mut(&attempt) {
+                        *stop = Some(grace);
+                    }
+                    requests.push(Request::Stop { attempt, grace });
                 }
                 Message::Order(Order::Forget { attempt }) => {
                     self.unaccepted.remove(&attempt);
                     requests.push(Request::Forget { attempt });
+                }
+                Message::EndWhenIdle => {
+                    requests.push(Request::EndWhenIdle);
+                    self.is_ending = true;
                 }
                 Message::Recover { current, reply } => {
                     self.next_list += 1;
@@ -233,7 +260,7 @@ impl Link {
             Answer::Hello { .. } => {}
             Answer::Written { position } => {
                 self.check_position(position);
-                self.wake(tail::Wake::Written);
+                self.written.notify_one();
             }
             Answer::Known { number, attempts } => {
                 let streams = attempts
@@ -322,8 +349,12 @@ impl Link {
         self.ask_for_streams().await?;
         let launches: Vec<Request> = self
             .unaccepted
-            .values()
-            .map(|program| Request::Launch(Box::new(program.clone())))
+            .iter()
+            .flat_map(|(attempt, (program, stop))| {
+                let attempt = *attempt;
+                let launch = Request::Launch(Box::new(program.clone()));
+                std::iter::once(launch).chain(stop.map(|grace| Request::Stop { attempt, grace }))
+            })
             .collect();
         for launches in launches.chunks(limits::REQUESTS_PER_FRAME) {
             self.socket.send(launches).await?;
@@ -333,7 +364,7 @@ impl Link {
 
     fn wake(&self, wake: tail::Wake) {
         // The tail ends only with the engine.
-        let _engine_ends = self.written.send(wake);
+        let _engine_ends = self.wakes.send(wake);
     }
 }
 
@@ -370,7 +401,8 @@ async fn connect(config: &Config) -> Result<(Socket, Capabilities), Error> {
                 incoming: Vec::new(),
             };
             // An error means that it was just ending: there will be another.
-            if let Ok(capabilities) = greet(&mut socket).await? {
+            let greeted = tokio::time::timeout_at(deadline.into(), greet(&mut socket)).await;
+            if let Ok(capabilities) = greeted.map_err(|_| Error::Silent)?? {
                 return Ok((socket, capabilities));
             }
         }

@@ -7,7 +7,7 @@
 //!                               └─▶ log store (lines and cursor at once), then reports
 //! ```
 //!
-//! All that happens to jobs goes through the [`spool`], in order: output before the end that follows it. The server reads the spool from a
+//! All that happens to jobs goes through the `spool`, in order: output before the end that follows it. The server reads the spool from a
 //! cursor that the log store keeps in the same transaction as the lines read up to there, and only then tells reports and lets the
 //! supervisor delete what was read. So a kill of either side at any moment neither loses nor doubles a line, and an end is told only
 //! when the log is complete. The socket carries wishes and wake-ups, no facts; only `List` is answered on it, for [`recover`](ProcessEngine::recover).
@@ -38,6 +38,7 @@ use batchyard_runtime::engine::{CurrentAttempt, Order, RecoverError, Reports};
 use batchyard_runtime::log::LogStore;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
 
 use account::Account;
 pub(crate) use link::now;
@@ -117,6 +118,7 @@ pub enum CgroupVersion {
 pub struct ProcessEngine {
     capabilities: Capabilities,
     messages: mpsc::Sender<link::Message>,
+    tail: AbortHandle,
 }
 
 impl ProcessEngine {
@@ -141,7 +143,7 @@ impl ProcessEngine {
             })?;
         let cursor = tail::cursor(logs.as_ref())?;
         let (messages, inbox) = mpsc::channel(limits::ORDERS_WAITING_MAX);
-        let (link, capabilities) = link::Link::start(config, account, inbox, cursor, reports, logs)
+        let (link, capabilities, tail) = link::Link::start(config, account, inbox, cursor, reports, logs)
             .await
             .map_err(|source| StartError::Supervisor {
                 log: directory.join(link::LOG),
@@ -151,6 +153,7 @@ impl ProcessEngine {
         Ok(ProcessEngine {
             capabilities,
             messages,
+            tail,
         })
     }
 
@@ -180,11 +183,26 @@ impl ProcessEngine {
         })
     }
 
+    /// Ends the engine, and the supervisor as soon as no attempt is left that runs or is not forgotten. A server that connects before that
+    /// keeps it.
+    pub async fn end_when_idle(self) {
+        self.send(link::Message::EndWhenIdle).await;
+        self.messages.closed().await;
+    }
+
     async fn send(&self, message: link::Message) {
         self.messages
             .send(message)
             .await
             .expect("the link lives as long as its engine");
+    }
+}
+
+impl Drop for ProcessEngine {
+    fn drop(&mut self) {
+        // Who comes next reads the spool from the cursor: what this one has read and not yet appended must not come to the log as well. Orders
+        // that were taken are still sent.
+        self.tail.abort();
     }
 }
 

@@ -11,7 +11,7 @@ use batchyard_core::report::Report;
 use batchyard_runtime::cause::with_causes;
 use batchyard_runtime::engine::Reports;
 use batchyard_runtime::log::{Append, Cursor, LogError, LogEvent, LogStore, StreamName};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::limits;
 use super::link::report;
@@ -24,8 +24,6 @@ const SOURCE: &str = "process-spool";
 /// Why the tail looks again.
 #[derive(Debug)]
 pub(super) enum Wake {
-    /// More is written.
-    Written,
     /// The spool is another one than before: somebody took the old one away.
     Replaced,
     /// Where the output of these attempts goes.
@@ -55,7 +53,9 @@ pub(super) struct Tail {
     streams: HashMap<AttemptKey, StreamName>,
     reports: Reports,
     logs: Arc<dyn LogStore>,
-    consumed: mpsc::UnboundedSender<Consumed>,
+    /// Rung when more is written.
+    written: Arc<Notify>,
+    consumed: mpsc::Sender<Consumed>,
 }
 
 /// What a stretch of the spool comes to.
@@ -72,7 +72,8 @@ impl Tail {
         cursor: Position,
         reports: Reports,
         logs: Arc<dyn LogStore>,
-        consumed: mpsc::UnboundedSender<Consumed>,
+        written: Arc<Notify>,
+        consumed: mpsc::Sender<Consumed>,
     ) -> Tail {
         Tail {
             reader: Some(Reader::open(&directory, cursor)),
@@ -80,6 +81,7 @@ impl Tail {
             streams: HashMap::new(),
             reports,
             logs,
+            written,
             consumed,
         }
     }
@@ -87,18 +89,25 @@ impl Tail {
     /// Works until the engine is dropped.
     pub(super) async fn run(mut self, mut wakes: mpsc::UnboundedReceiver<Wake>) {
         let mut knows_streams = false;
-        while let Some(wake) = wakes.recv().await {
-            match wake {
-                Wake::Streams(streams) => {
-                    knows_streams = true;
-                    for (attempt, stream) in streams {
-                        self.streams.extend(stream.map(|stream| (attempt, stream)));
+        // The first look is immediate; while there is much to do, each finds what came in a while.
+        let mut pace = tokio::time::interval(limits::TAIL_PACE);
+        pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                wake = wakes.recv() => match wake {
+                    Some(Wake::Streams(streams)) => {
+                        knows_streams = true;
+                        for (attempt, stream) in streams {
+                            self.streams.extend(stream.map(|stream| (attempt, stream)));
+                        }
                     }
-                }
-                Wake::Written => {}
-                Wake::Replaced => self.reader = Some(Reader::open(&self.directory, Position::default())),
+                    Some(Wake::Replaced) => self.reader = Some(Reader::open(&self.directory, Position::default())),
+                    None => return,
+                },
+                () = self.written.notified() => {}
             }
             // Before that the output of attempts from before the cursor would go nowhere.
+            pace.tick().await;
             if knows_streams && self.read_all().await.is_none() {
                 return;
             }
@@ -142,7 +151,7 @@ impl Tail {
             for (attempt, report) in reports {
                 self.reports.tell(attempt, report).await;
             }
-            self.consumed.send(Consumed { position, accepted }).ok()?;
+            self.consumed.send(Consumed { position, accepted }).await.ok()?;
         }
     }
 

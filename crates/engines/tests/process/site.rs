@@ -18,7 +18,7 @@ use batchyard_runtime::log::{Append, LogError, LogEvent, LogStore, StreamName};
 use tokio::sync::mpsc;
 
 /// Longest wait for anything in these tests; only a failing test waits so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The test that is no test, but the supervisor's program.
 pub(crate) const SUPERVISOR: &str = "the_supervisor_when_asked";
@@ -100,12 +100,30 @@ pub(crate) struct Site {
 pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
+    pub(crate) fn new() -> Arc<Folder> {
+        Arc::new(Folder(tempfile::tempdir().unwrap()))
+    }
+
     pub(crate) fn supervisor(&self) -> PathBuf {
         self.0.path().join("supervisor")
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.0.path()
+    }
+
+    /// What the spool takes on disk.
+    pub(crate) fn spool_bytes(&self) -> u64 {
+        let entries = std::fs::read_dir(self.supervisor()).unwrap().flatten();
+        let segments = entries.filter(|entry| {
+            entry
+                .path()
+                .extension()
+                .is_some_and(|extension| extension == "spool")
+        });
+        segments
+            .filter_map(|entry| Some(entry.metadata().ok()?.len()))
+            .sum()
     }
 
     /// The supervisor's process.
@@ -123,11 +141,18 @@ impl Folder {
 
 impl Site {
     pub(crate) async fn new() -> Site {
-        let folder = Arc::new(Folder(tempfile::tempdir().unwrap()));
-        Site::over(folder, Arc::default()).await
+        Site::over(Folder::new(), Arc::default()).await
     }
 
-    async fn over(folder: Arc<Folder>, logs: Arc<Memory>) -> Site {
+    pub(crate) async fn running_as(user: &str) -> Site {
+        Site::over_as(Folder::new(), Arc::default(), Some(user.to_owned())).await
+    }
+
+    pub(crate) async fn over(folder: Arc<Folder>, logs: Arc<Memory>) -> Site {
+        Site::over_as(folder, logs, None).await
+    }
+
+    async fn over_as(folder: Arc<Folder>, logs: Arc<Memory>, run_as: Option<String>) -> Site {
         let (told, reports) = Reports::channel(1024);
         let config = Config {
             directory: folder.supervisor(),
@@ -136,7 +161,7 @@ impl Site {
             supervisor_arguments: [SUPERVISOR, "--exact", "--nocapture", "--skip"]
                 .map(Into::into)
                 .to_vec(),
-            run_as: None,
+            run_as,
         };
         let store: Arc<dyn LogStore> = Arc::<Memory>::clone(&logs);
         let engine = ProcessEngine::start(config, told, store).await.unwrap();

@@ -1,3 +1,120 @@
-//! AWS Batch.
+//! AWS Batch: one folder for each kind of resource, one file for each operation.
+//!
+//! [`Batch`] has what operations need. Writes become a command and go through the driver; reads go to the store. The
+//! texts of refusals stand with the operations; those that several share are in `refusal`.
 
-pub mod job_definition;
+mod api;
+mod compute_environment;
+mod job;
+mod job_definition;
+mod job_queue;
+mod page;
+mod refusal;
+mod tags;
+mod task;
+
+use std::sync::Arc;
+
+use batchyard_core::command::{Command, Reply};
+use batchyard_core::id::JobKey;
+use batchyard_core::time::Timestamp;
+use batchyard_runtime::clock::Clock;
+use batchyard_runtime::driver::{CommandError, Handle};
+use batchyard_runtime::store::{Store, StoreError};
+use batchyard_wire::Fault;
+use batchyard_wire::batch::errors::{client_exception, server_exception};
+use tokio::sync::Semaphore;
+
+use crate::arn::Account;
+use crate::caller::Caller;
+use crate::limits::READS_MAX;
+
+pub(crate) use job::explain::explain;
+pub(crate) use task::Task;
+
+/// The operations of AWS Batch.
+pub(crate) struct Batch {
+    /// Whose resources these are.
+    pub(crate) account: Account,
+    driver: Handle,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    allows_processes: bool,
+    definitions: job_definition::Definitions,
+    reads: Arc<Semaphore>,
+}
+
+impl Batch {
+    /// Operations on the state that `driver` owns and `store` keeps. `allows_processes`: whether images `host://…` may run.
+    #[must_use]
+    pub(crate) fn new(
+        account: Account,
+        driver: Handle,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        allows_processes: bool,
+    ) -> Batch {
+        Batch {
+            account,
+            driver,
+            store,
+            clock,
+            allows_processes,
+            definitions: job_definition::Definitions::default(),
+            reads: Arc::new(Semaphore::new(READS_MAX)),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Has a command carried out; resolves when it is durable.
+    async fn command(&self, caller: &Caller, command: Command) -> Result<Reply, CommandError> {
+        self.driver.command(Arc::clone(&caller.principal), command).await
+    }
+
+    /// Reads the store off the reactor, at most [`READS_MAX`] at once.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let _permit = self.reads.acquire().await.expect("the semaphore is never closed");
+        let store = Arc::clone(&self.store);
+        let result = tokio::task::spawn_blocking(move || read(store.as_ref())).await;
+        result
+            .expect("reading the store does not panic")
+            .map_err(|error| {
+                tracing::error!(
+                    cause = batchyard_runtime::cause::with_causes(&error),
+                    "failed to read the store"
+                );
+                server_exception("The state could not be read; the server's log says why.")
+            })
+    }
+}
+
+/// The words for a command that was not carried out for reasons of the server.
+fn unavailable(error: &CommandError) -> Fault {
+    match error {
+        CommandError::Overloaded => Fault::new(429, "TooManyRequestsException", "Too Many Requests"),
+        CommandError::Unavailable(reason) => {
+            server_exception(format!("The server refuses writes for now: {reason}."))
+        }
+        CommandError::Stopping => server_exception("The server is stopping."),
+        CommandError::Rejected(rejection) => refusal::text(rejection),
+    }
+}
+
+/// AWS wraps some of its texts; clients look for the inner one (section 0.9).
+fn wrapped(text: &str, caller: &Caller) -> Fault {
+    client_exception(format!(
+        "Error executing request, Exception : {text}, RequestId: {}",
+        caller.request_id
+    ))
+}
+
+/// The key that a client's job id stands for; `None` for what cannot be one.
+fn job_key(text: &str) -> Option<JobKey> {
+    crate::arn::name("job", text).parse().ok()
+}

@@ -5,6 +5,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::failure::is_damage;
@@ -91,8 +92,12 @@ pub(super) fn open(path: &Path) -> Result<SqliteStore, OpenError> {
     };
     let mut connection = Connection::open(path).map_err(of_database)?;
     configure(&connection).map_err(of_database)?;
+    // Whoever closes a database last moves its log into it. Nothing is moved in a file that is not ours to change.
+    let keeps_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    connection.set_db_config(keeps_log, true).map_err(of_database)?;
     check_owner(&connection, path)?;
     check_contents(&connection, path)?;
+    connection.set_db_config(keeps_log, false).map_err(of_database)?;
     // FULL: a commit is on the disk when it returns, also when the power goes.
     let pragmas = [
         ("journal_mode", "WAL".to_owned()),
@@ -245,4 +250,27 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::PoisonError;
+
+    use super::*;
+
+    /// No test of ours can cut the power: that the disk is told to keep a commit is a setting.
+    #[test]
+    fn a_commit_waits_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder.path().join("batchyard.sqlite")).unwrap();
+        let writer = store.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let pragma = |name| {
+            let value = writer.connection.pragma_query_value(None, name, |row| row.get(0));
+            value
+                .map(|value: rusqlite::types::Value| format!("{value:?}"))
+                .unwrap()
+        };
+        assert_eq!(pragma("journal_mode"), "Text(\"wal\")");
+        assert_eq!(pragma("synchronous"), "Integer(2)");
+    }
 }

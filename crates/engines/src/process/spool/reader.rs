@@ -13,6 +13,8 @@ pub(in crate::process) struct Reader {
     directory: PathBuf,
     position: Position,
     file: Option<File>,
+    /// Kept, as making it anew would cost more than the reads.
+    buffer: Vec<u8>,
 }
 
 impl Reader {
@@ -22,6 +24,7 @@ impl Reader {
             directory: directory.to_owned(),
             position,
             file: None,
+            buffer: vec![0; limits::SPOOL_READ_BYTES],
         }
     }
 
@@ -35,41 +38,49 @@ impl Reader {
     /// # Errors
     /// When a file cannot be read.
     pub(in crate::process) fn read(&mut self) -> Result<Vec<Record>, Error> {
-        let mut buffer = vec![0; limits::SPOOL_READ_BYTES];
+        let mut next = None;
         loop {
             if self.file.is_none() && !self.open_segment(self.position.segment)? {
                 return Ok(Vec::new());
             }
-            // Looked for before reading: what is written to a segment is written before the next one is made.
-            let next = self.following()?;
-            let count = self.fill(&mut buffer)?;
-            let mut records = Vec::new();
-            let mut used = 0;
-            while let Some((record, length)) = Record::decode(&buffer[used..count]) {
-                records.push(record);
-                used += length;
-            }
-            self.position.offset += u64::try_from(used).expect("a length fits in 64 bits");
+            let records = self.read_here()?;
             if !records.is_empty() {
                 return Ok(records);
             }
-            if count == buffer.len() && Record::is_cut(&buffer) {
-                unreachable!("a record is shorter than what is read at once");
+            if let Some(next) = next.take() {
+                self.file = None;
+                self.position = Position {
+                    segment: next,
+                    offset: 0,
+                };
+                continue;
             }
-            match next {
-                Some(next) => {
-                    self.file = None;
-                    self.position = Position {
-                        segment: next,
-                        offset: 0,
-                    };
-                }
-                None => return Ok(records),
+            next = self.following()?;
+            if next.is_none() {
+                return Ok(records);
             }
+            // Once more: all that is in this segment was written before the next one was made, but maybe after it was read.
         }
     }
 
-    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+    fn read_here(&mut self) -> Result<Vec<Record>, Error> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let filled = self.fill(&mut buffer);
+        let mut records = Vec::new();
+        let mut used = 0;
+        if let Ok(count) = &filled {
+            while let Some((record, length)) = Record::decode(&buffer[used..*count]) {
+                records.push(record);
+                used += length;
+            }
+        }
+        self.buffer = buffer;
+        filled?;
+        self.position.offset += u64::try_from(used).expect("a length fits in 64 bits");
+        Ok(records)
+    }
+
+    fn fill(&self, buffer: &mut [u8]) -> Result<usize, Error> {
         let file = self
             .file
             .as_ref()

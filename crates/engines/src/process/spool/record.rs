@@ -75,12 +75,6 @@ impl Record {
         };
         Some((Record { attempt, fact }, HEAD_BYTES + payload.len()))
     }
-
-    /// Whether more bytes may make the first record whole, so that reading again makes sense.
-    pub(super) fn is_cut(bytes: &[u8]) -> bool {
-        length(bytes)
-            .is_none_or(|length| length <= limits::RECORD_BYTES_MAX && bytes.len() < HEAD_BYTES + length)
-    }
 }
 
 /// Appends the record of output without making the chunk a vector first.

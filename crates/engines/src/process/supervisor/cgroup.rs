@@ -3,6 +3,7 @@
 //! Version 2 where it has the memory controller, else version 1, else none; what there is is found once, by trying. A job's group
 //! is a folder; folders are used again, as making one costs more than starting a program.
 
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::fd::{AsRawFd as _, RawFd};
@@ -23,6 +24,8 @@ use crate::process::{Capabilities, CgroupVersion};
 pub(super) struct Groups {
     site: Option<Site>,
     idle: Mutex<Vec<Group>>,
+    /// Groups of ended jobs in which something that was killed is still to go.
+    dying: Mutex<VecDeque<Group>>,
     next: AtomicU64,
 }
 
@@ -43,8 +46,12 @@ pub(super) struct Group {
     /// `cgroup.procs` of each folder, open for writing.
     doors: Vec<File>,
     limits_memory: bool,
-    /// Kills for want of memory before this job.
-    kills_before: u64,
+    /// Kills for want of memory, as last seen.
+    kills: u64,
+    /// What it is limited to now.
+    limited_to: Option<Resources>,
+    /// Whether its job has ended and no process was left: then nobody is there to make one.
+    is_empty: bool,
 }
 
 impl Groups {
@@ -58,7 +65,8 @@ impl Groups {
         }
         Groups {
             site,
-            idle: Mutex::new(Vec::new()),
+            idle: Mutex::default(),
+            dying: Mutex::default(),
             next: AtomicU64::new(0),
         }
     }
@@ -80,20 +88,44 @@ impl Groups {
             .lock()
             .expect("nobody panics with the idle groups")
             .pop();
-        let mut group = match idle {
-            Some(group) => group,
-            None => site.make(&self.next.fetch_add(1, Ordering::Relaxed).to_string())?,
-        };
-        group.set_limits(resources)?;
-        group.kills_before = group.memory_kills();
-        Ok(Some(group))
+        if let Some(mut group) = idle {
+            if group.limit(resources).is_ok() {
+                group.is_empty = false;
+                return Ok(Some(group));
+            }
+            // What earlier jobs left in the page cache may not go below the new limit.
+            group.remove();
+        }
+        let mut group = site.make(&self.next.fetch_add(1, Ordering::Relaxed).to_string())?;
+        match group.limit(resources) {
+            Ok(()) => Ok(Some(group)),
+            Err(errno) => {
+                group.remove();
+                Err(errno)
+            }
+        }
     }
 
     /// Takes a group back when its job has ended.
     pub(super) fn give_back(&self, group: Group) {
-        let is_empty = group.kill();
+        let mut dying = self.dying.lock().expect("nobody panics with the dying groups");
+        dying.push_back(group);
+        // What was killed takes a while to be gone: then the group waits for another's turn.
+        for _ in 0..dying.len().min(limits::GROUPS_LOOKED_AT) {
+            let Some(mut group) = dying.pop_front() else {
+                return;
+            };
+            if group.is_empty || group.kill() {
+                self.keep(group);
+            } else {
+                dying.push_back(group);
+            }
+        }
+    }
+
+    fn keep(&self, group: Group) {
         let mut idle = self.idle.lock().expect("nobody panics with the idle groups");
-        if is_empty && idle.len() < limits::GROUPS_KEPT_MAX {
+        if idle.len() < limits::GROUPS_KEPT_MAX {
             idle.push(group);
             return;
         }
@@ -109,7 +141,7 @@ impl Groups {
                 if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                     let is_empty = kill_all(&entry.path(), site.version);
                     if !is_empty || std::fs::remove_dir(entry.path()).is_err() {
-                        tracing::warn!(group = %entry.path().display(), "a left-over control group cannot be removed");
+                        tracing::debug!(group = %entry.path().display(), "a left-over control group cannot be removed yet");
                     }
                 }
             }
@@ -118,15 +150,24 @@ impl Groups {
         let started = super::clock::uptime_ms();
         self.next.store(started, Ordering::Relaxed);
     }
-}
 
-impl Drop for Groups {
-    fn drop(&mut self) {
-        let idle = std::mem::take(self.idle.get_mut().expect("nobody panics with the idle groups"));
-        idle.iter().for_each(Group::remove);
+    /// Kills what is left in any group and removes them all, when no job is left. Not when this is dropped: the threads that start
+    /// programs never drop theirs.
+    pub(super) fn remove_all(&self) {
         for folder in self.site.iter().flat_map(|site| &site.folders) {
-            // Not empty while jobs run, or not ours.
-            let _is_in_use = std::fs::remove_dir(folder);
+            let mut tries = 0;
+            while let Err(error) = std::fs::remove_dir(folder) {
+                self.clean();
+                tries += 1;
+                if tries > limits::GROUPS_REMOVE_TRIES {
+                    tracing::warn!(%error, group = %folder.display(), "the jobs' control group cannot be removed");
+                    break;
+                }
+                // What was killed takes a while to be gone.
+                if tries > 1 {
+                    std::thread::sleep(limits::GROUPS_REMOVE_PAUSE);
+                }
+            }
         }
     }
 }
@@ -208,7 +249,9 @@ impl Site {
             folders,
             doors,
             limits_memory: self.limits_memory,
-            kills_before: 0,
+            kills: 0,
+            limited_to: None,
+            is_empty: false,
         })
     }
 }
@@ -220,13 +263,16 @@ impl Group {
     }
 
     /// Kills all processes in it, also those that were being made meanwhile. Whether none is left.
-    pub(super) fn kill(&self) -> bool {
-        self.folders.iter().all(|folder| kill_all(folder, self.version))
+    pub(super) fn kill(&mut self) -> bool {
+        self.is_empty = self.folders.iter().all(|folder| kill_all(folder, self.version));
+        self.is_empty
     }
 
-    /// Whether the kernel killed something of the present job for want of memory.
-    pub(super) fn was_out_of_memory(&self) -> bool {
-        self.memory_kills() > self.kills_before
+    /// Whether the kernel killed something of the present job for want of memory. To be asked once for each job: the next has nothing to
+    /// do with it.
+    pub(super) fn was_out_of_memory(&mut self) -> bool {
+        let kills = self.memory_kills();
+        kills > std::mem::replace(&mut self.kills, kills)
     }
 
     fn memory_kills(&self) -> u64 {
@@ -240,6 +286,16 @@ impl Group {
         };
         let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
         count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+    }
+
+    fn limit(&mut self, resources: &Resources) -> Result<(), Errno> {
+        if self.limited_to == Some(*resources) {
+            return Ok(());
+        }
+        self.limited_to = None;
+        self.set_limits(resources)?;
+        self.limited_to = Some(*resources);
+        Ok(())
     }
 
     fn set_limits(&self, resources: &Resources) -> Result<(), Errno> {

@@ -17,6 +17,8 @@ const READS_PER_TURN: usize = 8;
 pub(super) struct Connection {
     stream: UnixStream,
     incoming: Vec<u8>,
+    /// What the socket is read into.
+    buffer: Box<[u8]>,
     outgoing: Vec<u8>,
     answers: Vec<Answer>,
     /// Whether the socket tells when it takes more.
@@ -31,9 +33,12 @@ impl Supervisor {
             if stream.set_nonblocking(true).is_err() || self.events.watch_connection(&stream).is_err() {
                 continue;
             }
+            // What that one ordered comes before what this one does.
+            self.serve_connection();
             self.connection = Some(Connection {
                 stream,
                 incoming: Vec::new(),
+                buffer: vec![0; READ_BYTES].into_boxed_slice(),
                 outgoing: Vec::new(),
                 answers: vec![Answer::Hello {
                     version: VERSION,
@@ -91,7 +96,16 @@ impl Supervisor {
 
     pub(super) fn tell_written(&mut self) {
         let position = self.spool.position();
-        self.answer(Answer::Written { position });
+        let Some(connection) = &mut self.connection else {
+            return;
+        };
+        // To a server that does not read only the last one matters.
+        match connection.answers.last_mut() {
+            Some(Answer::Written { position: last }) => *last = position,
+            Some(Answer::Hello { .. } | Answer::Known { .. }) | None => {
+                connection.answers.push(Answer::Written { position });
+            }
+        }
     }
 
     /// Sends what the socket takes.
@@ -100,27 +114,23 @@ impl Supervisor {
             return;
         };
         connection.send();
-        let is_behind = !connection.outgoing.is_empty();
+        let is_behind = !connection.outgoing.is_empty() || !connection.answers.is_empty();
         if is_behind != connection.awaits_room {
             connection.awaits_room = is_behind;
             self.events.await_room(&connection.stream, is_behind);
-        }
-        if connection.is_gone {
-            self.connection = None;
         }
     }
 }
 
 impl Connection {
-    /// Reads once. Whether there may be more.
+    /// Reads once. Whether there may be more; if nobody asks again, the socket tells.
     fn receive(&mut self) -> bool {
-        let begin = self.incoming.len();
-        self.incoming.resize(begin + READ_BYTES, 0);
-        let result = self.stream.read(&mut self.incoming[begin..]);
-        self.incoming.truncate(begin + *result.as_ref().unwrap_or(&0));
-        match result {
+        match self.stream.read(&mut self.buffer) {
             Ok(0) => self.is_gone = true,
-            Ok(_) => return true,
+            Ok(count) => {
+                self.incoming.extend_from_slice(&self.buffer[..count]);
+                return count == self.buffer.len();
+            }
             Err(error) if error.kind() == ErrorKind::Interrupted => return true,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(_) => self.is_gone = true,
@@ -129,7 +139,8 @@ impl Connection {
     }
 
     fn send(&mut self) {
-        if !self.answers.is_empty() {
+        // What a server that does not read leaves there grows no further.
+        if self.outgoing.is_empty() && !self.answers.is_empty() {
             write_frame(&self.answers, &mut self.outgoing);
             self.answers.clear();
         }
@@ -142,8 +153,8 @@ impl Connection {
                 // The socket tells when it takes more.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(_) => {
-                    self.is_gone = true;
-                    return;
+                    // It listens no more. What it sent before that is still to be read, up to the end that `receive` finds.
+                    self.outgoing.clear();
                 }
             }
         }

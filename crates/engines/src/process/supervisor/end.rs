@@ -1,9 +1,11 @@
 //! The end of a program: what is left of it is killed, its output read to the end, and the fact written down.
 
+use std::os::fd::AsFd as _;
 use std::time::Instant;
 
 use batchyard_core::id::AttemptKey;
 
+use super::cgroup::Group;
 use super::job::{Exit, Job, Running, State, Timer};
 use super::{Supervisor, clock, spawn};
 use crate::process::limits;
@@ -23,16 +25,16 @@ impl Supervisor {
         }
         // Before it is reaped, so that its number cannot be another's yet.
         spawn::kill_session(running.pid);
-        if let Some(group) = &running.group {
-            group.kill();
+        match &mut running.group {
+            Some(group) => _ = group.kill(),
+            // To look for others after every job would cost more than the jobs: who may be left mostly holds the pipe.
+            None if !self.events.is_hung_up(running.output.as_fd()) => spawn::kill_whole_session(running.pid),
+            None => {}
         }
         self.events.unwatch(&running.pidfd);
         let exit_code = spawn::reap(running.pid);
-        let was_out_of_memory = exit_code != 0
-            && running
-                .group
-                .as_ref()
-                .is_some_and(super::cgroup::Group::was_out_of_memory);
+        let was_any_killed = running.group.as_mut().is_some_and(Group::was_out_of_memory);
+        let was_out_of_memory = was_any_killed && exit_code != 0;
         running.exit = Some(Exit {
             at: clock::now(),
             exit_code,

@@ -180,7 +180,8 @@ impl Events {
         }
     }
 
-    fn is_hung_up(&self, descriptor: BorrowedFd<'_>) -> bool {
+    /// Whether nobody holds the other end of a pipe.
+    pub(super) fn is_hung_up(&self, descriptor: BorrowedFd<'_>) -> bool {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
         debug_assert!(descriptor.as_raw_fd() >= 0);
         let mut found = [PollFd::new(descriptor, PollFlags::empty())];

@@ -16,6 +16,8 @@ use crate::process::spool::Position;
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) stream: Option<StreamName>,
+    /// Stays when it has ended: both facts are told again.
+    pub(super) start: Option<Start>,
     pub(super) state: State,
     /// The segment of the spool that has its oldest fact.
     pub(super) kept_in: u64,
@@ -35,6 +37,15 @@ pub(super) enum State {
     Ended { ending: Ending, position: Position },
 }
 
+/// When and as which process a program was started.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start {
+    pub(super) at: Timestamp,
+    pub(super) pid: i32,
+    /// Milliseconds from the host's start.
+    pub(super) uptime_ms: u64,
+}
+
 /// What was asked of an attempt while it could not be done.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Asked {
@@ -48,8 +59,6 @@ pub(super) struct Running {
     pub(super) pid: i32,
     /// Readable when the program has ended.
     pub(super) pidfd: OwnedFd,
-    pub(super) started_at: Timestamp,
-    pub(super) uptime_ms: u64,
     pub(super) output: OwnedFd,
     pub(super) group: Option<Group>,
     pub(super) lines: LineBuffer,
@@ -125,9 +134,19 @@ impl Job {
     pub(super) fn new(stream: Option<StreamName>, state: State, kept_in: u64) -> Job {
         Job {
             stream,
+            start: None,
             state,
             kept_in,
             unread: Unread::default(),
+        }
+    }
+
+    /// Whether it only lives on until its program is gone.
+    pub(super) fn is_forgotten(&self) -> bool {
+        match &self.state {
+            State::Starting { asked } => asked.is_forgotten,
+            State::Running(running) => running.is_forgotten,
+            State::Waiting | State::Ended { .. } => false,
         }
     }
 

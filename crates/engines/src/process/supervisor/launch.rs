@@ -5,7 +5,7 @@ use std::os::fd::AsFd as _;
 use batchyard_core::id::AttemptKey;
 
 use super::Supervisor;
-use super::job::{Asked, Running, State};
+use super::job::{Asked, Running, Start, State};
 use super::spawners::{Failed, Spawned, Tried};
 use super::{clock, spawn};
 use crate::lines::LineBuffer;
@@ -73,11 +73,10 @@ impl Supervisor {
             spawn::kill_session(pid);
         }
         if let Some(job) = self.jobs.get_mut(&attempt) {
+            job.start = Some(Start { at, pid, uptime_ms });
             job.state = State::Running(Box::new(Running {
                 pid,
                 pidfd,
-                started_at: at,
-                uptime_ms,
                 output,
                 group,
                 lines: LineBuffer::default(),

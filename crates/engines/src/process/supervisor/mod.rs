@@ -88,6 +88,7 @@ pub fn supervise(directory: &Path) -> Result<(), Error> {
     let mut supervisor = Supervisor::new(directory, lock)?;
     supervisor.recover()?;
     supervisor.run();
+    supervisor.groups.remove_all();
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use batchyard_core::id::AttemptKey;
 use batchyard_runtime::log::StreamName;
 
-use super::job::{Job, State};
+use super::job::{Job, Start, State};
 use super::{Error, Supervisor, clock, spawn};
 use crate::process::protocol::Ending;
 use crate::process::spool::{Fact, Position, Reader, Record};
@@ -16,7 +16,7 @@ use crate::process::spool::{Fact, Position, Reader, Record};
 #[derive(Default)]
 struct Told {
     stream: Option<StreamName>,
-    process: Option<(i32, u64)>,
+    start: Option<Start>,
     ending: Option<Ending>,
     segment: u64,
 }
@@ -24,23 +24,21 @@ struct Told {
 impl Supervisor {
     pub(super) fn recover(&mut self) -> Result<(), Error> {
         let told = self.read_all()?;
-        for (pid, uptime_ms) in told
-            .values()
-            .filter(|told| told.ending.is_none())
-            .filter_map(|told| told.process)
-        {
-            spawn::kill_leftover(pid, uptime_ms);
+        let unended = told.values().filter(|told| told.ending.is_none());
+        for start in unended.filter_map(|told| told.start) {
+            spawn::kill_leftover(start.pid, start.uptime_ms);
         }
         self.groups.clean();
         for (attempt, told) in told {
             let Told {
                 stream,
-                process: _,
+                start,
                 ending,
                 segment,
             } = told;
-            self.jobs
-                .insert(attempt, Job::new(stream, State::Waiting, segment));
+            let mut job = Job::new(stream, State::Waiting, segment);
+            job.start = start;
+            self.jobs.insert(attempt, job);
             let ending = ending.unwrap_or_else(|| {
                 tracing::warn!(%attempt, "a job was lost with an earlier supervisor");
                 Ending::Lost { at: clock::now() }
@@ -74,11 +72,7 @@ impl Supervisor {
                 });
                 match fact {
                     Fact::Accepted { stream } => told.stream = stream,
-                    Fact::Started {
-                        at: _,
-                        pid,
-                        uptime_ms,
-                    } => told.process = Some((pid, uptime_ms)),
+                    Fact::Started { at, pid, uptime_ms } => told.start = Some(Start { at, pid, uptime_ms }),
                     Fact::Ended(ending) => told.ending = Some(ending),
                     Fact::Output { .. } | Fact::Forgotten => {}
                 }

@@ -3,7 +3,7 @@
 use batchyard_core::id::AttemptKey;
 
 use super::Supervisor;
-use super::job::{Job, State};
+use super::job::{Job, Start, State};
 use crate::process::limits;
 use crate::process::protocol::{Answer, Ending, Known, Program, Request};
 use crate::process::spool::{Fact, Position, Record};
@@ -16,8 +16,8 @@ impl Supervisor {
             Request::Forget { attempt } => self.forget(attempt),
             Request::Consumed { position } => self.consume(position),
             Request::List { number } => {
-                let attempts = self.jobs.iter().map(|(attempt, job)| known(*attempt, job));
-                let attempts = attempts.collect();
+                let kept = self.jobs.iter().filter(|(_, job)| !job.is_forgotten());
+                let attempts = kept.map(|(attempt, job)| known(*attempt, job)).collect();
                 self.answer(Answer::Known { number, attempts });
             }
             Request::EndWhenIdle => self.is_told_to_end = true,
@@ -39,7 +39,7 @@ impl Supervisor {
         self.jobs
             .insert(attempt, Job::new(stream, State::Waiting, position.segment));
         if self.waiting.len() >= limits::LAUNCHES_WAITING_MAX {
-            // The server sends no more than this many attempts; this guards against one that does.
+            // The core places no more on a host than fits; this guards against one that does.
             self.end_unstarted(
                 attempt,
                 "CannotStartContainerError: too many jobs wait to be started",
@@ -123,32 +123,26 @@ impl Supervisor {
             fact: Fact::Accepted { stream },
         });
         job.kept_in = first.segment;
-        let fact = match &job.state {
-            State::Waiting | State::Starting { .. } => return,
-            State::Running(running) => Fact::Started {
-                at: running.started_at,
-                pid: running.pid,
-                uptime_ms: running.uptime_ms,
-            },
-            State::Ended { ending, .. } => Fact::Ended(ending.clone()),
-        };
-        let behind = self.spool.push(&Record { attempt, fact });
-        if let State::Ended { position, .. } = &mut job.state {
-            *position = behind;
+        if let Some(Start { at, pid, uptime_ms }) = job.start {
+            let fact = Fact::Started { at, pid, uptime_ms };
+            self.spool.push(&Record { attempt, fact });
+        }
+        if let State::Ended { ending, position } = &mut job.state {
+            let fact = Fact::Ended(ending.clone());
+            *position = self.spool.push(&Record { attempt, fact });
         }
     }
 }
 
 fn known(attempt: AttemptKey, job: &Job) -> Known {
-    let (started_at, ended): (_, Option<(Ending, Position)>) = match &job.state {
-        State::Waiting | State::Starting { .. } => (None, None),
-        State::Running(running) => (Some(running.started_at), None),
-        State::Ended { ending, position } => (None, Some((ending.clone(), *position))),
+    let ended: Option<(Ending, Position)> = match &job.state {
+        State::Waiting | State::Starting { .. } | State::Running(_) => None,
+        State::Ended { ending, position } => Some((ending.clone(), *position)),
     };
     Known {
         attempt,
         stream: job.stream.clone(),
-        started_at,
+        started_at: job.start.map(|start| start.at),
         ended,
     }
 }

@@ -419,19 +419,28 @@ fn signal_session(pid: i32, signal: Signal) {
     let _nobody_is_left = killpg(Pid::from_raw(pid), signal);
 }
 
+/// Kills every process of a program's session, also those that have left its group. Only while the program is not reaped. Looks at all
+/// processes of the host.
+pub(super) fn kill_whole_session(pid: i32) {
+    for process in processes() {
+        if session_and_start(process).is_some_and(|(session, _)| session == pid) {
+            // It may have ended by itself.
+            let _has_ended = nix::sys::signal::kill(Pid::from_raw(process), Signal::SIGKILL);
+        }
+    }
+}
+
+fn processes() -> impl Iterator<Item = i32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
 /// Kills what an earlier supervisor's job left: every process of its session. Whether the number is still the job's is told by when its
 /// process started; where that has ended already, others of the session are told by the session's number.
 pub(super) fn kill_leftover(pid: i32, uptime_ms: u64) {
     /// Between asking for the time and the kernel's making the process, and for the grain of the kernel's clock.
     const TOLERANCE_MS: u64 = 2_000;
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(process) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<i32>().ok())
-        else {
-            continue;
-        };
+    for process in processes() {
         let Some((session, started_ms)) = session_and_start(process) else {
             continue;
         };
@@ -487,4 +496,34 @@ fn limit(ulimit: &Ulimit) -> Result<(c_int, libc::rlimit, String), Error> {
         rlim_max: value(*hard),
     };
     Ok((resource, limit, name.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::supervisor::clock;
+
+    /// A child that leads a session of its own.
+    fn sleeper() -> i32 {
+        let child = std::process::Command::new("setsid")
+            .args(["sleep", "1000"])
+            .spawn();
+        let pid = i32::try_from(child.expect("util-linux is there").id()).expect("a pid fits");
+        while session_and_start(pid).is_none_or(|(session, _)| session != pid) {
+            std::thread::yield_now();
+        }
+        pid
+    }
+
+    /// Where there are control groups they find left-over processes first, so that only here it shows.
+    #[test]
+    fn a_left_over_session_is_killed_and_a_later_one_of_the_same_number_is_not() {
+        let started_ms = clock::uptime_ms();
+        let (left, later) = (sleeper(), sleeper());
+        kill_leftover(left, started_ms);
+        kill_leftover(later, started_ms.saturating_sub(60_000));
+        assert_eq!(reap(left), 128 + libc::SIGKILL);
+        terminate_session(later);
+        assert_eq!(reap(later), 128 + libc::SIGTERM);
+    }
 }

@@ -45,8 +45,9 @@ impl Supervisor {
             return;
         }
         spawn::kill_session(running.pid);
-        if let Some(group) = &running.group {
-            group.kill();
+        match &mut running.group {
+            Some(group) => _ = group.kill(),
+            None => spawn::kill_whole_session(running.pid),
         }
     }
 

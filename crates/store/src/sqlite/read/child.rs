@@ -3,6 +3,7 @@
 use batchyard_core::array::Array;
 use batchyard_core::id::{ArrayIndex, AttemptNumber, JobId};
 use batchyard_core::job::{JobStatus, Placement};
+use batchyard_core::reason::DEPENDENT_JOB_FAILED;
 use batchyard_core::time::Timestamp;
 use batchyard_runtime::store::JobStateRow;
 use rusqlite::{Connection, OptionalExtension as _};
@@ -51,6 +52,8 @@ fn without_row(array: &Array, index: ArrayIndex, status: JobStatus, created_at: 
         .unstarted
         .iter()
         .find(|failure| failure.children.contains(index));
+    // A stop of the array was one of its children too, where they had not failed for another reason.
+    let is_stopped = failure.is_some_and(|failure| failure.status_reason != DEPENDENT_JOB_FAILED);
     ChildRow {
         state: JobStateRow {
             status,
@@ -60,8 +63,8 @@ fn without_row(array: &Array, index: ArrayIndex, status: JobStatus, created_at: 
             stopped_at: failure.map(|failure| failure.at),
             exit_code: None,
             reason: None,
-            is_cancelled: failure.is_some() && array.is_cancelled,
-            is_terminated: failure.is_some() && array.is_terminated,
+            is_cancelled: is_stopped && array.is_cancelled,
+            is_terminated: is_stopped && array.is_terminated,
         },
         current: None,
     }

@@ -67,11 +67,13 @@ fn job(connection: &Connection, profiles: &KnownProfiles, key: JobKey) -> Result
     let array_row = array_row(row, 9)?;
     let (state, current, dependencies) = match (key.child, array_row.is_some()) {
         (None, is_array) => {
+            let state = StateColumns::read(row, 12)?.of(created_at)?;
             let dependencies = match is_array {
+                // The record of an array that has ended keeps what it still waited for.
+                true if state.status.is_terminal() => Vec::new(),
                 true => array(connection, key.id)?.gate,
                 false => dependencies(connection, key.id)?,
             };
-            let state = StateColumns::read(row, 12)?.of(created_at)?;
             (state, current_attempt(row, 20)?, dependencies)
         }
         (Some(index), true) => {

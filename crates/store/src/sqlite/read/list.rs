@@ -48,8 +48,8 @@ impl Conditions {
 
     fn add_filter(&mut self, filter: &JobFilter) {
         match filter {
-            JobFilter::Name(text) => self.add_text("name", text),
-            JobFilter::Definition(text) => self.add_text("definition", text),
+            JobFilter::Name(text) => self.add_text("name", "COLLATE NOCASE", text),
+            JobFilter::Definition(text) => self.add_text("definition", "", text),
             JobFilter::Revision(DefinitionRevision { name, revision }) => self.add(
                 "definition = ? AND revision = ?",
                 [
@@ -62,16 +62,16 @@ impl Conditions {
         }
     }
 
-    /// Names are letters that ASCII has: NOCASE knows them all.
-    fn add_text(&mut self, column: &str, text: &TextMatch) {
+    /// Names have letters of ASCII only: NOCASE knows them all. Only job names are compared so (section A4.22).
+    fn add_text(&mut self, column: &str, collation: &str, text: &TextMatch) {
         let TextMatch { text, is_prefix } = text;
         match is_prefix {
             false => self.add(
-                &format!("{column} = ? COLLATE NOCASE"),
+                &format!("{column} = ? {collation}"),
                 [Value::from(text.clone())],
             ),
             true => self.add(
-                &format!("substr({column}, 1, length(?)) = ? COLLATE NOCASE"),
+                &format!("substr({column}, 1, length(?)) = ? {collation}"),
                 [Value::from(text.clone()), Value::from(text.clone())],
             ),
         }

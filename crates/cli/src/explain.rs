@@ -1,0 +1,38 @@
+//! `batchyard explain`: why a job is in the state it is in.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::ServerArguments;
+use crate::client::Explanation;
+use crate::job::JobId;
+use crate::output;
+
+/// What to explain.
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArguments {
+    /// The job's id
+    #[arg(value_name = "JOB")]
+    job: String,
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+/// Prints the server's explanation.
+pub(crate) async fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
+    let id = JobId::from(arguments.job.clone());
+    let found = arguments.server.client()?.explain(id.as_str()).await?;
+    let Explanation {
+        job_id,
+        status,
+        explanation,
+    } = found;
+    let explanation = explanation.trim_end();
+    // The server's sentences name job and state as a rule; where they do not, the reader still needs them.
+    if !explanation.contains(&status) {
+        output::print(format_args!("{job_id} is {status}\n"))?;
+    }
+    output::print(format_args!("{explanation}\n"))?;
+    Ok(ExitCode::SUCCESS)
+}

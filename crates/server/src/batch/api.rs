@@ -1,0 +1,209 @@
+//! The table of AWS Batch's operations: where each is served.
+
+use batchyard_wire::Fault;
+use batchyard_wire::batch::{self as shapes, Api, Operation, SERVICE};
+use batchyard_wire::check::{Bound, Problem, Violation};
+
+use super::Batch;
+use crate::caller::Caller;
+
+/// Whether a broken constraint of the model is let through to the operation.
+fn is_let_through(operation: Operation, violation: &Violation) -> bool {
+    // The check of a definition has words for everything itself (section A.3).
+    if operation == Operation::RegisterJobDefinition {
+        return true;
+    }
+    match &violation.problem {
+        // Empty maps of tags are sent by programs that build them from nothing; the service's own clients do not.
+        Problem::OutOfBounds {
+            bound: Bound::AtLeast(1),
+            ..
+        } => violation.path == "tags",
+        // Actions may have any case (section B6.7).
+        Problem::NotOneOf { value, allowed } => {
+            violation.path.ends_with(".action") && allowed.contains(&value.to_ascii_uppercase().as_str())
+        }
+        _ => false,
+    }
+}
+
+impl Api for Batch {
+    type Context = Caller;
+
+    fn refuse(&self, operation: Operation, violations: &[Violation]) -> Option<Fault> {
+        let refused: Vec<Violation> = violations
+            .iter()
+            .filter(|violation| !is_let_through(operation, violation))
+            .cloned()
+            .collect();
+        (!refused.is_empty()).then(|| SERVICE.constraint_fault(&refused))
+    }
+
+    async fn create_compute_environment(
+        &self,
+        caller: &Caller,
+        input: shapes::CreateComputeEnvironmentRequest,
+    ) -> Result<shapes::CreateComputeEnvironmentResponse, Fault> {
+        self.create_environment(caller, input).await
+    }
+
+    async fn describe_compute_environments(
+        &self,
+        _caller: &Caller,
+        input: shapes::DescribeComputeEnvironmentsRequest,
+    ) -> Result<shapes::DescribeComputeEnvironmentsResponse, Fault> {
+        self.describe_environments(input).await
+    }
+
+    async fn update_compute_environment(
+        &self,
+        caller: &Caller,
+        input: shapes::UpdateComputeEnvironmentRequest,
+    ) -> Result<shapes::UpdateComputeEnvironmentResponse, Fault> {
+        self.update_environment(caller, input).await
+    }
+
+    async fn delete_compute_environment(
+        &self,
+        caller: &Caller,
+        input: shapes::DeleteComputeEnvironmentRequest,
+    ) -> Result<shapes::DeleteComputeEnvironmentResponse, Fault> {
+        self.delete_environment(caller, &input).await
+    }
+
+    async fn create_job_queue(
+        &self,
+        caller: &Caller,
+        input: shapes::CreateJobQueueRequest,
+    ) -> Result<shapes::CreateJobQueueResponse, Fault> {
+        self.create_queue(caller, input).await
+    }
+
+    async fn describe_job_queues(
+        &self,
+        _caller: &Caller,
+        input: shapes::DescribeJobQueuesRequest,
+    ) -> Result<shapes::DescribeJobQueuesResponse, Fault> {
+        self.describe_queues(input).await
+    }
+
+    async fn update_job_queue(
+        &self,
+        caller: &Caller,
+        input: shapes::UpdateJobQueueRequest,
+    ) -> Result<shapes::UpdateJobQueueResponse, Fault> {
+        self.update_queue(caller, input).await
+    }
+
+    async fn delete_job_queue(
+        &self,
+        caller: &Caller,
+        input: shapes::DeleteJobQueueRequest,
+    ) -> Result<shapes::DeleteJobQueueResponse, Fault> {
+        self.delete_queue(caller, &input).await
+    }
+
+    async fn register_job_definition(
+        &self,
+        caller: &Caller,
+        input: shapes::RegisterJobDefinitionRequest,
+    ) -> Result<shapes::RegisterJobDefinitionResponse, Fault> {
+        self.register_definition(caller, input).await
+    }
+
+    async fn describe_job_definitions(
+        &self,
+        _caller: &Caller,
+        input: shapes::DescribeJobDefinitionsRequest,
+    ) -> Result<shapes::DescribeJobDefinitionsResponse, Fault> {
+        self.describe_definitions(input).await
+    }
+
+    async fn deregister_job_definition(
+        &self,
+        caller: &Caller,
+        input: shapes::DeregisterJobDefinitionRequest,
+    ) -> Result<shapes::DeregisterJobDefinitionResponse, Fault> {
+        self.deregister_definition(caller, &input).await
+    }
+
+    async fn submit_job(
+        &self,
+        caller: &Caller,
+        input: shapes::SubmitJobRequest,
+    ) -> Result<shapes::SubmitJobResponse, Fault> {
+        self.submit(caller, input).await
+    }
+
+    async fn describe_jobs(
+        &self,
+        caller: &Caller,
+        input: shapes::DescribeJobsRequest,
+    ) -> Result<shapes::DescribeJobsResponse, Fault> {
+        self.describe(caller, input).await
+    }
+
+    async fn list_jobs(
+        &self,
+        _caller: &Caller,
+        input: shapes::ListJobsRequest,
+    ) -> Result<shapes::ListJobsResponse, Fault> {
+        self.list(input).await
+    }
+
+    async fn cancel_job(
+        &self,
+        caller: &Caller,
+        input: shapes::CancelJobRequest,
+    ) -> Result<shapes::CancelJobResponse, Fault> {
+        self.cancel(caller, input).await
+    }
+
+    async fn terminate_job(
+        &self,
+        caller: &Caller,
+        input: shapes::TerminateJobRequest,
+    ) -> Result<shapes::TerminateJobResponse, Fault> {
+        self.terminate(caller, input).await
+    }
+
+    async fn cancel_jobs(
+        &self,
+        caller: &Caller,
+        input: shapes::CancelJobsRequest,
+    ) -> Result<shapes::CancelJobsResponse, Fault> {
+        self.cancel_many(caller, input).await
+    }
+
+    async fn terminate_jobs(
+        &self,
+        caller: &Caller,
+        input: shapes::TerminateJobsRequest,
+    ) -> Result<shapes::TerminateJobsResponse, Fault> {
+        self.terminate_many(caller, input).await
+    }
+
+    async fn tag_resource(
+        &self,
+        caller: &Caller,
+        input: shapes::TagResourceRequest,
+    ) -> Result<shapes::TagResourceResponse, Fault> {
+        self.tag(caller, input).await
+    }
+
+    async fn untag_resource(
+        &self,
+        caller: &Caller,
+        input: shapes::UntagResourceRequest,
+    ) -> Result<shapes::UntagResourceResponse, Fault> {
+        self.untag(caller, input).await
+    }
+
+    async fn list_tags_for_resource(
+        &self,
+        _caller: &Caller,
+        input: shapes::ListTagsForResourceRequest,
+    ) -> Result<shapes::ListTagsForResourceResponse, Fault> {
+        self.tags_of(&input).await
+    }
+}

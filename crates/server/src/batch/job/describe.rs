@@ -1,0 +1,302 @@
+//! DescribeJobs (sections A4.14 to A4.18).
+
+use std::collections::BTreeMap;
+
+use batchyard_core::array::StatusCounts;
+use batchyard_core::id::{AttemptKey, AttemptNumber, JobKey, TaskId};
+use batchyard_core::job::JobStatus as CoreStatus;
+use batchyard_core::launch::LaunchSpec;
+use batchyard_runtime::launch::stream;
+use batchyard_runtime::store::{ArrayRow, AttemptRow, JobRow, JobStateRow, PlaceRow};
+use batchyard_wire::Fault;
+use batchyard_wire::batch::{
+    ArrayPropertiesDetail, AttemptContainerDetail, AttemptDetail, AttemptEcsTaskDetails,
+    AttemptTaskContainerDetails, DescribeJobsRequest, DescribeJobsResponse, JobDetail, JobStatus,
+};
+
+use super::document::JobDocument;
+use crate::batch::{Batch, job_key, tags, wrapped};
+use crate::caller::Caller;
+use crate::limits::DESCRIBE_JOBS_MAX;
+
+impl Batch {
+    pub(in crate::batch) async fn describe(
+        &self,
+        caller: &Caller,
+        input: DescribeJobsRequest,
+    ) -> Result<DescribeJobsResponse, Fault> {
+        if input.jobs.len() > DESCRIBE_JOBS_MAX {
+            // The live service's words, with both spaces.
+            return Err(wrapped("Maximum number of jobs supported is  100 .", caller));
+        }
+        let keys: Vec<JobKey> = input.jobs.iter().filter_map(|id| job_key(id)).collect();
+        let rows = self.read(move |store| store.jobs(&keys)).await?;
+        Ok(DescribeJobsResponse {
+            jobs: Some(rows.into_iter().map(|row| self.job_detail(row)).collect()),
+        })
+    }
+
+    fn job_detail(&self, row: JobRow) -> JobDetail {
+        let JobRow {
+            key,
+            sequence: _,
+            queue,
+            profile: _,
+            content,
+            dependencies: _,
+            state,
+            attempts,
+            current,
+            array,
+        } = row;
+        let JobDocument {
+            container,
+            ecs_properties,
+            depends_on,
+            parameters,
+            retry_strategy,
+            timeout,
+            propagate_tags,
+            platform_capabilities,
+            scheduling_priority,
+        } = JobDocument::read(&content.document);
+        let JobStateRow {
+            status,
+            status_reason,
+            created_at,
+            started_at,
+            stopped_at,
+            exit_code,
+            reason,
+            is_cancelled,
+            is_terminated,
+        } = state;
+        // The latest attempt: the present one, else the last that ended.
+        let latest = current
+            .map(|(number, place)| {
+                (
+                    number,
+                    place,
+                    started_at.is_some() && status == CoreStatus::Running,
+                )
+            })
+            .or_else(|| {
+                attempts
+                    .last()
+                    .map(|row| (row.attempt, row.place.clone(), row.started_at.is_some()))
+            })
+            .map(|(number, place, has_started)| self.run(key, number, &place, &content.launch, has_started));
+        let Run {
+            task_arn,
+            container_instance_arn,
+            log_stream_name,
+        } = latest.unwrap_or_default();
+        let mut detail = JobDetail {
+            array_properties: array_properties(key, array.as_ref()),
+            attempts: Some(
+                attempts
+                    .iter()
+                    .map(|row| self.attempt(key, row, &content.launch, ecs_properties.is_some()))
+                    .collect(),
+            ),
+            container,
+            created_at: Some(created_at.as_millis()),
+            depends_on: Some(depends_on),
+            ecs_properties,
+            eks_attempts: Some(Vec::new()),
+            is_cancelled: Some(is_cancelled),
+            is_terminated: Some(is_terminated),
+            job_arn: Some(self.account.job(key)),
+            job_definition: self
+                .account
+                .definition(content.definition.as_str(), content.revision),
+            job_id: key.to_string(),
+            job_name: content.name,
+            job_queue: self.account.queue(queue.as_str()),
+            parameters: Some(parameters),
+            platform_capabilities: Some(platform_capabilities),
+            propagate_tags: Some(propagate_tags),
+            retry_strategy,
+            scheduling_priority,
+            started_at: started_at.map(|at| at.as_millis()),
+            status: status_word(status),
+            status_reason,
+            stopped_at: stopped_at.map(|at| at.as_millis()),
+            tags: Some(if key.child.is_some() {
+                BTreeMap::new()
+            } else {
+                tags::map(content.tags)
+            }),
+            // The timeout is each child's, not the parent's (section B8.3).
+            timeout: timeout.filter(|_| array.is_none()),
+            ..JobDetail::default()
+        };
+        if let Some(container) = &mut detail.container {
+            container.exit_code = exit_code;
+            container.reason = reason;
+            container.task_arn = task_arn;
+            container.container_instance_arn = container_instance_arn;
+            container.log_stream_name = log_stream_name;
+        } else if let Some(task) = detail
+            .ecs_properties
+            .as_mut()
+            .and_then(|ecs| ecs.task_properties.as_mut()?.first_mut())
+        {
+            task.task_arn = task_arn;
+            task.container_instance_arn = container_instance_arn;
+            if let Some(container) = task
+                .containers
+                .as_mut()
+                .and_then(|containers| containers.first_mut())
+            {
+                container.exit_code = exit_code;
+                container.reason = reason;
+                container.log_stream_name = log_stream_name;
+            }
+        }
+        detail
+    }
+
+    fn attempt(&self, key: JobKey, row: &AttemptRow, launch: &LaunchSpec, is_task: bool) -> AttemptDetail {
+        let AttemptRow {
+            attempt,
+            place,
+            started_at,
+            stopped_at,
+            exit_code,
+            reason,
+            status_reason,
+        } = row;
+        let Run {
+            task_arn,
+            container_instance_arn,
+            log_stream_name,
+        } = self.run(key, *attempt, place, launch, started_at.is_some());
+        let mut detail = AttemptDetail {
+            started_at: started_at.map(|at| at.as_millis()),
+            stopped_at: Some(stopped_at.as_millis()),
+            status_reason: Some(status_reason.clone()),
+            ..AttemptDetail::default()
+        };
+        if is_task {
+            let container = AttemptTaskContainerDetails {
+                exit_code: *exit_code,
+                log_stream_name,
+                name: None,
+                network_interfaces: Some(Vec::new()),
+                reason: reason.clone(),
+            };
+            detail.task_properties = Some(vec![AttemptEcsTaskDetails {
+                container_instance_arn,
+                containers: Some(vec![container]),
+                task_arn,
+            }]);
+        } else {
+            detail.container = Some(AttemptContainerDetail {
+                container_instance_arn,
+                exit_code: *exit_code,
+                log_stream_name,
+                network_interfaces: Some(Vec::new()),
+                reason: reason.clone(),
+                task_arn,
+            });
+        }
+        detail
+    }
+
+    fn run(
+        &self,
+        key: JobKey,
+        number: AttemptNumber,
+        place: &PlaceRow,
+        launch: &LaunchSpec,
+        has_started: bool,
+    ) -> Run {
+        let PlaceRow {
+            placement,
+            environment,
+        } = place;
+        let attempt = AttemptKey {
+            job: key,
+            attempt: number,
+        };
+        let name = environment.as_str();
+        Run {
+            task_arn: Some(self.account.task(name, placement.environment, attempt)),
+            container_instance_arn: Some(self.account.container_instance(
+                name,
+                placement.environment,
+                placement.instance,
+            )),
+            // Shown from RUNNING on (section F5.2).
+            log_stream_name: stream(launch, TaskId::of(attempt))
+                .filter(|_| has_started)
+                .map(|name| name.stream),
+        }
+    }
+}
+
+/// Where an attempt runs, in ECS's names.
+#[derive(Default)]
+struct Run {
+    task_arn: Option<String>,
+    container_instance_arn: Option<String>,
+    log_stream_name: Option<String>,
+}
+
+fn array_properties(key: JobKey, array: Option<&ArrayRow>) -> Option<ArrayPropertiesDetail> {
+    if let Some(index) = key.child {
+        return Some(ArrayPropertiesDetail {
+            index: i32::try_from(index).ok(),
+            ..ArrayPropertiesDetail::default()
+        });
+    }
+    let ArrayRow {
+        size,
+        counts,
+        updated_at,
+    } = array?;
+    Some(ArrayPropertiesDetail {
+        index: None,
+        size: i32::try_from(*size).ok(),
+        status_summary: Some(summary(*counts)),
+        status_summary_last_updated_at: Some(updated_at.as_millis()),
+    })
+}
+
+/// All seven states, zeros included (section B10.4).
+pub(super) fn summary(counts: StatusCounts) -> BTreeMap<String, i32> {
+    let StatusCounts {
+        pending,
+        runnable,
+        starting,
+        running,
+        succeeded,
+        failed,
+    } = counts;
+    [
+        ("SUBMITTED", 0),
+        ("PENDING", pending),
+        ("RUNNABLE", runnable),
+        ("STARTING", starting),
+        ("RUNNING", running),
+        ("SUCCEEDED", succeeded),
+        ("FAILED", failed),
+    ]
+    .into_iter()
+    .map(|(status, count)| (status.to_owned(), i32::try_from(count).unwrap_or(i32::MAX)))
+    .collect()
+}
+
+/// A state in the wire's words.
+pub(super) fn status_word(status: CoreStatus) -> JobStatus {
+    match status {
+        CoreStatus::Submitted => JobStatus::Submitted,
+        CoreStatus::Pending => JobStatus::Pending,
+        CoreStatus::Runnable => JobStatus::Runnable,
+        CoreStatus::Starting => JobStatus::Starting,
+        CoreStatus::Running => JobStatus::Running,
+        CoreStatus::Succeeded => JobStatus::Succeeded,
+        CoreStatus::Failed => JobStatus::Failed,
+    }
+}

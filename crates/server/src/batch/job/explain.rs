@@ -1,0 +1,59 @@
+//! Why a job is where it is: Batchyard's own operation, `GET /batchyard/jobs/ID/explanation`.
+
+use batchyard_wire::Fault;
+use batchyard_wire::batch::errors::client_exception;
+use serde::{Deserialize, Serialize};
+
+use super::describe::status_word;
+use crate::batch::{Batch, job_key, unavailable};
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct JobExplanation {
+    /// The job's id.
+    pub(crate) job_id: String,
+    /// Its state.
+    pub(crate) status: String,
+    /// Why it is in that state, one sentence after another, for people.
+    pub(crate) explanation: String,
+}
+
+/// Explains a job, live or ended.
+///
+/// # Errors
+/// When there is no such job, or the state cannot be read.
+pub(crate) async fn explain(batch: &Batch, job: &str) -> Result<JobExplanation, Fault> {
+    let not_found = || client_exception(format!("Job {job} not found."));
+    let key = job_key(job).ok_or_else(not_found)?;
+    let live = batch
+        .driver
+        .explain(key)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    if let Some(found) = live {
+        return Ok(JobExplanation {
+            job_id: key.to_string(),
+            status: status_word(found.status).to_string(),
+            explanation: found.to_string(),
+        });
+    }
+    let rows = batch.read(move |store| store.jobs(&[key])).await?;
+    let row = rows.into_iter().next().ok_or_else(not_found)?;
+    let status = status_word(row.state.status);
+    let mut explanation = format!("{key} has ended: {status}");
+    if let Some(reason) = &row.state.status_reason {
+        explanation += &format!(" ({reason})");
+    }
+    if let Some(code) = row.state.exit_code {
+        explanation += &format!(", exit code {code}");
+    }
+    if let Some(reason) = &row.state.reason {
+        explanation += &format!(", {reason}");
+    }
+    Ok(JobExplanation {
+        job_id: key.to_string(),
+        status: status.to_string(),
+        explanation,
+    })
+}

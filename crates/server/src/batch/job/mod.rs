@@ -1,0 +1,18 @@
+//! Jobs: submitted, described, listed, stopped, explained.
+//!
+//! The way of a submission: [`Template`] (a definition, read once) → `overrides` → `substitute` → `launch` and
+//! `document`, together `Prepared`; `submit` puts it into a command.
+
+mod describe;
+mod document;
+pub(crate) mod explain;
+mod launch;
+mod list;
+mod overrides;
+mod resources;
+mod stop;
+mod submit;
+mod substitute;
+mod template;
+
+pub(super) use template::Template;

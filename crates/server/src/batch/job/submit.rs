@@ -1,0 +1,261 @@
+//! SubmitJob (section A.4).
+
+use std::collections::BTreeMap;
+
+use batchyard_core::change::JobContent;
+use batchyard_core::command::{Command, DependsOn, Rejection, SubmitJob};
+use batchyard_core::environment::Platform;
+use batchyard_core::id::{JobId, JobKey};
+use batchyard_runtime::driver::CommandError;
+use batchyard_wire::Fault;
+use batchyard_wire::batch::errors::client_exception;
+use batchyard_wire::batch::{ArrayJobDependency, JobDependency, SubmitJobRequest, SubmitJobResponse};
+
+use super::template::{Additions, Prepared};
+use super::{overrides, substitute};
+use crate::batch::job_definition::check::{check_retry_strategy, check_timeout};
+use crate::batch::job_definition::{Known, Reference};
+use crate::batch::{Batch, job_key, tags, unavailable, wrapped};
+use crate::caller::Caller;
+use crate::limits::SUBMIT_BYTES_MAX;
+
+/// How often a submission is tried whose dependency ended between being looked up and being submitted. Each try sees
+/// later state, so a second one is rare and a third practically never.
+const TRIES_MAX: usize = 5;
+
+impl Batch {
+    pub(in crate::batch) async fn submit(
+        &self,
+        caller: &Caller,
+        input: SubmitJobRequest,
+    ) -> Result<SubmitJobResponse, Fault> {
+        check(caller, &input)?;
+        let Some(reference) = Reference::parse(&input.job_definition) else {
+            let name = &input.job_definition;
+            return Err(wrapped(
+                &format!("Provided name {name} is not supported pattern[a-zA-Z_0-9-]{{1,128}}"),
+                caller,
+            ));
+        };
+        let Some(known) = self.known_definition(&reference).await? else {
+            // Own words (section L.1).
+            return Err(client_exception(format!(
+                "JobDefinition {} not found.",
+                input.job_definition
+            )));
+        };
+        let queue = crate::arn::name("job-queue", &input.job_queue);
+        let queue = batchyard_core::name::QueueName::parse(queue)
+            .map_err(|_| client_exception(format!("JobQueue {} not found.", input.job_queue)))?;
+        let job_name = input.job_name.clone();
+        let array_size = array_size(&input)?;
+        let depends_on = input.depends_on.clone().unwrap_or_default();
+        let (dependencies, is_sequential) = dependencies(&depends_on)?;
+        let tags = tags::pairs(input.tags.clone());
+        let prepared = prepare(&known, input)?;
+        let Prepared {
+            profile,
+            launch,
+            document,
+        } = prepared;
+        let id = JobId::new(self.now(), random());
+        let mut submit = SubmitJob {
+            id,
+            queue,
+            profile,
+            array_size,
+            is_sequential,
+            dependencies: Vec::new(),
+            content: JobContent {
+                name: job_name.clone(),
+                definition: known.revision.name.clone(),
+                revision: known.revision.revision,
+                launch,
+                document,
+                tags,
+            },
+        };
+        for attempt in 1..=TRIES_MAX {
+            submit.dependencies = self.looked_up(&dependencies).await?;
+            let has_dependencies = !submit.dependencies.is_empty();
+            let result = self
+                .command(caller, Command::SubmitJob(Box::new(submit.clone())))
+                .await;
+            match result {
+                Ok(_) => break,
+                // It may have ended since it was looked up; then the store knows by now.
+                Err(CommandError::Rejected(Rejection::DependencyNotFound(_)))
+                    if has_dependencies && attempt < TRIES_MAX => {}
+                Err(error) => return Err(refusal(&error, submit.profile.platform)),
+            }
+        }
+        Ok(SubmitJobResponse {
+            job_arn: Some(self.account.job(JobKey::whole(id))),
+            job_id: id.to_string(),
+            job_name,
+        })
+    }
+
+    /// The dependencies, each with how it ended if it has.
+    async fn looked_up(&self, dependencies: &[(JobKey, bool)]) -> Result<Vec<DependsOn>, Fault> {
+        if dependencies.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked = dependencies.to_vec();
+        self.read(move |store| {
+            let depends_on = |(on, is_pairing)| {
+                Ok(DependsOn {
+                    on,
+                    is_pairing,
+                    ended: store.ended(on)?,
+                })
+            };
+            asked.into_iter().map(depends_on).collect()
+        })
+        .await
+    }
+}
+
+/// What the request alone shows to be wrong.
+fn check(caller: &Caller, input: &SubmitJobRequest) -> Result<(), Fault> {
+    if caller.body_bytes > SUBMIT_BYTES_MAX {
+        // Own words (section A4.11).
+        return Err(client_exception(format!(
+            "A job can have at most {SUBMIT_BYTES_MAX} bytes."
+        )));
+    }
+    if !is_job_name(&input.job_name) {
+        return Err(wrapped("Job name should match valid pattern", caller));
+    }
+    if input.share_identifier.is_some() || input.scheduling_priority_override.is_some() {
+        return Err(client_exception(
+            "Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue with fair share scheduling policy.",
+        ));
+    }
+    // Own words from here.
+    if input.node_overrides.is_some() {
+        return Err(client_exception(
+            "nodeOverrides is only applicable for multi-node parallel jobs.",
+        ));
+    }
+    if input.eks_properties_override.is_some() {
+        return Err(client_exception(
+            "eksPropertiesOverride is only applicable for definitions with eksProperties.",
+        ));
+    }
+    let consumables = input.consumable_resource_properties_override.as_ref();
+    if consumables.is_some_and(|properties| {
+        properties
+            .consumable_resource_list
+            .as_ref()
+            .is_some_and(|list| !list.is_empty())
+    }) {
+        return Err(client_exception(
+            "consumable resources are not served by this version of Batchyard",
+        ));
+    }
+    if let Some(strategy) = &input.retry_strategy {
+        check_retry_strategy(strategy)?;
+    }
+    if let Some(timeout) = &input.timeout {
+        check_timeout(timeout)?;
+    }
+    tags::check(input.tags.as_ref())
+}
+
+/// The pattern of section 0.17.
+fn is_job_name(name: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=128).contains(&name.len())
+        && name.bytes().all(is_inner)
+        && name
+            .bytes()
+            .next()
+            .is_some_and(|first| first.is_ascii_alphanumeric())
+}
+
+/// The size of an array; whether it is allowed the core says, which knows the limit.
+fn array_size(input: &SubmitJobRequest) -> Result<Option<u32>, Fault> {
+    let Some(size) = input
+        .array_properties
+        .as_ref()
+        .and_then(|properties| properties.size)
+    else {
+        return Ok(None);
+    };
+    let size = u32::try_from(size).map_err(|_| client_exception("Array job size must not be negative."))?;
+    Ok(Some(size))
+}
+
+/// Jobs to wait for, each with whether it is by pairs; and whether children wait for one another.
+fn dependencies(depends_on: &[JobDependency]) -> Result<(Vec<(JobKey, bool)>, bool), Fault> {
+    let (mut on, mut is_sequential) = (Vec::new(), false);
+    for JobDependency { job_id, r#type } in depends_on {
+        let is_pairing = *r#type == Some(ArrayJobDependency::NToN);
+        match job_id.as_deref().filter(|id| !id.is_empty()) {
+            Some(id) => {
+                // Own words (section L.1).
+                let key = job_key(id)
+                    .ok_or_else(|| client_exception(format!("Job {id} in dependsOn not found.")))?;
+                on.push((key, is_pairing));
+            }
+            None if *r#type == Some(ArrayJobDependency::Sequential) => {}
+            None => {
+                return Err(client_exception(
+                    "dependsOn entries need a jobId unless their type is SEQUENTIAL.",
+                ));
+            }
+        }
+        is_sequential |= *r#type == Some(ArrayJobDependency::Sequential);
+    }
+    Ok((on, is_sequential))
+}
+
+/// The job as its definition and its own additions make it.
+fn prepare(known: &Known, input: SubmitJobRequest) -> Result<Prepared, Fault> {
+    let definition = known.template.definition()?;
+    let additions = Additions {
+        parameters: input.parameters.unwrap_or_default(),
+        retry_strategy: input.retry_strategy,
+        timeout: input.timeout,
+        propagate_tags: input.propagate_tags,
+        depends_on: input.depends_on.unwrap_or_default(),
+    };
+    let overrides = overrides::of_request(
+        definition,
+        input.container_overrides,
+        input.ecs_properties_override,
+    )?;
+    if overrides.is_none() && additions == Additions::default() {
+        return known.template.plain();
+    }
+    let mut container = definition.container.clone();
+    if let Some(overrides) = overrides {
+        container = overrides::apply(container, overrides, definition.is_fargate())?;
+    }
+    let mut parameters: BTreeMap<String, String> = definition.parameters.clone();
+    parameters.extend(additions.parameters.clone());
+    definition.prepare(substitute::substitute(container, &parameters)?, additions)
+}
+
+fn refusal(error: &CommandError, platform: Platform) -> Fault {
+    match error {
+        CommandError::Rejected(Rejection::PlatformMismatch(_)) => {
+            let capability = match platform {
+                Platform::Fargate => "FARGATE",
+                Platform::Ec2 | Platform::Eks => "EC2",
+            };
+            client_exception(format!(
+                "Job Queue is attached to Compute Environment that can not run Jobs with capability {capability}"
+            ))
+        }
+        error => unavailable(error),
+    }
+}
+
+/// Random bits for an identifier.
+fn random() -> u128 {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the operating system has random numbers");
+    u128::from_ne_bytes(bytes)
+}

@@ -1,0 +1,79 @@
+//! `Ref::name` in commands (section E.2).
+
+use std::collections::BTreeMap;
+
+use batchyard_wire::Fault;
+use batchyard_wire::batch::ContainerProperties;
+use batchyard_wire::batch::errors::client_exception;
+
+const MARK: &str = "Ref::";
+
+/// The container with the placeholders of its command replaced.
+///
+/// # Errors
+/// For a placeholder without a parameter, in the live service's words (section A4.5).
+pub(super) fn substitute(
+    mut container: ContainerProperties,
+    parameters: &BTreeMap<String, String>,
+) -> Result<ContainerProperties, Fault> {
+    for word in container.command.iter_mut().flatten() {
+        if word.contains(MARK) {
+            *word = replaced(word, parameters)?;
+        }
+    }
+    Ok(container)
+}
+
+/// Placeholders may stand anywhere in a word. The longest parameter name that fits is meant, so that one name may begin
+/// with another (section E2.3); values are not looked at again.
+fn replaced(word: &str, parameters: &BTreeMap<String, String>) -> Result<String, Fault> {
+    let mut result = String::new();
+    let mut rest = word;
+    while let Some((before, after)) = rest.split_once(MARK) {
+        result.push_str(before);
+        let fitting = parameters
+            .iter()
+            .filter(|(name, _)| !name.is_empty() && after.starts_with(name.as_str()));
+        let Some((name, value)) = fitting.max_by_key(|(name, _)| name.len()) else {
+            let is_of_name = |character: char| character.is_alphanumeric() || "_-.".contains(character);
+            let name: String = after
+                .chars()
+                .take_while(|character| is_of_name(*character))
+                .collect();
+            return Err(client_exception(format!(
+                "Unable to substitute value. No parameter found for reference {name}"
+            )));
+        };
+        result.push_str(value);
+        rest = &after[name.len()..];
+    }
+    result.push_str(rest);
+    Ok(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::replaced;
+
+    fn check(word: &str, expected: &str) {
+        let parameters = [("in", "a.fq"), ("inputs", "b.fq"), ("loop", "Ref::in")];
+        let parameters = parameters
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        let got = replaced(word, &parameters).unwrap_or_else(|fault| fault.message);
+        assert_eq!(got, expected, "{word}");
+    }
+
+    #[test]
+    fn placeholders_are_replaced_wherever_they_stand() {
+        check("Ref::in", "a.fq");
+        check("--file=Ref::inputs", "--file=b.fq");
+        check("cat Ref::in Ref::inputs>x", "cat a.fq b.fq>x");
+        check("Ref::loop", "Ref::in");
+        check("plain", "plain");
+        check(
+            "Ref::other-name/x",
+            "Unable to substitute value. No parameter found for reference other-name",
+        );
+    }
+}

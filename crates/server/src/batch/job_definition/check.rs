@@ -1,1 +1,0 @@
-//! What RegisterJobDefinition refuses, in the live service's words (section A.3).

@@ -1,0 +1,82 @@
+//! `eksProperties`: a pod.
+
+use std::collections::BTreeMap;
+
+use batchyard_wire::batch::{EksContainer, EksProperties};
+
+use super::{Check, refuse, require};
+
+pub(super) fn check(eks: &EksProperties) -> Check {
+    // Own words but where marked.
+    let Some(pod) = &eks.pod_properties else {
+        return refuse("podProperties must be provided.");
+    };
+    let containers = pod.containers.as_deref().unwrap_or_default();
+    let init_containers = pod.init_containers.as_deref().unwrap_or_default();
+    require(
+        (1..=10).contains(&containers.len()),
+        "Number of containers must be between 1 and 10",
+    )?;
+    require(
+        init_containers.len() <= 10,
+        "Number of initContainers must be at most 10",
+    )?;
+    containers.iter().try_for_each(check_container)?;
+    let annotations = pod
+        .metadata
+        .iter()
+        .flat_map(|metadata| &metadata.annotations)
+        .flatten();
+    for (key, value) in annotations {
+        require(
+            value.len() <= 255,
+            format!("The value of annotation {key} can have at most 255 characters."),
+        )?;
+    }
+    Ok(())
+}
+
+fn check_container(container: &EksContainer) -> Check {
+    require(
+        !container.image.is_empty(),
+        "EKS Container Image must be provided.",
+    )?;
+    let empty = BTreeMap::new();
+    let resources = container.resources.as_ref();
+    let limits = resources
+        .and_then(|resources| resources.limits.as_ref())
+        .unwrap_or(&empty);
+    let requests = resources
+        .and_then(|resources| resources.requests.as_ref())
+        .unwrap_or(&empty);
+    for kind in ["cpu", "memory"] {
+        require(
+            limits.contains_key(kind) || requests.contains_key(kind),
+            format!("{kind} must be provided in the limits or requests of resources."),
+        )?;
+    }
+    // The service's words from here on (section A3.20).
+    if let (Some(limit), Some(request)) = (limits.get("cpu"), requests.get("cpu")) {
+        require(
+            quantity(request) <= quantity(limit),
+            "cpu request must be <= to cpu limit if both are provided.",
+        )?;
+    }
+    for (kind, name) in [("memory", "memory"), ("nvidia.com/gpu", "gpu")] {
+        if let (Some(limit), Some(request)) = (limits.get(kind), requests.get(kind)) {
+            require(
+                limit == request,
+                format!("{name} request must be equal to {name} limit if both are provided."),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// CPUs in thousandths: `2`, `0.25` or `250m`.
+fn quantity(text: &str) -> Option<u32> {
+    match text.strip_suffix('m') {
+        Some(thousandths) => thousandths.parse().ok(),
+        None => super::fargate::milli_vcpus(text),
+    }
+}

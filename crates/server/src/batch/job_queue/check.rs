@@ -1,0 +1,144 @@
+//! What CreateJobQueue and UpdateJobQueue refuse (section A.2). The texts are the live service's unless a comment says
+//! otherwise.
+
+use std::collections::BTreeSet;
+
+use batchyard_core::environment::{Life, Platform};
+use batchyard_runtime::store::EnvironmentRow;
+use batchyard_wire::Fault;
+use batchyard_wire::batch::errors::client_exception;
+use batchyard_wire::batch::{
+    ComputeEnvironmentOrder, JobQueueType, JobStateTimeLimitAction, JobStateTimeLimitActionsAction,
+};
+
+use crate::batch::Batch;
+use crate::batch::compute_environment::is_fargate;
+
+/// Environments of a queue (section A2.2).
+const ENVIRONMENTS_MAX: usize = 3;
+
+impl Batch {
+    /// The environments of a queue in the order to try them, each with its `order`.
+    pub(super) async fn ordered_environments(
+        &self,
+        order: &[ComputeEnvironmentOrder],
+    ) -> Result<Vec<(i32, EnvironmentRow)>, Fault> {
+        if order.is_empty() {
+            return Err(client_exception("computeEnvironmentOrder is required."));
+        }
+        if order.len() > ENVIRONMENTS_MAX {
+            return Err(client_exception(
+                "Only 3 environments are allowed in job queue request.",
+            ));
+        }
+        let distinct: BTreeSet<i32> = order.iter().map(|entry| entry.order).collect();
+        if distinct.len() < order.len() {
+            return Err(client_exception("Duplicate ComputeEnvironment order values."));
+        }
+        let mut environments: Vec<(i32, EnvironmentRow)> = Vec::new();
+        for entry in order {
+            let row = self.environment(&entry.compute_environment).await?;
+            let row = row.filter(|row| row.life == Life::Valid).ok_or_else(|| {
+                client_exception(
+                    "Compute Environments must be created and valid before attaching them to a job queue",
+                )
+            })?;
+            if environments.iter().any(|(_, present)| present.id == row.id) {
+                return Err(client_exception(
+                    "Duplicate ComputeEnvironments within order list.",
+                ));
+            }
+            environments.push((entry.order, row));
+        }
+        environments.sort_by_key(|(order, _)| *order);
+        Ok(environments)
+    }
+}
+
+/// The type of a queue with these environments.
+///
+/// # Errors
+/// When they cannot be in one queue, or the type asked for does not fit them.
+pub(super) fn queue_type(
+    environments: &[(i32, EnvironmentRow)],
+    asked: Option<&JobQueueType>,
+) -> Result<JobQueueType, Fault> {
+    let fargate = environments.iter().filter(|(_, row)| is_fargate(row)).count();
+    let eks = environments
+        .iter()
+        .filter(|(_, row)| row.spec.platform == Platform::Eks)
+        .count();
+    if fargate > 0 && fargate < environments.len() {
+        return Err(client_exception(
+            "Fargate and EC2 compute environments can not be mixed.",
+        ));
+    }
+    if eks > 0 && eks < environments.len() || asked == Some(&JobQueueType::Eks) && eks == 0 {
+        return Err(client_exception(
+            "EKS job queue type must have EKS compute environment.",
+        ));
+    }
+    let natural = match (fargate, eks) {
+        (1.., _) => JobQueueType::EcsFargate,
+        (_, 1..) => JobQueueType::Eks,
+        (0, 0) => JobQueueType::Ecs,
+    };
+    match asked {
+        Some(JobQueueType::SagemakerTraining) => Err(client_exception(
+            "Job queues of type SAGEMAKER_TRAINING must have serviceEnvironmentOrder.",
+        )),
+        // Own words.
+        Some(asked) if *asked != natural => Err(client_exception(format!(
+            "The jobQueueType provided is {asked}, which is incompatible with the provided computeEnvironmentOrder."
+        ))),
+        _ => Ok(natural),
+    }
+}
+
+/// Checks the actions on jobs that stay in a state too long (section A2.9).
+pub(super) fn time_limit_actions(actions: &[JobStateTimeLimitAction]) -> Result<(), Fault> {
+    let mut seen = BTreeSet::new();
+    for action in actions {
+        if action.action != JobStateTimeLimitActionsAction::Cancel {
+            return Err(client_exception(
+                "Invalid job action. Valid job actions: [CANCEL]",
+            ));
+        }
+        if !(600..=86_400).contains(&action.max_time_seconds) {
+            // Own words.
+            return Err(client_exception("maxTimeSeconds must be between 600 and 86400."));
+        }
+        if !seen.insert((action.state.as_str(), action.reason.as_str())) {
+            return Err(client_exception(
+                "Duplicate job state limit actions are not allowed.",
+            ));
+        }
+    }
+    // They are not carried out yet, and a limit that silently does nothing would be worse than none.
+    if actions.is_empty() {
+        Ok(())
+    } else {
+        Err(client_exception(
+            "jobStateTimeLimitActions are not served by this version of Batchyard",
+        ))
+    }
+}
+
+/// Checks the priority (section A2.8); own words.
+pub(super) fn priority(priority: i32) -> Result<(), Fault> {
+    if priority < 0 {
+        Err(client_exception("priority must not be negative."))
+    } else {
+        Ok(())
+    }
+}
+
+/// Refuses scheduling policies, which are not served yet.
+pub(super) fn scheduling_policy(arn: Option<&str>) -> Result<(), Fault> {
+    let Some(arn) = arn else { return Ok(()) };
+    if !arn.starts_with("arn:") || !arn.contains(":scheduling-policy/") {
+        return Err(client_exception("Only scheduling policy Arn can be allowed."));
+    }
+    // There are none, so this one cannot be there either.
+    Err(client_exception(format!("SchedulingPolicy {arn} not found.")))
+}

@@ -1,0 +1,89 @@
+//! DescribeJobQueues.
+
+use batchyard_core::environment::{Life, Switch};
+use batchyard_core::name::QueueName;
+use batchyard_runtime::store::{Page, QueueRow, Select};
+use batchyard_wire::Fault;
+use batchyard_wire::batch::errors::client_exception;
+use batchyard_wire::batch::{
+    ComputeEnvironmentOrder, DescribeJobQueuesRequest, DescribeJobQueuesResponse, JQState, JQStatus,
+    JobQueueDetail,
+};
+
+use super::QueueDocument;
+use crate::arn;
+use crate::batch::{Batch, page, tags};
+use crate::limits::DESCRIBE_MAX;
+
+impl Batch {
+    pub(in crate::batch) async fn describe_queues(
+        &self,
+        input: DescribeJobQueuesRequest,
+    ) -> Result<DescribeJobQueuesResponse, Fault> {
+        let limit = page::limit(input.max_results, DESCRIBE_MAX)?;
+        let names = input.job_queues.unwrap_or_default();
+        // Own words (section A.2: up to 100 names).
+        if names.len() > DESCRIBE_MAX {
+            return Err(client_exception(format!(
+                "jobQueues can have at most {DESCRIBE_MAX} entries."
+            )));
+        }
+        let select = if names.is_empty() {
+            let after = page::cursor(input.next_token.as_deref())?;
+            let after = after.map(|name| QueueName::parse(&name)).transpose();
+            Select::Page {
+                after: after.map_err(|_| client_exception("nextToken is not valid."))?,
+                limit,
+            }
+        } else {
+            // Unknown names are left out without a word (section A2.13).
+            let parse = |name: &String| QueueName::parse(arn::name("job-queue", name)).ok();
+            Select::Named(names.iter().filter_map(parse).collect())
+        };
+        let Page { rows, next } = self.read(move |store| store.queues(&select)).await?;
+        Ok(DescribeJobQueuesResponse {
+            job_queues: Some(rows.into_iter().map(|row| self.queue_detail(row)).collect()),
+            next_token: next.map(|name| page::token(name.as_str())),
+        })
+    }
+
+    fn queue_detail(&self, row: QueueRow) -> JobQueueDetail {
+        let QueueRow {
+            id: _,
+            name,
+            version: _,
+            switch,
+            life,
+            priority,
+            environments,
+            document,
+            tags,
+        } = row;
+        let document = QueueDocument::read(&document);
+        let order =
+            |(order, environment): (&i32, &batchyard_core::name::EnvironmentName)| ComputeEnvironmentOrder {
+                order: *order,
+                compute_environment: self.account.environment(environment.as_str()),
+            };
+        JobQueueDetail {
+            compute_environment_order: document.orders.iter().zip(&environments).map(order).collect(),
+            job_queue_arn: self.account.queue(name.as_str()),
+            job_queue_name: name.to_string(),
+            job_queue_type: Some(document.job_queue_type),
+            job_state_time_limit_actions: Some(document.job_state_time_limit_actions),
+            priority,
+            scheduling_policy_arn: None,
+            service_environment_order: Some(Vec::new()),
+            state: match switch {
+                Switch::Enabled => JQState::Enabled,
+                Switch::Disabled => JQState::Disabled,
+            },
+            status: Some(match life {
+                Life::Valid => JQStatus::Valid,
+                Life::Deleting => JQStatus::Deleting,
+            }),
+            status_reason: Some("JobQueue Healthy".to_owned()),
+            tags: Some(tags::map(tags)),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! UpdateJobQueue: what is given changes, lists as a whole.
+
+use batchyard_core::command::{Command, PutQueue};
+use batchyard_core::environment::{Life, Switch};
+use batchyard_wire::Fault;
+use batchyard_wire::batch::errors::client_exception;
+use batchyard_wire::batch::{JQState, UpdateJobQueueRequest, UpdateJobQueueResponse};
+
+use super::{QueueDocument, check};
+use crate::batch::{Batch, unavailable};
+use crate::caller::Caller;
+
+impl Batch {
+    pub(in crate::batch) async fn update_queue(
+        &self,
+        caller: &Caller,
+        input: UpdateJobQueueRequest,
+    ) -> Result<UpdateJobQueueResponse, Fault> {
+        let UpdateJobQueueRequest {
+            compute_environment_order,
+            job_queue,
+            job_state_time_limit_actions,
+            priority,
+            scheduling_policy_arn,
+            service_environment_order,
+            state,
+        } = input;
+        let row = self.queue(&job_queue).await?;
+        if row.life == Life::Deleting {
+            return Err(client_exception("Cannot update, resource is being modified"));
+        }
+        if service_environment_order.is_some_and(|order| !order.is_empty()) {
+            return Err(client_exception(
+                "Service environments must be created and valid before attaching them to a job queue.",
+            ));
+        }
+        check::priority(priority.unwrap_or(row.priority))?;
+        check::scheduling_policy(scheduling_policy_arn.as_deref())?;
+        let mut document = QueueDocument::read(&row.document);
+        if let Some(actions) = job_state_time_limit_actions {
+            check::time_limit_actions(&actions)?;
+            document.job_state_time_limit_actions = actions;
+        }
+        let mut environments = row.environments;
+        if let Some(order) = compute_environment_order {
+            let ordered = self.ordered_environments(&order).await?;
+            document.job_queue_type = check::queue_type(&ordered, None)?;
+            document.orders = ordered.iter().map(|(order, _)| *order).collect();
+            environments = ordered.into_iter().map(|(_, row)| row.name).collect();
+        }
+        let put = PutQueue {
+            name: row.name.clone(),
+            switch: match state {
+                Some(JQState::Enabled) => Switch::Enabled,
+                Some(JQState::Disabled) => Switch::Disabled,
+                Some(JQState::Unknown(_)) | None => row.switch,
+            },
+            priority: priority.unwrap_or(row.priority),
+            environments,
+            document: document.write(),
+            tags: Vec::new(),
+        };
+        let command = Command::UpdateQueue {
+            put: Box::new(put),
+            version: row.version,
+        };
+        self.command(caller, command)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        Ok(UpdateJobQueueResponse {
+            job_queue_arn: Some(self.account.queue(row.name.as_str())),
+            job_queue_name: Some(row.name.to_string()),
+        })
+    }
+}

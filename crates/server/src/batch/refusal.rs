@@ -1,0 +1,50 @@
+//! The words for what the core refuses. Where the live service's words are known they stand here to the letter; the
+//! others are our own (section L.1) and follow the pattern of AWS's.
+
+use batchyard_core::command::{BadDependency, Rejection};
+use batchyard_wire::Fault;
+use batchyard_wire::batch::errors::client_exception;
+
+/// The fault for a refused command.
+pub(super) fn text(rejection: &Rejection) -> Fault {
+    client_exception(match rejection {
+        // The live service's words (section A1.6).
+        Rejection::EnvironmentExists(_) | Rejection::QueueExists(_) => "Object already exists".to_owned(),
+        Rejection::EnvironmentNotFound(name) => format!("ComputeEnvironment {name} not found."),
+        Rejection::QueueNotFound(name) => format!("JobQueue {name} not found."),
+        // The live service's words (section A1.27).
+        Rejection::EnvironmentBusy(_) | Rejection::QueueBusy(_) | Rejection::VersionConflict => {
+            "Cannot update, resource is being modified".to_owned()
+        }
+        Rejection::EnvironmentEnabled(_) | Rejection::QueueEnabled(_) => {
+            "Cannot delete, state must be DISABLED".to_owned()
+        }
+        // The live service's words (section A1.31).
+        Rejection::EnvironmentInUse(..) => "Cannot delete, found existing JobQueue relationship".to_owned(),
+        Rejection::TooManyEnvironments(most) => {
+            format!("An account can have at most {most} compute environments.")
+        }
+        Rejection::TooManyQueues(most) => format!("An account can have at most {most} job queues."),
+        Rejection::QueueDisabled(name) => format!("JobQueue {name} is DISABLED and accepts no jobs."),
+        // The live service's words (section A2.4).
+        Rejection::MixedPlatforms => "Fargate and EC2 compute environments can not be mixed.".to_owned(),
+        Rejection::DefinitionNotActive(name, revision) => {
+            format!("JobDefinition {name}:{revision} not found.")
+        }
+        Rejection::PlatformMismatch(name) => format!("JobQueue {name} cannot run jobs of this platform."),
+        Rejection::JobExists(id) => format!("Job {id} exists."),
+        Rejection::DependencyNotFound(key) => format!("Job {key} in dependsOn not found."),
+        Rejection::BadDependency(bad) => match bad {
+            BadDependency::TooMany => "dependsOn can have at most 20 entries.".to_owned(),
+            BadDependency::NotAnArray => {
+                "Dependencies of type SEQUENTIAL and N_TO_N are only for array jobs.".to_owned()
+            }
+            BadDependency::SizesDiffer => {
+                "A dependency of type N_TO_N must name an array job of the same size.".to_owned()
+            }
+        },
+        Rejection::ArraySize { size, max } => {
+            format!("Array job size must be between 2 and {max}, got {size}.")
+        }
+    })
+}

@@ -1,0 +1,57 @@
+//! What a running task can read about itself (section F.3).
+
+use batchyard_core::id::TaskId;
+use batchyard_core::launch::Runner;
+use batchyard_wire::Fault;
+
+use super::{Batch, unavailable};
+
+/// A task that runs or is being started.
+pub(crate) struct Task {
+    pub(crate) id: String,
+    pub(crate) arn: String,
+    pub(crate) cluster: String,
+    /// The definition's name.
+    pub(crate) family: String,
+    pub(crate) revision: u32,
+    pub(crate) image: String,
+    pub(crate) vcpus: f64,
+    pub(crate) memory_mib: u64,
+}
+
+impl Batch {
+    /// The task with this id; `None` if it does not run.
+    pub(crate) async fn task(&self, id: &str) -> Result<Option<Task>, Fault> {
+        let asked = id.to_owned();
+        // The id follows from the attempt, so the attempts that live are looked through: thousands at most.
+        let found = self.driver.read(move |state| {
+            let mut attempts = state.live_attempts();
+            let (attempt, profile, execution) =
+                attempts.find(|(attempt, ..)| TaskId::of(*attempt).to_string() == asked)?;
+            let place = execution.attempt.as_ref()?.placement;
+            let environment = state.environment(place.environment).name.clone();
+            Some((attempt, profile.resources, place.environment, environment))
+        });
+        let found = found.await.map_err(|error| unavailable(&error))?;
+        let Some((attempt, resources, environment_id, environment)) = found else {
+            return Ok(None);
+        };
+        let rows = self.read(move |store| store.jobs(&[attempt.job])).await?;
+        let Some(row) = rows.into_iter().next() else {
+            return Ok(None);
+        };
+        Ok(Some(Task {
+            id: id.to_owned(),
+            arn: self.account.task(environment.as_str(), environment_id, attempt),
+            cluster: self.account.cluster(environment.as_str(), environment_id),
+            family: row.content.definition.to_string(),
+            revision: row.content.revision,
+            image: match &row.content.launch.runner {
+                Runner::Process(_) => "host://".to_owned(),
+                Runner::Container(container) => container.image.clone(),
+            },
+            vcpus: f64::from(resources.vcpus.0) / 1000.0,
+            memory_mib: resources.memory.0,
+        }))
+    }
+}

@@ -1,0 +1,164 @@
+//! What a server can be told. Every key has a default; where the values come from (file, environment, flags) is the
+//! command line's affair.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// A server's configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where to listen. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The address that jobs and clients use, where it differs from `listen`: behind a proxy, or in a container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The account that the server plays: twelve digits.
+    pub account_id: String,
+    /// The region that it plays.
+    pub region: String,
+    /// The partition of its ARNs.
+    pub partition: String,
+    /// Whether requests must be signed. Turn it off only where everybody who reaches the port may do everything.
+    pub verify_signatures: bool,
+    /// Whether jobs with an image `host://…` may run, as processes of this host.
+    pub allow_processes: bool,
+    /// The user that process jobs run as, where the server is root. Otherwise they run as the server's own user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process_user: Option<String>,
+    /// Most children of an array job.
+    pub array_size_max: u32,
+    /// How long ended jobs are kept, in days.
+    pub job_retention_days: u32,
+    /// How long the journal of accepted commands is kept, in days.
+    pub journal_retention_days: u32,
+    /// Whether jobs get `AWS_ENDPOINT_URL`, `AWS_REGION` and `AWS_DEFAULT_REGION` of this server.
+    pub jobs_see_endpoint: bool,
+    /// What jobs can have of this host.
+    pub host: HostConfig,
+    /// How containers run.
+    pub docker: DockerConfig,
+}
+
+/// What jobs can have of this host. More than it has is allowed, and means that jobs share it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HostConfig {
+    /// vCPUs; what the host has if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vcpus: Option<u32>,
+    /// Memory in MiB; what the host has if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
+    /// GPUs, 0 to 64.
+    pub gpus: u16,
+}
+
+/// How containers run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DockerConfig {
+    /// Whether container jobs are run at all.
+    pub enabled: bool,
+    /// The engine's address, such as `unix:///var/run/docker.sock`; that of `DOCKER_HOST`, else the default socket, if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The network of containers, as Docker names it.
+    pub network: String,
+    /// When images are pulled: `missing`, `always` or `never`.
+    pub pull: Pull,
+}
+
+/// When images are pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pull {
+    /// When the engine does not have them.
+    Missing,
+    /// Before each start, falling back to what the engine has.
+    Always,
+    /// Never: what the engine does not have cannot run.
+    Never,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 4590)),
+            endpoint: None,
+            account_id: "000000000000".to_owned(),
+            region: "us-east-1".to_owned(),
+            partition: "aws".to_owned(),
+            verify_signatures: true,
+            allow_processes: false,
+            process_user: None,
+            array_size_max: 10_000,
+            job_retention_days: 7,
+            journal_retention_days: 90,
+            jobs_see_endpoint: true,
+            host: HostConfig::default(),
+            docker: DockerConfig::default(),
+        }
+    }
+}
+
+impl Default for DockerConfig {
+    fn default() -> DockerConfig {
+        DockerConfig {
+            enabled: true,
+            host: None,
+            network: "host".to_owned(),
+            pull: Pull::Missing,
+        }
+    }
+}
+
+/// A value that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{key}: {reason}")]
+pub struct InvalidConfig {
+    /// The key in the file.
+    pub key: &'static str,
+    /// What is wrong, and what would be right.
+    pub reason: &'static str,
+}
+
+impl Config {
+    /// Checks what types cannot.
+    ///
+    /// # Errors
+    /// For the first value that cannot be used.
+    pub fn check(&self) -> Result<(), InvalidConfig> {
+        let is_word = |text: &str| {
+            !text.is_empty()
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        };
+        let rules: [(bool, &'static str, &'static str); 6] = [
+            (
+                self.account_id.len() == 12 && self.account_id.bytes().all(|byte| byte.is_ascii_digit()),
+                "account_id",
+                "must be twelve digits",
+            ),
+            (
+                is_word(&self.region),
+                "region",
+                "must be a name such as us-east-1",
+            ),
+            (
+                is_word(&self.partition),
+                "partition",
+                "must be a name such as aws",
+            ),
+            (self.array_size_max >= 2, "array_size_max", "must be at least 2"),
+            (self.host.gpus <= 64, "host.gpus", "must be at most 64"),
+            (self.host.vcpus != Some(0), "host.vcpus", "must be at least 1"),
+        ];
+        match rules.into_iter().find(|(is_good, ..)| !is_good) {
+            Some((_, key, reason)) => Err(InvalidConfig { key, reason }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! From an HTTP request to its answer: limits, then who asks, then which operation, then the operation.
+
+use std::sync::Arc;
+
+use batchyard_iam::{SigningInput, UnixSeconds};
+use batchyard_runtime::clock::Clock;
+use batchyard_wire::{Answer, Fault, Protocol, RawRequest, Service, batch, identify, logs, sts};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use tokio::sync::Semaphore;
+
+use super::auth::{Auth, Authenticated, claimed_service};
+use super::{metadata, respond};
+use crate::batch::{Batch, explain};
+use crate::caller::Caller;
+use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT, REQUESTS_MAX};
+use crate::logs::LogsApi;
+use crate::sts::Sts;
+
+/// Everything that answers requests.
+pub(crate) struct Gateway {
+    pub(crate) auth: Auth,
+    pub(crate) batch: Batch,
+    pub(crate) logs: LogsApi,
+    pub(crate) sts: Sts,
+    pub(crate) clock: Arc<dyn Clock>,
+    requests: Semaphore,
+}
+
+/// A request whose body is here.
+struct Whole<'a> {
+    parts: &'a Parts,
+    headers: Vec<(&'a str, &'a [u8])>,
+    body: &'a [u8],
+    request_id: &'a Arc<str>,
+}
+
+impl Gateway {
+    pub(crate) fn new(auth: Auth, batch: Batch, logs: LogsApi, sts: Sts, clock: Arc<dyn Clock>) -> Gateway {
+        Gateway {
+            auth,
+            batch,
+            logs,
+            sts,
+            clock,
+            requests: Semaphore::new(REQUESTS_MAX),
+        }
+    }
+
+    /// The answer to a request; never fails, as faults are answers too.
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let request_id: Arc<str> = request_id().into();
+        let (parts, body) = request.into_parts();
+        let Ok(_permit) = self.requests.try_acquire() else {
+            let protocol = protocol_of(&parts, &[]);
+            return respond::fault(&too_many(), protocol, &request_id);
+        };
+        if let Some(answer) = self.open_paths(&parts, &request_id).await {
+            return answer;
+        }
+        let body = match read(body).await {
+            Ok(body) => body,
+            Err(fault) => return respond::fault(&fault, protocol_of(&parts, &[]), &request_id),
+        };
+        let headers = parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect();
+        let whole = Whole {
+            parts: &parts,
+            headers,
+            body: &body,
+            request_id: &request_id,
+        };
+        self.signed(&whole).await
+    }
+
+    /// Paths that need no signature: whether the server lives, and the metadata that a task reads about itself.
+    async fn open_paths(&self, parts: &Parts, request_id: &str) -> Option<Response<Full<Bytes>>> {
+        if parts.method != Method::GET {
+            return None;
+        }
+        let path = parts.uri.path();
+        if path == "/batchyard/health" {
+            return Some(respond::json(&serde_json::json!({ "status": "ok" }), request_id));
+        }
+        let (version, rest) = path.strip_prefix('/')?.split_once('/')?;
+        if !matches!(version, "v3" | "v4") {
+            return None;
+        }
+        Some(match metadata::answer(&self.batch, rest).await {
+            Ok(value) => respond::json(&value, request_id),
+            Err(fault) => respond::fault(&fault, &Protocol::RestJson, request_id),
+        })
+    }
+
+    async fn signed(&self, whole: &Whole<'_>) -> Response<Full<Bytes>> {
+        let Whole {
+            parts,
+            headers,
+            body,
+            request_id,
+        } = whole;
+        let signing = SigningInput {
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            query: parts.uri.query().unwrap_or_default(),
+            headers,
+            body,
+        };
+        let raw = raw(parts, body, request_id);
+        let claimed = identify(&raw, claimed_service(&signing).as_deref()).or_else(|| identify(&raw, None));
+        let protocol = &claimed.unwrap_or(Service::Batch).facts().protocol;
+        let now = UnixSeconds::new(self.clock.now().as_millis().div_euclid(1000));
+        let authenticated = match self.auth.caller(&signing, now, protocol) {
+            Ok(authenticated) => authenticated,
+            Err(fault) => return respond::fault(&fault, protocol, request_id),
+        };
+        let Authenticated {
+            principal,
+            user_id,
+            service,
+        } = authenticated;
+        let caller = Caller {
+            principal,
+            user_id,
+            request_id: Arc::clone(request_id),
+            body_bytes: body.len(),
+        };
+        if let Some(job) = explained_job(parts) {
+            return match explain(&self.batch, &job).await {
+                Ok(explanation) => respond::json(&explanation, request_id),
+                Err(fault) => respond::fault(&fault, &Protocol::RestJson, request_id),
+            };
+        }
+        let Some(service) = identify(&raw, service.as_deref()) else {
+            let name = service.unwrap_or_default();
+            let fault = Fault::new(
+                400,
+                "UnknownOperationException",
+                format!("the service {name} is not served here"),
+            );
+            return respond::fault(&fault, protocol, request_id);
+        };
+        match self.serve(service, &caller, &raw).await {
+            Ok(answer) => respond::answer(answer, request_id),
+            Err(fault) => respond::fault(&fault, &service.facts().protocol, request_id),
+        }
+    }
+
+    async fn serve(&self, service: Service, caller: &Caller, raw: &RawRequest<'_>) -> Result<Answer, Fault> {
+        match service {
+            Service::Batch => batch::dispatch(&self.batch, caller, batch::Operation::route(raw)?, raw).await,
+            Service::Logs => logs::dispatch(&self.logs, caller, logs::Operation::route(raw)?, raw).await,
+            Service::Sts => sts::dispatch(&self.sts, caller, sts::Operation::route(raw)?, raw).await,
+        }
+    }
+}
+
+fn raw<'a>(parts: &'a Parts, body: &'a [u8], request_id: &'a str) -> RawRequest<'a> {
+    RawRequest {
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
+        query: parts.uri.query(),
+        target: parts
+            .headers
+            .get("x-amz-target")
+            .and_then(|value| value.to_str().ok()),
+        body,
+        request_id,
+    }
+}
+
+/// The protocol to answer in where the request was not looked at further.
+fn protocol_of(parts: &Parts, body: &[u8]) -> &'static Protocol {
+    let service = identify(&raw(parts, body, ""), None).unwrap_or(Service::Batch);
+    &service.facts().protocol
+}
+
+/// The job that `GET /batchyard/jobs/ID/explanation` asks for.
+fn explained_job(parts: &Parts) -> Option<String> {
+    let job = parts
+        .uri
+        .path()
+        .strip_prefix("/batchyard/jobs/")?
+        .strip_suffix("/explanation")?;
+    (parts.method == Method::GET).then(|| {
+        percent_encoding::percent_decode_str(job)
+            .decode_utf8_lossy()
+            .into_owned()
+    })
+}
+
+async fn read(body: Incoming) -> Result<Bytes, Fault> {
+    let whole = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect());
+    match whole.await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Fault::new(
+            413,
+            "RequestEntityTooLargeException",
+            format!("the body has more than {BODY_BYTES_MAX} bytes"),
+        )),
+        Ok(Err(_)) => Err(Fault::new(
+            400,
+            "ClientException",
+            "the body could not be read to its end",
+        )),
+        Err(_) => Err(Fault::new(
+            408,
+            "RequestTimeoutException",
+            "the body did not come in time",
+        )),
+    }
+}
+
+fn too_many() -> Fault {
+    Fault::new(429, "TooManyRequestsException", "Too Many Requests")
+}
+
+/// A new request id: a UUID of version 4.
+fn request_id() -> String {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the operating system has random numbers");
+    let number = u128::from_be_bytes(bytes) & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let digits = format!("{number:032x}");
+    format!(
+        "{}-{}-{}-{}-{}",
+        &digits[..8],
+        &digits[8..12],
+        &digits[12..16],
+        &digits[16..20],
+        &digits[20..]
+    )
+}

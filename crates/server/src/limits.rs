@@ -1,0 +1,63 @@
+//! Every bound of the server, with its source.
+
+use std::time::Duration;
+
+/// Largest body of any request, in bytes: PutLogEvents takes 1 MiB of events (its quota), the rest is room for framing.
+pub(crate) const BODY_BYTES_MAX: usize = 2 << 20;
+
+/// Largest RegisterJobDefinition, in bytes (section A3.21).
+pub(crate) const REGISTER_BYTES_MAX: usize = 24 << 10;
+
+/// Largest SubmitJob, in bytes (section A4.11).
+pub(crate) const SUBMIT_BYTES_MAX: usize = 30 << 10;
+
+/// Largest request line and headers together, in bytes (own choice; presigned URLs with session tokens are the longest).
+pub(crate) const HEADER_BYTES_MAX: usize = 32 << 10;
+
+/// Connections that are served at once (own choice); more wait in the listener's backlog.
+pub(crate) const CONNECTIONS_MAX: usize = 4_096;
+
+/// Requests that are worked on at once (own choice); one more is answered with `TooManyRequestsException`.
+pub(crate) const REQUESTS_MAX: usize = 2_048;
+
+/// How long a client may take to send a request's headers (own choice).
+pub(crate) const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a client may take to send a request's body (own choice).
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Queries that read the store at once (own choice): more than the disk and the processors can serve anyway.
+pub(crate) const READS_MAX: usize = 16;
+
+/// How long requests that are under way at the end may take (own choice).
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Jobs that one DescribeJobs names (section A4.14).
+pub(crate) const DESCRIBE_JOBS_MAX: usize = 100;
+
+/// Names that one describe call of environments, queues or definitions has, and items of a page (sections A1, A2, A3).
+pub(crate) const DESCRIBE_MAX: usize = 100;
+
+/// Items of a page of ListJobs without filters (section A4.20).
+pub(crate) const LIST_JOBS_MAX: usize = 1_000;
+
+/// Items of a page of ListJobs with filters (section A4.20).
+pub(crate) const LIST_FILTERED_MAX: usize = 100;
+
+/// Characters of the reason of a cancellation or termination (section A.4).
+pub(crate) const STOP_REASON_MAX: usize = 1_024;
+
+/// Jobs of one CancelJobs or TerminateJobs (section K2).
+pub(crate) const STOP_JOBS_MAX: usize = 50;
+
+/// Tags of a resource (section G.7).
+pub(crate) const TAGS_MAX: usize = 50;
+
+/// Job definitions that are kept ready for SubmitJob (own choice).
+pub(crate) const DEFINITIONS_CACHED_MAX: usize = 256;
+
+/// How often jobs, journal and log events that are past their time are looked for (own choice).
+pub(crate) const PURGE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Rows that one purge removes at once, so that commits get their turn (own choice).
+pub(crate) const PURGE_ROWS_MAX: usize = 1_000;

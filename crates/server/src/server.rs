@@ -1,0 +1,312 @@
+//! The wiring: stores, engines, driver, operations, listener; and their end in the opposite order.
+
+use std::ffi::OsString;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use batchyard_core::CoreConfig;
+use batchyard_core::launch::Variable;
+use batchyard_engines::docker::{self, DockerEngine, PullPolicy};
+use batchyard_engines::local::LocalEngine;
+use batchyard_engines::process::{self, ProcessEngine};
+use batchyard_iam::{AccountId, Partition, Principal, Rules, SessionIssuer, Verifier};
+use batchyard_logs::Logs;
+use batchyard_runtime::clock::{Clock, SystemClock};
+use batchyard_runtime::driver::{self, Handle, Ports, REPORTS_WAITING_MAX};
+use batchyard_runtime::engine::Reports;
+use batchyard_runtime::launch::LaunchSettings;
+use batchyard_runtime::log::LogStore;
+use batchyard_runtime::store::Store;
+use batchyard_store::SqliteStore;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::arn::Account;
+use crate::batch::Batch;
+use crate::config::{Config, InvalidConfig, Pull};
+use crate::data_folder::{DataError, DataFolder, Keys, Listening};
+use crate::host;
+use crate::http::{Auth, Gateway, Listener, RootKey};
+use crate::logs::LogsApi;
+use crate::purge::{self, Retention};
+use crate::sts::Sts;
+
+/// A running server.
+pub struct Server {
+    endpoint: String,
+    listener: Listener,
+    driver: Handle,
+    driver_task: JoinHandle<()>,
+    purge_task: JoinHandle<()>,
+    // The last owners: what they hold is closed when the server is dropped, after everything that uses it.
+    _store: Arc<SqliteStore>,
+    _logs: Logs,
+}
+
+/// How the supervisor of process jobs is started: this program again, as a rule.
+#[derive(Debug, Clone)]
+pub struct SupervisorCommand {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments; the folder it works in follows as one more.
+    pub arguments: Vec<OsString>,
+}
+
+/// The server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A value of the configuration cannot be used.
+    #[error("use the configuration")]
+    Config(#[from] InvalidConfig),
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] batchyard_store::OpenError),
+    /// The log store cannot be opened.
+    #[error(transparent)]
+    Logs(#[from] batchyard_logs::OpenError),
+    /// The address cannot be listened on.
+    #[error("listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Process jobs cannot be run.
+    #[error("start the process engine")]
+    Process(#[from] process::StartError),
+    /// The address of the container engine cannot be used.
+    #[error("use the container engine")]
+    Docker(#[from] docker::ConnectError),
+    /// The state cannot be loaded.
+    #[error("start the scheduler")]
+    Driver(#[from] driver::StartError),
+}
+
+impl Server {
+    /// Starts a server on a data folder and tells clients of this machine, by a file in the folder, where it listens.
+    ///
+    /// # Errors
+    /// When anything it needs cannot be used; nothing runs then.
+    pub async fn start(
+        config: Config,
+        data: &DataFolder,
+        supervisor: SupervisorCommand,
+    ) -> Result<Server, StartError> {
+        config.check()?;
+        let Keys {
+            root,
+            session_secret,
+            namespace,
+        } = data.keys()?;
+        // Opened first: their locks keep a second server out before it touches anything else.
+        let store = Arc::new(SqliteStore::open(&data.store())?);
+        let logs = Logs::open(&data.logs())?;
+        let of_listen = |source| StartError::Listen {
+            address: config.listen,
+            source,
+        };
+        let socket = TcpListener::bind(config.listen).await.map_err(of_listen)?;
+        let address = socket.local_addr().map_err(of_listen)?;
+        let endpoint = config
+            .endpoint
+            .clone()
+            .unwrap_or_else(|| format!("http://{}", reachable(address)));
+
+        let (reports, told) = Reports::channel(REPORTS_WAITING_MAX);
+        let log_store: Arc<dyn LogStore> = Arc::new(logs.clone());
+        let processes = process_engine(&config, data, supervisor, &reports, &log_store).await?;
+        let containers = docker_engine(&config, namespace, &reports, &log_store)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let ports = Ports {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            engine: Arc::new(LocalEngine::new(processes, containers, reports)),
+            reports: told,
+            clock: Arc::clone(&clock),
+        };
+        let core_config = CoreConfig {
+            host: host::resources(&config.host),
+            array_size_max: config.array_size_max,
+        };
+        let (driver, driver_task) =
+            driver::start(core_config, launch_settings(&config, &endpoint), ports).await?;
+
+        let account = Account {
+            id: config.account_id.clone(),
+            region: config.region.clone(),
+            partition: config.partition.clone(),
+        };
+        let sessions = Arc::new(SessionIssuer::new(&session_secret));
+        let batch = Batch::new(
+            account.clone(),
+            driver.clone(),
+            Arc::clone(&store) as Arc<dyn Store>,
+            Arc::clone(&clock),
+            config.allow_processes,
+        );
+        let gateway = Gateway::new(
+            Auth {
+                verifier: Verifier::new(Rules::default(), (*sessions).clone()),
+                keys: RootKey {
+                    credentials: root,
+                    principal: root_principal(&config),
+                },
+                is_on: config.verify_signatures,
+            },
+            batch,
+            LogsApi::new(account.clone(), logs.clone(), Arc::clone(&clock)),
+            Sts::new(account, sessions, Arc::clone(&clock)),
+            Arc::clone(&clock),
+        );
+        let listener = Listener::start(socket, Arc::new(gateway)).map_err(of_listen)?;
+        let retention = Retention {
+            jobs_days: config.job_retention_days,
+            journal_days: config.journal_retention_days,
+        };
+        let purge_task = tokio::spawn(purge::run(
+            Arc::clone(&store) as Arc<dyn Store>,
+            logs.clone(),
+            clock,
+            retention,
+        ));
+        data.write_listening(&Listening {
+            endpoint: endpoint.clone(),
+            region: config.region,
+            pid: std::process::id(),
+        })?;
+        Ok(Server {
+            endpoint,
+            listener,
+            driver,
+            driver_task,
+            purge_task,
+            _store: store,
+            _logs: logs,
+        })
+    }
+
+    /// Where clients reach it, for example `http://127.0.0.1:4590`.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The address that it listens on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.listener.address()
+    }
+
+    /// Lets requests that are under way finish, makes durable what was accepted, and ends. Running jobs go on.
+    pub async fn stop(self) {
+        let Server {
+            endpoint: _,
+            listener,
+            driver,
+            driver_task,
+            purge_task,
+            _store,
+            _logs,
+        } = self;
+        listener.stop().await;
+        driver.stop().await;
+        if let Err(error) = driver_task.await {
+            tracing::error!(%error, "the scheduler ended badly");
+        }
+        purge_task.abort();
+        // Cancelled, as it was just told to be.
+        let _is_cancelled = purge_task.await;
+    }
+}
+
+async fn process_engine(
+    config: &Config,
+    data: &DataFolder,
+    supervisor: SupervisorCommand,
+    reports: &Reports,
+    logs: &Arc<dyn LogStore>,
+) -> Result<Option<ProcessEngine>, StartError> {
+    if !config.allow_processes {
+        return Ok(None);
+    }
+    let SupervisorCommand { program, arguments } = supervisor;
+    let engine_config = process::Config {
+        directory: data.supervisor(),
+        supervisor_program: program,
+        supervisor_arguments: arguments,
+        run_as: config.process_user.clone(),
+    };
+    Ok(Some(
+        ProcessEngine::start(engine_config, reports.clone(), Arc::clone(logs)).await?,
+    ))
+}
+
+fn docker_engine(
+    config: &Config,
+    namespace: String,
+    reports: &Reports,
+    logs: &Arc<dyn LogStore>,
+) -> Result<Option<DockerEngine>, StartError> {
+    if !config.docker.enabled {
+        return Ok(None);
+    }
+    let engine_config = docker::Config {
+        host: config.docker.host.clone(),
+        network: config.docker.network.clone(),
+        pull: match config.docker.pull {
+            Pull::Missing => PullPolicy::Missing,
+            Pull::Always => PullPolicy::Always,
+            Pull::Never => PullPolicy::Never,
+        },
+        ..docker::Config::new(namespace)
+    };
+    Ok(Some(DockerEngine::connect(
+        engine_config,
+        reports.clone(),
+        Arc::clone(logs),
+    )?))
+}
+
+/// What every job finds in its environment (sections F.1 and F.3).
+fn launch_settings(config: &Config, endpoint: &str) -> LaunchSettings {
+    let variable = |name: &str, value: &str| Variable {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    };
+    let mut variables = vec![variable("AWS_EXECUTION_ENV", "AWS_ECS_EC2")];
+    if config.jobs_see_endpoint {
+        variables.extend([
+            variable("AWS_ENDPOINT_URL", endpoint),
+            variable("AWS_REGION", &config.region),
+            variable("AWS_DEFAULT_REGION", &config.region),
+        ]);
+    }
+    LaunchSettings {
+        variables,
+        metadata_endpoint: Some(endpoint.to_owned()),
+    }
+}
+
+fn root_principal(config: &Config) -> Principal {
+    let checked = "the configuration was checked";
+    let partition = Partition::parse(&config.partition).expect(checked);
+    Principal::account_root(&partition, &AccountId::parse(&config.account_id).expect(checked))
+}
+
+/// The address for clients of this host, where all addresses are listened on.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let mut reachable = address;
+    if address.ip().is_unspecified() {
+        reachable.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    reachable
+}

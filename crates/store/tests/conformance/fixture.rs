@@ -1,0 +1,166 @@
+//! The few kinds of things that the tests are made of.
+
+use std::sync::Arc;
+
+use batchyard_core::CoreConfig;
+use batchyard_core::change::{Document, JobContent};
+use batchyard_core::command::{PutEnvironment, PutQueue, SubmitJob};
+use batchyard_core::environment::{
+    Capacity, EnvironmentSpec, InstanceChoice, InstancePlan, InstanceTypeName, Platform, Switch,
+};
+use batchyard_core::id::JobId;
+use batchyard_core::job::Profile;
+use batchyard_core::launch::{LaunchSpec, ProcessSpec, Runner, Variable};
+use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
+use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
+use batchyard_core::retry::RetryStrategy;
+use batchyard_core::time::{Millis, Timestamp};
+
+/// Most children of an array here: a list of them fills several pages, and checking all of them is still quick.
+pub(crate) const ARRAY_SIZE_MAX: u32 = 2_000_000;
+
+pub(crate) fn config() -> CoreConfig {
+    CoreConfig {
+        host: Resources {
+            vcpus: MilliVcpus(5_500),
+            memory: Mebibytes(20_000),
+            gpus: 2,
+        },
+        array_size_max: ARRAY_SIZE_MAX,
+    }
+}
+
+pub(crate) fn environment_name(text: &str) -> EnvironmentName {
+    EnvironmentName::parse(text).unwrap()
+}
+
+pub(crate) fn queue_name(text: &str) -> QueueName {
+    QueueName::parse(text).unwrap()
+}
+
+pub(crate) fn definition_name(text: &str) -> DefinitionName {
+    DefinitionName::parse(text).unwrap()
+}
+
+pub(crate) fn document(text: &str) -> Document {
+    Document(Arc::from(text))
+}
+
+pub(crate) fn tag(key: &str, value: &str) -> (String, String) {
+    (key.to_owned(), value.to_owned())
+}
+
+/// An environment whose kind, 0..=6, is one of all there are.
+pub(crate) fn environment_put(name: &str, kind: u8) -> PutEnvironment {
+    PutEnvironment {
+        name: environment_name(name),
+        switch: Switch::Enabled,
+        spec: environment_spec(kind),
+        document: document(&format!("{{\"environment\":\"{name}\",\"kind\":{kind}}}")),
+        tags: vec![tag("of", name)],
+    }
+}
+
+pub(crate) fn environment_spec(kind: u8) -> EnvironmentSpec {
+    let plan = |types: &[&str], choice, vcpus_min, vcpus_desired, vcpus_max| {
+        let types = types.iter().map(|name| InstanceTypeName::find(name).unwrap());
+        Capacity::Instances(InstancePlan {
+            types: types.collect(),
+            choice,
+            vcpus_min,
+            vcpus_desired,
+            vcpus_max,
+            idle_delay: Millis::from_seconds(60),
+        })
+    };
+    let shared = |vcpus_max| Capacity::Shared { vcpus_max };
+    let (platform, capacity) = match kind {
+        0 => (Platform::Ec2, shared(None)),
+        1 => (Platform::Ec2, shared(Some(2))),
+        2 => (Platform::Fargate, shared(Some(4))),
+        3 => (
+            Platform::Ec2,
+            plan(&["m5.large", "m5.xlarge"], InstanceChoice::Smallest, 0, 0, 4),
+        ),
+        4 => (
+            Platform::Ec2,
+            plan(&["m5.xlarge", "m5.large"], InstanceChoice::Ordered, 2, 4, 6),
+        ),
+        5 => (
+            Platform::Ec2,
+            plan(&["g4dn.xlarge"], InstanceChoice::Smallest, 0, 2, 64),
+        ),
+        _ => (
+            Platform::Ec2,
+            plan(&["m5.large"], InstanceChoice::Ordered, 2, 0, 3),
+        ),
+    };
+    EnvironmentSpec { platform, capacity }
+}
+
+pub(crate) fn queue_put(name: &str, environments: &[&str]) -> PutQueue {
+    PutQueue {
+        name: queue_name(name),
+        switch: Switch::Enabled,
+        priority: 1,
+        environments: environments.iter().map(|name| environment_name(name)).collect(),
+        document: document(&format!("{{\"queue\":\"{name}\"}}")),
+        tags: vec![tag("of", name)],
+    }
+}
+
+pub(crate) fn profile() -> Profile {
+    Profile {
+        platform: Platform::Ec2,
+        resources: Resources {
+            vcpus: MilliVcpus(1_000),
+            memory: Mebibytes(512),
+            gpus: 0,
+        },
+        retry: RetryStrategy::default(),
+        timeout: None,
+        stop_timeout: Millis::from_seconds(30),
+    }
+}
+
+/// An identifier that differs for each number; their order is not that of the numbers.
+pub(crate) fn job_id(number: usize) -> JobId {
+    let number = u128::try_from(number).unwrap();
+    let millis = i64::from(number.is_multiple_of(7));
+    JobId::new(Timestamp::from_millis(millis), (number + 1) * 0x9e37_79b9)
+}
+
+/// A single job of definition `d`, revision 1, in queue `q0`. Its name and content say which number it has.
+pub(crate) fn submission(number: usize) -> SubmitJob {
+    let launch = LaunchSpec {
+        runner: Runner::Process(ProcessSpec::default()),
+        command: vec!["echo".to_owned(), number.to_string()],
+        environment: vec![Variable {
+            name: "NUMBER".to_owned(),
+            value: number.to_string(),
+        }],
+        resources: profile().resources,
+        log: None,
+        stop_timeout: Millis::from_seconds(30),
+    };
+    SubmitJob {
+        id: job_id(number),
+        queue: queue_name("q0"),
+        profile: profile(),
+        array_size: None,
+        is_sequential: false,
+        dependencies: Vec::new(),
+        content: JobContent {
+            name: format!("job{number}"),
+            definition: definition_name("d"),
+            revision: 1,
+            launch: Arc::new(launch),
+            document: document(&format!("{{\"number\":{number}}}")),
+            tags: if number.is_multiple_of(3) {
+                vec![tag("number", &number.to_string())]
+            } else {
+                Vec::new()
+            },
+        },
+    }
+}

@@ -1,0 +1,271 @@
+//! Random histories, committed in batches of random size: after each the store has what the core has.
+
+mod op;
+
+use batchyard_core::change::StopKind;
+use batchyard_core::command::{Command, RegisterDefinition};
+use batchyard_core::environment::Switch;
+use batchyard_core::id::{AttemptKey, JobId, JobKey};
+use batchyard_core::report::Report;
+use batchyard_core::time::{Millis, Timestamp};
+use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
+
+use crate::fixture::{
+    definition_name, document, environment_name, environment_put, environment_spec, queue_name, queue_put,
+    tag,
+};
+use crate::place::Place;
+use crate::world::World;
+use op::{DependencyOp, EnvironmentOp, Fact, Op, QueueOp, Step, SubmitOp, Verb};
+
+/// Each history is tens of durable commits, and each commit is checked by reading everything.
+const HISTORIES: u32 = 48;
+
+pub(crate) fn a_core_restored_from_the_store_is_the_core_that_made_the_changes<P: Place>(
+    place: &dyn Fn() -> P,
+) {
+    let seeds = FileFailurePersistence::Direct("proptest-regressions/histories.txt");
+    let cases = std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok());
+    let config = Config {
+        failure_persistence: Some(Box::new(seeds)),
+        cases: cases.unwrap_or(HISTORIES),
+        max_shrink_iters: 2_000,
+        ..Config::default()
+    };
+    let result = TestRunner::new(config).run(&op::history(), |history| {
+        let place = place();
+        let mut world = World::empty(&place);
+        let mut jobs = Vec::new();
+        for Step { op, is_committed } in &history {
+            play(&mut world, &mut jobs, op);
+            if *is_committed {
+                world.commit();
+            }
+        }
+        world.restart();
+        world.commit();
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
+
+fn play(world: &mut World<'_>, jobs: &mut Vec<JobId>, op: &Op) {
+    match op {
+        Op::Environment(op) => environment(world, op),
+        Op::Queue(op) => queue(world, op),
+        Op::Submit(op) => submit(world, jobs, op),
+        Op::Stop {
+            pick,
+            child,
+            terminate,
+        } => {
+            let Some(id) = pick_of(jobs, *pick) else { return };
+            let kind = if *terminate {
+                StopKind::Terminate
+            } else {
+                StopKind::Cancel
+            };
+            let child = child.map(u32::from);
+            world.stop(JobKey { id, child }, kind);
+        }
+        Op::Report { pick, fact, skew_ms } => {
+            let at = world.now.as_millis() + i64::from(*skew_ms);
+            let attempt = pick_of(&world.launched, *pick);
+            report(world, attempt, *fact, Timestamp::from_millis(at));
+        }
+        Op::Progress { pick, fact } => {
+            let live: Vec<AttemptKey> = world.state().live_attempts().map(|(key, _, _)| key).collect();
+            let at = world.now;
+            report(world, pick_of(&live, *pick), *fact, at);
+        }
+        Op::Register { deregister } => register(world, *deregister),
+        Op::Tag { queue, set, removed } => {
+            let resource = format!("job-queue/q{queue}");
+            // The server asks for tags only of what exists.
+            if world
+                .state()
+                .queue_named(&queue_name(&format!("q{queue}")))
+                .is_some()
+            {
+                let set = set.iter().map(|key| tag(&key.to_string(), "new")).collect();
+                let removed = removed.iter().map(u8::to_string).collect();
+                world
+                    .command(Command::ChangeTags {
+                        resource,
+                        set,
+                        removed,
+                    })
+                    .unwrap();
+            }
+        }
+        Op::Elapse { ms } => world.elapse(Millis::new(u64::from(*ms))),
+        Op::DropQueue { name } => drop_queue(world, *name),
+        Op::DropEnvironment { name } => drop_environment(world, *name),
+        Op::Restart => world.restart(),
+        Op::Purge { age_ms } => {
+            let before = world.now.as_millis() - i64::from(*age_ms);
+            world.purge(Timestamp::from_millis(before));
+        }
+    }
+}
+
+fn report(world: &mut World<'_>, attempt: Option<AttemptKey>, fact: Fact, at: Timestamp) {
+    let Some(attempt) = attempt else { return };
+    let report = match fact {
+        Fact::Started => Report::Started { at },
+        Fact::Exited(exit_code) => Report::Exited {
+            at,
+            exit_code,
+            reason: exit_code.is_none().then(|| "of its own".to_owned()),
+        },
+        Fact::NotStarted => Report::NotStarted {
+            at,
+            reason: "CannotStartContainerError: no".to_owned(),
+        },
+        Fact::Lost => Report::Lost { at },
+    };
+    let input = batchyard_core::command::Input::Report { attempt, report };
+    world.input(input).unwrap();
+}
+
+fn switch(is_enabled: bool) -> Switch {
+    if is_enabled {
+        Switch::Enabled
+    } else {
+        Switch::Disabled
+    }
+}
+
+fn environment(world: &mut World<'_>, op: &EnvironmentOp) {
+    let EnvironmentOp {
+        verb,
+        name,
+        kind,
+        is_enabled,
+    } = op;
+    let text = format!("ce{name}");
+    let mut put = environment_put(&text, *kind);
+    put.switch = switch(*is_enabled);
+    put.spec = environment_spec(*kind);
+    let name = environment_name(&text);
+    let known = world.state().environment_named(&name);
+    let version = known.map_or(1, |(_, environment)| environment.version);
+    let put = Box::new(put);
+    let _may_be_refused = world.command(match verb {
+        Verb::Create => Command::CreateEnvironment(put),
+        Verb::Update => Command::UpdateEnvironment { put, version },
+        Verb::Delete => Command::DeleteEnvironment(name),
+    });
+}
+
+fn queue(world: &mut World<'_>, op: &QueueOp) {
+    let QueueOp {
+        verb,
+        name,
+        priority,
+        environments,
+        is_enabled,
+    } = op;
+    let environments: Vec<String> = environments.iter().map(|name| format!("ce{name}")).collect();
+    let environments: Vec<&str> = environments.iter().map(String::as_str).collect();
+    let mut put = queue_put(&format!("q{name}"), &environments);
+    put.switch = switch(*is_enabled);
+    put.priority = *priority;
+    let name = put.name.clone();
+    let known = world.state().queue_named(&name);
+    let version = known.map_or(1, |(_, queue)| queue.version);
+    let put = Box::new(put);
+    let _may_be_refused = world.command(match verb {
+        Verb::Create => Command::CreateQueue(put),
+        Verb::Update => Command::UpdateQueue { put, version },
+        Verb::Delete => Command::DeleteQueue(name),
+    });
+}
+
+fn submit(world: &mut World<'_>, jobs: &mut Vec<JobId>, op: &SubmitOp) {
+    let SubmitOp {
+        queue,
+        profile,
+        array_size,
+        is_sequential,
+        dependencies,
+    } = op;
+    let depends_on = |op: &DependencyOp| {
+        let id = pick_of(jobs, op.pick)?;
+        let child = op.child.map(u32::from).filter(|_| !op.is_pairing);
+        Some(world.depends_on(JobKey { id, child }, op.is_pairing))
+    };
+    let mut submit = crate::fixture::submission(jobs.len());
+    submit.queue = queue_name(&format!("q{queue}"));
+    submit.profile = profile.profile();
+    submit.array_size = *array_size;
+    submit.is_sequential = *is_sequential;
+    submit.dependencies = dependencies.iter().filter_map(depends_on).collect();
+    let id = submit.id;
+    if world.command(Command::SubmitJob(Box::new(submit))).is_ok() {
+        jobs.push(id);
+    }
+}
+
+fn register(world: &mut World<'_>, deregister: bool) {
+    let name = definition_name("d");
+    let revisions = world.state().revisions(&name);
+    let revision = revisions.map_or(1, |revisions| revisions.highest);
+    // Revision 1 stays, or nothing could be submitted any more.
+    let _may_be_refused = world.command(if deregister && revision > 1 {
+        Command::DeregisterDefinition { name, revision }
+    } else {
+        Command::RegisterDefinition(Box::new(RegisterDefinition {
+            name,
+            document: document("{}"),
+            tags: vec![tag("revision", &revision.to_string())],
+        }))
+    });
+}
+
+/// A queue is disabled and deleted under whatever waits and runs there.
+fn drop_queue(world: &mut World<'_>, name: u8) {
+    for (verb, is_enabled) in [(Verb::Update, false), (Verb::Delete, false)] {
+        let op = QueueOp {
+            verb,
+            name,
+            priority: 0,
+            environments: vec![0],
+            is_enabled,
+        };
+        queue(world, &op);
+    }
+}
+
+/// An environment is taken from all queues, then disabled and deleted under whatever runs there.
+fn drop_environment(world: &mut World<'_>, name: u8) {
+    for number in 0..3 {
+        let op = QueueOp {
+            verb: Verb::Update,
+            name: number,
+            priority: 0,
+            environments: vec![(name + 1) % 3],
+            is_enabled: true,
+        };
+        queue(world, &op);
+    }
+    for verb in [Verb::Update, Verb::Delete] {
+        let op = EnvironmentOp {
+            verb,
+            name,
+            kind: 0,
+            is_enabled: false,
+        };
+        environment(world, &op);
+    }
+}
+
+fn pick_of<T: Copy>(from: &[T], pick: u8) -> Option<T> {
+    let len = from.len();
+    // The latest first: what happened lately is what matters most.
+    (len > 0).then(|| from[len - 1 - usize::from(pick) % len])
+}

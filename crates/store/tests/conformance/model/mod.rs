@@ -1,0 +1,121 @@
+//! What reads must answer, worked out from the changes in the plainest way: every child has a record, every list is a search.
+
+mod job;
+mod query;
+mod registry;
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use batchyard_core::change::Change;
+use batchyard_core::id::{EnvironmentId, InstanceId, JobId, JobKey, QueueId};
+use batchyard_core::job::{Dependency, JobStatus, Placement};
+use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
+use batchyard_core::reason::StatusReason;
+use batchyard_runtime::store::{DefinitionRow, EnvironmentRow, JobRow, PlaceRow, QueueRow};
+
+#[derive(Default)]
+pub(crate) struct Model {
+    pub(crate) environments: BTreeMap<EnvironmentId, EnvironmentRow>,
+    pub(crate) queues: BTreeMap<QueueId, QueueRow>,
+    pub(crate) definitions: BTreeMap<(DefinitionName, Reverse<u32>), DefinitionRow>,
+    pub(crate) jobs: BTreeMap<JobId, ModelJob>,
+    pub(crate) tags: BTreeMap<String, BTreeMap<String, String>>,
+    instances: BTreeMap<InstanceId, (EnvironmentId, u32)>,
+    /// Also of those that are gone.
+    environment_names: BTreeMap<EnvironmentId, EnvironmentName>,
+    queue_names: BTreeMap<QueueId, QueueName>,
+}
+
+/// A job, and its children if it is an array.
+pub(crate) struct ModelJob {
+    pub(crate) queue: QueueId,
+    /// Without tags, and without counts of children: those are put in when it is asked for.
+    whole: JobRow,
+    children: Vec<ModelChild>,
+}
+
+struct ModelChild {
+    row: JobRow,
+    /// Why it failed, if it did together with others that never ran.
+    unstarted: Option<StatusReason>,
+}
+
+impl Model {
+    pub(crate) fn follow(&mut self, change: &Change) {
+        match change {
+            Change::EnvironmentPut(put) => self.put_environment(put),
+            Change::EnvironmentDeleting(id) => self.environment_is_deleting(*id),
+            Change::EnvironmentRemoved(id) => self.remove_environment(*id),
+            Change::InstanceAdded(added) => {
+                let vcpus = added.capacity.vcpus.ceil();
+                self.instances.insert(added.id, (added.environment, vcpus));
+            }
+            Change::InstanceRemoved { instance, .. } => {
+                self.instances.remove(instance);
+            }
+            Change::QueuePut(put) => self.put_queue(put),
+            Change::QueueDeleting(id) => self.queue_is_deleting(*id),
+            Change::QueueRemoved(id) => self.remove_queue(*id),
+            Change::DefinitionRegistered(registered) => self.register(registered),
+            Change::DefinitionDeregistered { name, revision, .. } => self.deregister(name, *revision),
+            Change::TagsChanged(changed) => self.change_tags(changed),
+            Change::JobAdded(added) => self.add_job(added),
+            Change::DependencyMet { job, dependency } => self.meet(*job, *dependency),
+            Change::PairingMet { .. } | Change::PairingClosed { .. } => {}
+            Change::JobReady(job) => self.row(JobKey::whole(*job)).state.status = JobStatus::Runnable,
+            Change::ChildrenReady { job, children } => {
+                for child in children.indexes() {
+                    self.row(JobKey::child(*job, child)).state.status = JobStatus::Runnable;
+                }
+            }
+            Change::AttemptPlaced {
+                job,
+                attempt,
+                placement,
+            } => self.place(*job, *attempt, *placement),
+            Change::AttemptStarted { job, attempt: _, at } => self.start(*job, *at),
+            Change::StopRequested { job, cause } => self.request_stop(*job, cause),
+            Change::CancelNoted(job) => self.row(*job).state.is_cancelled = true,
+            Change::ArrayStopNoted { job, kind } => self.note_stop(JobKey::whole(*job), *kind),
+            Change::AttemptEnded(ended) => self.end_attempt(ended),
+            Change::JobFailed(failed) => self.fail_job(failed),
+            Change::ChildrenFailed {
+                job,
+                children,
+                status_reason,
+                at,
+            } => self.fail_children(*job, children, status_reason, *at),
+            Change::ArrayEnded(ended) => self.end_array(ended),
+        }
+    }
+
+    /// Who waits does not wait for this any more.
+    fn meet(&mut self, job: JobId, met: Dependency) {
+        let row = self.row(JobKey::whole(job));
+        row.dependencies.retain(|dependency| *dependency != met);
+    }
+
+    fn row(&mut self, key: JobKey) -> &mut JobRow {
+        let job = self.jobs.get_mut(&key.id).unwrap();
+        match key.child {
+            None => &mut job.whole,
+            Some(child) => &mut job.children[child as usize].row,
+        }
+    }
+
+    fn place_of(&self, placement: Placement) -> PlaceRow {
+        PlaceRow {
+            placement,
+            environment: self.environment_names[&placement.environment].clone(),
+        }
+    }
+
+    pub(crate) fn tags_of(&self, resource: &str) -> Vec<(String, String)> {
+        let tags = self.tags.get(resource);
+        tags.into_iter()
+            .flatten()
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
+    }
+}

@@ -1,0 +1,143 @@
+//! What is asked of jobs.
+
+use batchyard_core::array::StatusCounts;
+use batchyard_core::change::JobContent;
+use batchyard_core::command::Ended;
+use batchyard_core::id::{ArrayIndex, JobId, JobKey, QueueId};
+use batchyard_core::interval_set::IntervalSet;
+use batchyard_core::job::JobStatus;
+use batchyard_core::reason::DEPENDENT_JOB_FAILED;
+use batchyard_core::time::Timestamp;
+use batchyard_runtime::store::{ArrayRow, DefinitionRevision, JobRow, JobSummaryRow};
+
+use super::{Model, ModelJob};
+
+impl Model {
+    /// The job or child as it is to be read.
+    pub(crate) fn job(&self, key: JobKey) -> Option<JobRow> {
+        let job = self.jobs.get(&key.id)?;
+        match key.child {
+            None => Some(JobRow {
+                content: JobContent {
+                    tags: self.tags_of(&format!("job/{}", key.id)),
+                    ..job.whole.content.clone()
+                },
+                array: job.array(),
+                ..job.whole.clone()
+            }),
+            Some(index) => job.child(index),
+        }
+    }
+
+    /// Its jobs, newest first.
+    pub(crate) fn jobs_of(&self, queue: QueueId) -> Vec<JobSummaryRow> {
+        let of_queue = self.jobs.values().filter(|job| job.queue == queue);
+        let mut keys: Vec<_> = of_queue.map(|job| (job.whole.sequence, job.whole.key)).collect();
+        keys.sort();
+        let rows = keys.into_iter().rev().filter_map(|(_, key)| self.job(key));
+        rows.map(summary).collect()
+    }
+
+    /// The children of an array, by index.
+    pub(crate) fn children_of(&self, id: JobId) -> Vec<JobSummaryRow> {
+        let keys = self.keys_of(id).into_iter().filter(|key| key.child.is_some());
+        keys.filter_map(|key| self.job(key)).map(summary).collect()
+    }
+
+    /// The job, and its children.
+    pub(crate) fn keys_of(&self, id: JobId) -> Vec<JobKey> {
+        let job = &self.jobs[&id];
+        let children = job.children.iter().map(|child| child.row.key);
+        std::iter::once(job.whole.key).chain(children).collect()
+    }
+
+    pub(crate) fn counts(&self, queue: QueueId) -> StatusCounts {
+        let of_queue = self.jobs.values().filter(|job| job.queue == queue);
+        let statuses = of_queue.flat_map(|job| match job.whole.array {
+            None => vec![job.whole.state.status],
+            Some(_) => job.children.iter().map(|child| child.row.state.status).collect(),
+        });
+        count(statuses)
+    }
+
+    pub(crate) fn ended(&self, key: JobKey) -> Option<Ended> {
+        let row = self.job(key)?;
+        let status = row.state.status;
+        let succeeded = |job: &ModelJob| -> IntervalSet {
+            let children = job.children.iter();
+            let succeeded = children.filter(|child| child.row.state.status == JobStatus::Succeeded);
+            succeeded.filter_map(|child| child.row.key.child).collect()
+        };
+        status.is_terminal().then(|| Ended {
+            status,
+            array: row
+                .array
+                .map(|array| (array.size, succeeded(&self.jobs[&key.id]))),
+        })
+    }
+
+    /// Forgets what ended before.
+    pub(crate) fn purge(&mut self, before: Timestamp) {
+        let is_old = |job: &ModelJob| job.whole.state.stopped_at.is_some_and(|at| at < before);
+        let old: Vec<JobId> = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| is_old(job))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in old {
+            self.jobs.remove(&id);
+            self.tags.remove(&format!("job/{id}"));
+        }
+    }
+}
+
+impl ModelJob {
+    fn child(&self, index: ArrayIndex) -> Option<JobRow> {
+        let child = self.children.get(index as usize)?;
+        let mut row = child.row.clone();
+        // A stop of the array was one of its children too, where they had not failed for another reason.
+        if let Some(reason) = &child.unstarted {
+            let is_stopped = *reason != DEPENDENT_JOB_FAILED;
+            row.state.is_cancelled = is_stopped && self.whole.state.is_cancelled;
+            row.state.is_terminated = is_stopped && self.whole.state.is_terminated;
+        }
+        Some(row)
+    }
+
+    fn array(&self) -> Option<ArrayRow> {
+        let array = self.whole.array?;
+        let counts = count(self.children.iter().map(|child| child.row.state.status));
+        Some(ArrayRow { counts, ..array })
+    }
+}
+
+fn count(statuses: impl IntoIterator<Item = JobStatus>) -> StatusCounts {
+    let mut counts = StatusCounts::default();
+    for status in statuses {
+        let count = match status {
+            JobStatus::Submitted | JobStatus::Pending => &mut counts.pending,
+            JobStatus::Runnable => &mut counts.runnable,
+            JobStatus::Starting => &mut counts.starting,
+            JobStatus::Running => &mut counts.running,
+            JobStatus::Succeeded => &mut counts.succeeded,
+            JobStatus::Failed => &mut counts.failed,
+        };
+        *count += 1;
+    }
+    counts
+}
+
+fn summary(row: JobRow) -> JobSummaryRow {
+    JobSummaryRow {
+        key: row.key,
+        name: row.content.name,
+        definition: DefinitionRevision {
+            name: row.content.definition,
+            revision: row.content.revision,
+        },
+        vcpus: row.profile.resources.vcpus,
+        state: row.state,
+        array: row.array,
+    }
+}
