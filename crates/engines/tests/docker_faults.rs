@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod docker {
+    #[expect(dead_code, reason = "the tests of `docker.rs` use the rest")]
     pub(crate) mod site;
 }
 

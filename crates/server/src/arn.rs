@@ -164,7 +164,7 @@ mod tests {
             region: "us-east-1".into(),
             id: "000000000000".into(),
         };
-        expect!["arn:aws:ecs:us-east-1:000000000000:cluster/ce1_Batch_5f73df60-9d7c-3cb7-89f4-d6add2c2d37e"]
+        expect!["arn:aws:ecs:us-east-1:000000000000:cluster/ce1_Batch_d9ad320b-2537-3cd2-8988-c969685b6532"]
             .assert_eq(&account.cluster("ce1", EnvironmentId(1)));
     }
 }

@@ -255,7 +255,18 @@ impl Step<'_> {
         let array = array.clone();
         let dependents = self.state().dependents(id).collect();
         // An array that succeeded has no reason: the ordinary one speaks of a container, which a parent has not.
-        let status_reason = (!has_succeeded).then_some(ARRAY_CHILD_FAILED);
+        let failed_for_dependency = array
+            .unstarted
+            .iter()
+            .filter(|failure| failure.status_reason == DEPENDENT_JOB_FAILED);
+        let failed_for_dependency: u32 = failed_for_dependency
+            .map(|failure| failure.children.count())
+            .sum();
+        let status_reason = match failed_for_dependency == array.size {
+            // A job that it waited for as a whole has failed (section B9.5).
+            true => Some(DEPENDENT_JOB_FAILED),
+            false => (!has_succeeded).then_some(ARRAY_CHILD_FAILED),
+        };
         let ended = ArrayEnded {
             job: id,
             has_succeeded,

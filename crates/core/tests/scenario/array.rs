@@ -349,7 +349,7 @@ fn pairing_with_an_array_that_has_got_somewhere() {
             > submit d q array=4 pair=a after=b; submit e q array=4 pair=c
                 d is number 4 of queue 1
                 d:0-3 FAILED: Dependent Job failed
-                d FAILED as a whole: Array Child Job failed
+                d FAILED as a whole: Dependent Job failed
                 e is number 5 of queue 1
                 e:1 FAILED: Dependent Job failed
                 e:0,2-3 RUNNABLE
@@ -411,9 +411,9 @@ fn pairs_of_pairs_fail_together() {
                 a FAILED as a whole: Array Child Job failed
                 b has seen all of a
                 c:1 FAILED: Dependent Job failed
-                b FAILED as a whole: Array Child Job failed
+                b FAILED as a whole: Dependent Job failed
                 c has seen all of b
-                c FAILED as a whole: Array Child Job failed
+                c FAILED as a whole: Dependent Job failed
                 d FAILED: Dependent Job failed
                 => forget a:1#1
             > show

@@ -81,7 +81,7 @@ fn a_failure_goes_down_the_chain() {
                 d FAILED: Dependent Job failed
                 c FAILED: Dependent Job failed
                 e:0-2 FAILED: Dependent Job failed
-                e FAILED as a whole: Array Child Job failed
+                e FAILED as a whole: Dependent Job failed
                 f FAILED: Dependent Job failed
                 => forget a#1
             > show
@@ -134,7 +134,7 @@ fn jobs_that_have_ended_count_at_once() {
             > submit f q array=2 after=b
                 f is number 6 of queue 1
                 f:0-1 FAILED: Dependent Job failed
-                f FAILED as a whole: Array Child Job failed
+                f FAILED as a whole: Dependent Job failed
             > submit g q array=2; exited g:0 0; exited g:1 1
                 g is number 7 of queue 1
                 g:0-1 RUNNABLE
@@ -309,7 +309,7 @@ fn a_child_can_be_waited_for() {
             > exited a:1 1
                 a:1 FAILED: Essential container in task exited, exit code 1, never RUNNING
                 d:0-1 FAILED: Dependent Job failed
-                d FAILED as a whole: Array Child Job failed
+                d FAILED as a whole: Dependent Job failed
                 => forget a:1#1
                 b STARTING in environment 1
                 => launch b#1

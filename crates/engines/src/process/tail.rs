@@ -163,7 +163,13 @@ impl Tail {
                     stretch.accepted.push(attempt);
                     self.streams.extend(stream.map(|stream| (attempt, stream)));
                 }
-                Fact::Started { at, .. } => stretch.reports.push((attempt, Report::Started { at })),
+                Fact::Started { at, .. } => {
+                    // The stream is there from the start on, also of a job that writes nothing (section F5.2).
+                    if let Some(stream) = self.streams.get(&attempt) {
+                        stretch.events.entry(stream.clone()).or_default();
+                    }
+                    stretch.reports.push((attempt, Report::Started { at }));
+                }
                 Fact::Output { at, chunk } => {
                     if let Some(stream) = self.streams.get(&attempt) {
                         let events = stretch.events.entry(stream.clone()).or_default();

@@ -174,7 +174,7 @@ fn merge(
         if i64::from(*desired) < i64::from(instance_vcpus) || *desired < present.desired_vcpus.unwrap_or(0) {
             return Err(client_exception(
                 "Manually scaling down compute environment is not supported. Disconnecting job queues from compute \
-                 environment will cause it to scale-down to minvCpus.",
+                 environment will cause it to scale-down to minvCpus",
             ));
         }
     }

@@ -109,7 +109,7 @@ impl Batch {
                 capacity_unit: Some("VCPU".to_owned()),
                 quantity: Some(f64::from(vcpus.0) / 1000.0),
             }]),
-            container: has_container.then(|| ContainerSummary {
+            container: has_container.then_some(ContainerSummary {
                 exit_code: state.exit_code,
                 reason: state.reason,
             }),

@@ -66,10 +66,7 @@ impl Conditions {
     fn add_text(&mut self, column: &str, collation: &str, text: &TextMatch) {
         let TextMatch { text, is_prefix } = text;
         match is_prefix {
-            false => self.add(
-                &format!("{column} = ? {collation}"),
-                [Value::from(text.clone())],
-            ),
+            false => self.add(&format!("{column} = ? {collation}"), [Value::from(text.clone())]),
             true => self.add(
                 &format!("substr({column}, 1, length(?)) = ? {collation}"),
                 [Value::from(text.clone()), Value::from(text.clone())],

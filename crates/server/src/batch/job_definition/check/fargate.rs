@@ -16,7 +16,7 @@ pub(crate) fn check_fargate_size(milli_vcpus: u32, memory_mib: u64) -> Check {
         16_000 => (32_768, 122_880, 8192),
         _ => (1, 0, 1),
     };
-    let is_in_table = (from..=to).contains(&memory_mib) && (memory_mib - from) % step == 0;
+    let is_in_table = (from..=to).contains(&memory_mib) && (memory_mib - from).is_multiple_of(step);
     // A quarter has 512, 1024 and 2048 MiB.
     let is_in_table = is_in_table && !(milli_vcpus == 250 && memory_mib == 1536);
     let (whole, hundredths) = (milli_vcpus / 1000, milli_vcpus % 1000 / 10);
