@@ -7,9 +7,6 @@ use super::{Check, Platform, fargate, linux, log, process, refuse, require, requ
 pub(super) fn check(container: &ContainerProperties, platform: Platform) -> Check {
     let image = container.image.as_deref().unwrap_or_default();
     require(!image.is_empty(), "ECS Container Image must be provided.")?;
-    if let Some(path) = process::path(image) {
-        process::check(container, path)?;
-    }
     check_environment(container.environment.as_deref().unwrap_or_default())?;
     let requirements = container.resource_requirements.as_deref().unwrap_or_default();
     match platform {
@@ -22,7 +19,7 @@ pub(super) fn check(container: &ContainerProperties, platform: Platform) -> Chec
     container
         .runtime_platform
         .as_ref()
-        .map_or(Ok(()), runtime::check)?;
+        .map_or(Ok(()), |platform| runtime::check(platform, requirements))?;
     let volumes = container.volumes.as_deref().unwrap_or_default();
     volume::check(volumes, platform, container.job_role_arn.is_some())?;
     container.user.as_deref().map_or(Ok(()), user)?;
@@ -41,7 +38,8 @@ pub(super) fn check(container: &ContainerProperties, platform: Platform) -> Chec
     require(
         !has_secrets || container.execution_role_arn.is_some(),
         "executionRoleArn cannot be empty when using secrets or secretOptions",
-    )
+    )?;
+    process::path(image).map_or(Ok(()), |path| process::check(container, path))
 }
 
 fn on_fargate(container: &ContainerProperties) -> Check {

@@ -50,7 +50,9 @@ fn check_task(task: &EcsTaskProperties, platform: Platform) -> Check {
             "runtimePlatform is not applicable for EC2.",
         )?,
     }
-    task.runtime_platform.as_ref().map_or(Ok(()), runtime::check)?;
+    task.runtime_platform
+        .as_ref()
+        .map_or(Ok(()), |platform| runtime::check(platform, &[]))?;
     volume::check(
         task.volumes.as_deref().unwrap_or_default(),
         platform,

@@ -82,6 +82,16 @@ pub(crate) fn check(request: &RegisterJobDefinitionRequest) -> Check {
         node_properties.is_none() || eks_properties.is_none(),
         "Cannot use both nodeProperties and eksProperties",
     )?;
+    if platform_capabilities.as_deref() == Some(&[PlatformCapability::ManagedInstances]) {
+        require(
+            *r#type != JobDefinitionType::Multinode,
+            "MANAGED_INSTANCES does not support MNP jobs",
+        )?;
+        require(
+            container_properties.is_none(),
+            "Cannot use ECS containerProperties for MANAGED_INSTANCES",
+        )?;
+    }
     let platform = platform(platform_capabilities.as_deref(), eks_properties.is_some())?;
     match r#type {
         JobDefinitionType::Container => match (container_properties, ecs_properties, eks_properties) {

@@ -55,23 +55,19 @@ fn condition(condition: &EvaluateOnExit) -> Check {
             .all(|text| text.chars().count() <= CONDITION_CHARACTERS_MAX),
         "Evaluate on exit condition cannot exceed 512 characters.",
     )?;
-    let is_text = |text: &String, more: &[char]| {
+    let is_text = |text: &String| {
         let inner = text.strip_suffix('*').unwrap_or(text);
         inner
             .chars()
-            .all(|c| c.is_alphanumeric() || c.is_whitespace() || more.contains(&c))
+            .all(|c| c.is_alphanumeric() || c.is_whitespace() || c == '.' || c == ':')
     };
     let is_number = |text: &String| {
         let inner = text.strip_suffix('*').unwrap_or(text);
         inner.bytes().all(|byte| byte.is_ascii_digit())
     };
-    let punctuation = [
-        '.', ':', '/', '-', '_', '(', ')', ',', '\'', '"', '[', ']', '=', '@', '#', '%', '+', ';', '!', '?',
-        '&', '<', '>', '{', '}', '|', '~', '^', '$', '\\', '`',
-    ];
     let texts = [on_reason, on_status_reason].into_iter().flatten();
     require(
-        on_exit_code.iter().all(is_number) && texts.into_iter().all(|text| is_text(text, &punctuation)),
+        on_exit_code.iter().all(is_number) && texts.into_iter().all(is_text),
         "Evaluate on exit condition contains restricted characters.",
     )?;
     let is_action = match action {

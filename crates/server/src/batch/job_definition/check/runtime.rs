@@ -1,7 +1,8 @@
 //! Runtime platform (section A3.9).
 
-use batchyard_wire::batch::RuntimePlatform;
+use batchyard_wire::batch::{ResourceRequirement, ResourceType, RuntimePlatform};
 
+use super::fargate::milli_vcpus;
 use super::{Check, require};
 
 const FAMILIES: [&str; 5] = [
@@ -12,7 +13,8 @@ const FAMILIES: [&str; 5] = [
     "WINDOWS_SERVER_2022_FULL",
 ];
 
-pub(super) fn check(platform: &RuntimePlatform) -> Check {
+/// Checks the platform; Windows needs a whole vCPU.
+pub(super) fn check(platform: &RuntimePlatform, requirements: &[ResourceRequirement]) -> Check {
     let RuntimePlatform {
         cpu_architecture,
         operating_system_family,
@@ -27,6 +29,16 @@ pub(super) fn check(platform: &RuntimePlatform) -> Check {
         family == "LINUX" || architecture == "X86_64",
         "Windows supported only by X86_64 cpuArchitecture",
     )?;
+    let vcpus = requirements
+        .iter()
+        .find(|requirement| requirement.r#type == ResourceType::Vcpu)
+        .map(|requirement| requirement.value.as_str());
+    if let Some(vcpus) = vcpus.filter(|_| family != "LINUX") {
+        require(
+            milli_vcpus(vcpus).is_some_and(|count| count >= 1000),
+            format!("vCPU must be at least 1 for Windows Job definition, got {vcpus}."),
+        )?;
+    }
     // Own words.
     require(
         ["X86_64", "ARM64"].contains(&architecture),
