@@ -1,4 +1,6 @@
 //! The one place where the state changes. Nothing here decides, nothing cascades, nothing fails.
+//!
+//! Long because it is one place by design: every change of the state can be read in one file.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,6 @@
 //! Environments and their instances (sections C.2, D.3).
+//!
+//! Long because it is data: scripts with their golden output.
 
 use expect_test::expect;
 

@@ -7,6 +7,8 @@
 //! Between `clone` and `exec` the child may only make system calls: no allocation, no lock, no libc function that does more than one call
 //! (`setuid` of libc would change the user of our other threads). All it needs is made ready in [`Prepared`]. Start with [`Prepared::spawn`].
 //! What follows a start (signals, reaping) is at the end.
+//!
+//! Long because all unsafe system calls are kept together.
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
