@@ -179,6 +179,11 @@ impl<'a> Drain<'a> {
         }
     }
 
+    /// Makes the stream, so that it is there from the start on, also of a job that writes nothing (section F5.2).
+    pub(super) async fn make_stream(&mut self) {
+        self.append(Vec::new(), self.position).await;
+    }
+
     /// Appends, for as long as it takes: without it the attempt's end cannot be told.
     async fn append(&mut self, events: Vec<LogEvent>, position: Position) {
         let cursor = (position != Position::default()).then(|| Cursor {

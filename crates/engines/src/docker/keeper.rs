@@ -142,6 +142,9 @@ async fn attend(
 ) -> Vec<Report> {
     let mut facts = Vec::new();
     if let Some(at) = found.as_ref().and_then(started_at) {
+        if let Some(drain) = &mut drain {
+            drain.make_stream().await;
+        }
         facts.push(Report::Started { at });
         context.reports.tell(labels.attempt, Report::Started { at }).await;
     }
