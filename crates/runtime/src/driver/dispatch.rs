@@ -131,7 +131,7 @@ impl Worker {
                 error = with_causes(&error),
                 "cannot look for running jobs yet; jobs wait until the engine answers"
             );
-            tokio::time::sleep(RETRY_DELAY).await;
+            self.clock.sleep(RETRY_DELAY).await;
         }
     }
 
@@ -194,7 +194,7 @@ impl Worker {
                 }
                 Err(error @ (StoreError::Full { .. } | StoreError::Failed { .. })) => {
                     tracing::warn!(error = with_causes(&error), job = %id, "cannot read how to run a job yet");
-                    tokio::time::sleep(RETRY_DELAY).await;
+                    self.clock.sleep(RETRY_DELAY).await;
                 }
             }
         }

@@ -139,7 +139,7 @@ impl Driver {
             count = self.requests.recv_many(requests, INPUTS_MAX), if takes_inputs => {
                 if count == 0 { Event::HandlesGone } else { Event::Requests }
             }
-            () = tokio::time::sleep(timer), if takes_inputs => Event::Timer,
+            () = self.clock.sleep(timer), if takes_inputs => Event::Timer,
         }
     }
 
@@ -333,8 +333,7 @@ impl Driver {
     }
 
     async fn refuse_for(&mut self, delay: Duration, refusal: &CommandError) {
-        let until = tokio::time::sleep(delay);
-        tokio::pin!(until);
+        let mut until = self.clock.sleep(delay);
         loop {
             tokio::select! {
                 () = &mut until => return,

@@ -1,0 +1,278 @@
+//! Servers one after another on the same disk and host, and their clients.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use batchyard_core::change::StopKind;
+use batchyard_core::command::{Command, Reply, SubmitJob};
+use batchyard_core::id::{AttemptKey, JobId, JobKey};
+use batchyard_core::report::Report;
+use batchyard_core::time::Millis;
+use batchyard_runtime::driver::{self, CommandError, Handle, Ports, REPORTS_WAITING_MAX};
+use batchyard_runtime::engine::Reports;
+use batchyard_runtime::launch::LaunchSettings;
+use tokio::task::JoinHandle;
+
+use crate::clock::ManualClock;
+use crate::disk::{Disk, Hold};
+use crate::fixture::{config, registry};
+use crate::host::Host;
+use crate::moved::Moved;
+
+/// What a client was told of its submission; nothing yet while the entry is missing.
+type Answers = Arc<Mutex<BTreeMap<JobId, Result<Reply, CommandError>>>>;
+
+pub(crate) struct World {
+    pub(crate) disk: Disk,
+    pub(crate) host: Host,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) moved: Moved,
+    server: Option<Server>,
+    answers: Answers,
+    asked: usize,
+}
+
+struct Server {
+    handle: Handle,
+    task: JoinHandle<()>,
+    reports: Reports,
+}
+
+impl World {
+    /// A world with a server, and a queue to submit to.
+    pub(crate) async fn new() -> Self {
+        let moved = Moved::new();
+        let clock = Arc::new(ManualClock::new(moved.clone()));
+        let disk = Disk::new(moved.clone());
+        let mut world = World {
+            host: Host::new(disk.clone(), Arc::clone(&clock), moved.clone()),
+            disk,
+            clock,
+            moved,
+            server: None,
+            answers: Answers::default(),
+            asked: 0,
+        };
+        world.start().await;
+        for command in registry() {
+            world.command(command).await.unwrap();
+        }
+        world
+    }
+
+    /// Starts a server, unless one runs.
+    pub(crate) async fn start(&mut self) {
+        if self.server.is_some() {
+            return;
+        }
+        let (reports, receiver) = Reports::channel(REPORTS_WAITING_MAX);
+        let ports = Ports {
+            store: Arc::new(self.disk.open()),
+            engine: Arc::new(self.host.engine(reports.clone())),
+            reports: receiver,
+            clock: Arc::clone(&self.clock) as _,
+        };
+        let started = driver::start(config(), LaunchSettings::default(), ports).await;
+        let (handle, task) = started.unwrap();
+        self.server = Some(Server {
+            handle,
+            task,
+            reports,
+        });
+    }
+
+    /// Kills the server, if one runs: nothing of it goes on.
+    pub(crate) async fn crash(&mut self) {
+        let Some(server) = self.server.take() else {
+            return;
+        };
+        self.disk.cut_off();
+        self.host.cut_off();
+        server.task.abort();
+        let _was_killed = server.task.await;
+    }
+
+    pub(crate) fn handle(&self) -> Handle {
+        self.server.as_ref().unwrap().handle.clone()
+    }
+
+    pub(crate) fn has_server(&self) -> bool {
+        self.server.is_some()
+    }
+
+    pub(crate) async fn command(&self, command: Command) -> Result<Reply, CommandError> {
+        self.handle().command(principal(), command).await
+    }
+
+    /// A client submits, and notes what it is told. What it is promised must be on the disk by then.
+    pub(crate) fn submit(&mut self, submit: SubmitJob) -> JobId {
+        let id = submit.id;
+        let (handle, disk, moved) = (self.handle(), self.disk.clone(), self.moved.clone());
+        let answers = Arc::clone(&self.answers);
+        self.asked += 1;
+        tokio::spawn(async move {
+            let command = Command::SubmitJob(Box::new(submit));
+            let answer = handle.command(principal(), command).await;
+            if answer.is_ok() && !is_on(&disk, id) {
+                let mut contents = disk.contents();
+                contents
+                    .violations
+                    .push(format!("{id} was promised before it was durable"));
+            }
+            answers.lock().unwrap().insert(id, answer);
+            moved.tell();
+        });
+        id
+    }
+
+    pub(crate) fn answer(&self, id: JobId) -> Option<Result<Reply, CommandError>> {
+        self.answers.lock().unwrap().get(&id).cloned()
+    }
+
+    pub(crate) async fn answered(&self, id: JobId) -> Result<Reply, CommandError> {
+        self.moved
+            .until("a submission is answered", || self.answer(id).is_some())
+            .await;
+        self.answer(id).unwrap()
+    }
+
+    pub(crate) fn is_all_answered(&self) -> bool {
+        self.answers.lock().unwrap().len() == self.asked
+    }
+
+    /// A client terminates a job, and does not care for the answer.
+    pub(crate) fn terminate(&self, job: JobKey) {
+        let handle = self.handle();
+        tokio::spawn(async move {
+            let (kind, reason) = (StopKind::Terminate, "enough".to_owned());
+            let command = Command::StopJob { job, kind, reason };
+            let _it_may_be_refused = handle.command(principal(), command).await;
+        });
+    }
+
+    /// The engine tells what it knows of an attempt (again).
+    pub(crate) async fn tell_facts(&self, attempt: AttemptKey) {
+        for report in self.host.facts(attempt) {
+            self.tell(attempt, report).await;
+        }
+    }
+
+    pub(crate) async fn tell(&self, attempt: AttemptKey, report: Report) {
+        if let Some(server) = &self.server {
+            server.reports.tell(attempt, report).await;
+        }
+    }
+
+    /// A program ends, and the engine tells so.
+    pub(crate) async fn exit(&self, attempt: AttemptKey, exit_code: i32) {
+        self.host.exit(attempt, exit_code);
+        self.tell_facts(attempt).await;
+    }
+
+    /// Resolves when so many programs run; gives them.
+    pub(crate) async fn running(&self, count: usize) -> Vec<AttemptKey> {
+        let what = format!("{count} programs run");
+        self.moved
+            .until(&what, || self.host.running().len() == count)
+            .await;
+        self.host.running()
+    }
+
+    /// Resolves when it is durable that the job's program has started.
+    pub(crate) async fn start_noted(&self, id: JobId) {
+        self.moved
+            .until("its start is noted", || {
+                let contents = self.disk.contents();
+                let execution = contents.state.execution(JobKey::whole(id));
+                let attempt = execution.and_then(|execution| execution.attempt.as_ref());
+                attempt.is_some_and(|attempt| attempt.started_at.is_some())
+            })
+            .await;
+    }
+
+    pub(crate) async fn ended(&self, id: JobId) {
+        let key = JobKey::whole(id);
+        self.moved
+            .until("the job's end is durable", || {
+                self.disk.contents().ended.contains_key(&key)
+            })
+            .await;
+    }
+
+    /// Lets time pass until this holds.
+    pub(crate) async fn elapse_until(&self, mut holds: impl FnMut() -> bool) {
+        let mut changes = self.moved.changes();
+        while !holds() {
+            // Whoever waits for time begins to wait with a move, and is heard by the next round.
+            self.clock.elapse(Millis::from_seconds(1));
+            changes.next("it happens with time").await;
+        }
+    }
+
+    /// Mends everything, lets every program end well and time pass, until nothing is left; then checks what must hold of all that was.
+    pub(crate) async fn let_everything_end(&mut self) {
+        self.disk.hold(Hold::None);
+        self.disk.fill(false);
+        self.disk.damage_launches(false);
+        self.start().await;
+        let mut changes = self.moved.changes();
+        // The driver looks at its store from time to time.
+        while self.handle().read(|_| ()).await.is_err() {
+            self.clock.elapse(Millis::from_seconds(1));
+            changes.next("the store is used again").await;
+        }
+        let unnoticed = std::mem::take(&mut self.host.processes().unnoticed);
+        for attempt in unnoticed {
+            self.tell_facts(attempt).await;
+        }
+        loop {
+            self.clock.elapse(Millis::from_seconds(1));
+            for attempt in self.host.running() {
+                self.exit(attempt, 0).await;
+            }
+            let is_idle = self.disk.contents().state.jobs().next().is_none();
+            if is_idle && self.is_all_answered() {
+                break;
+            }
+            changes.next("all jobs end").await;
+        }
+        // All that ran is forgotten, by an engine that may not have looked yet.
+        self.elapse_until(|| {
+            let processes = self.host.processes();
+            processes.started.is_subset(&processes.forgotten)
+        })
+        .await;
+        self.check();
+    }
+
+    /// What must hold at any time.
+    pub(crate) fn check(&self) {
+        let none: [String; 0] = [];
+        let contents = self.disk.contents();
+        assert_eq!(contents.violations, none);
+        for (id, answer) in self.answers.lock().unwrap().iter() {
+            let is_known =
+                contents.state.job(*id).is_some() || contents.ended.contains_key(&JobKey::whole(*id));
+            match answer {
+                Ok(reply) => {
+                    assert_eq!(*reply, Reply::Job(*id));
+                    assert!(is_known, "{id} was promised and is lost");
+                }
+                // The server was killed: whether it had committed the job nobody knows.
+                Err(CommandError::Stopping) => {}
+                Err(_) => assert!(!is_known, "{id} was refused and is there"),
+            }
+        }
+        drop(contents);
+        assert_eq!(self.host.processes().violations, none);
+    }
+}
+
+fn is_on(disk: &Disk, id: JobId) -> bool {
+    let contents = disk.contents();
+    contents.state.job(id).is_some() || contents.ended.contains_key(&JobKey::whole(id))
+}
+
+fn principal() -> Arc<str> {
+    "arn:aws:iam::000000000000:root".into()
+}
