@@ -1,5 +1,6 @@
 //! `batchyard serve`: the server as a service, and what `up` shares with it: start, signals, end.
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -111,6 +112,10 @@ pub(crate) fn start_logging(default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("BATCHYARD_LOG");
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(
+            std::io::stderr().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        )
         .with_env_filter(filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default)))
         .init();
 }

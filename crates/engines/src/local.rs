@@ -91,10 +91,16 @@ impl LocalEngine {
             }
             // Processes must not wait for a daemon that may not even be installed. What was running in it stays RUNNING until it can say.
             Err(error) => {
-                tracing::warn!(
-                    cause = with_causes(&error),
-                    "the container daemon does not answer; trying again"
-                );
+                let unknown = |current: &&CurrentAttempt| !known.contains(&current.attempt);
+                let waiting = current.iter().filter(unknown).count();
+                // Without such jobs it is no news that a machine has no daemon.
+                if waiting > 0 {
+                    tracing::warn!(
+                        cause = with_causes(&error),
+                        waiting,
+                        "the container daemon does not answer; its jobs stay as they are until it does"
+                    );
+                }
                 self.recover_later(Arc::clone(containers), known);
             }
         }

@@ -10,7 +10,7 @@ pub(crate) mod tools;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 
 pub(crate) use docker::Docker;
 
@@ -43,7 +43,7 @@ pub(crate) fn run(names: &[String]) -> anyhow::Result<()> {
     }
     let mut shared = Shared::default();
     let mut lines = Vec::new();
-    let mut failed = 0;
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for (name, suite) in suites::ALL {
         if !names.is_empty() && !names.iter().any(|wanted| wanted == name) {
             continue;
@@ -53,8 +53,14 @@ pub(crate) fn run(names: &[String]) -> anyhow::Result<()> {
         let outcome = suite(&mut shared);
         let seconds = start.elapsed().as_secs();
         lines.push(match outcome {
-            Ok(Outcome::Passed) => format!("{name}: passed in {seconds} s"),
-            Ok(Outcome::Skipped(reason)) => format!("{name}: SKIPPED, {reason}"),
+            Ok(Outcome::Passed) => {
+                passed += 1;
+                format!("{name}: passed in {seconds} s")
+            }
+            Ok(Outcome::Skipped(reason)) => {
+                skipped += 1;
+                format!("{name}: SKIPPED, {reason}")
+            }
             Err(error) => {
                 failed += 1;
                 format!("{name}: FAILED after {seconds} s: {error:#}")
@@ -63,8 +69,7 @@ pub(crate) fn run(names: &[String]) -> anyhow::Result<()> {
         println!("{}", lines.last().expect("a line was just added"));
     }
     println!("\n=== all suites\n{}", lines.join("\n"));
-    if failed > 0 {
-        bail!("{failed} of {} suites failed", lines.len());
-    }
+    println!("suites: {passed} passed, {failed} failed, {skipped} skipped");
+    ensure!(failed == 0, "{failed} of {} suites failed", lines.len());
     Ok(())
 }

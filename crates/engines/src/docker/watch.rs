@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use batchyard_runtime::cause::with_causes;
 use bollard::models::EventMessage;
 use bollard::query_parameters::EventsOptions;
 use futures_util::StreamExt as _;
@@ -22,22 +23,28 @@ use super::registry::{Message, running};
 /// Watches until the registry is gone.
 pub(super) async fn watch_daemon(context: Arc<Context>, registry: mpsc::WeakSender<Message>) {
     let mut pause = RETRY_MIN;
+    let mut is_told = false;
     loop {
         let before = *context.daemon.connections().borrow();
-        match watch_once(&context, &registry).await {
-            Ok(()) if registry.strong_count() == 0 => return,
-            Ok(()) => tracing::info!(host = context.daemon.host(), "Docker closed the connection"),
-            Err(failure) => {
-                let host = context.daemon.host();
-                tracing::info!(
-                    host,
-                    error = &failure as &dyn std::error::Error,
-                    "failed to watch Docker"
-                );
-            }
+        let watched = watch_once(&context, &registry).await;
+        if registry.strong_count() == 0 {
+            return;
         }
         if *context.daemon.connections().borrow() != before {
             pause = RETRY_MIN;
+            is_told = false;
+        }
+        let host = context.daemon.host();
+        let error = match &watched {
+            Ok(()) => "it closed the connection".to_owned(),
+            Err(failure) => with_causes(failure),
+        };
+        // Once for each time that it goes away: a machine without Docker is no news.
+        if is_told {
+            tracing::debug!(host, error, "Docker still does not answer");
+        } else {
+            tracing::info!(host, error, "Docker does not answer; container jobs wait for it");
+            is_told = true;
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(RETRY_MAX);
@@ -62,6 +69,7 @@ async fn watch_once(context: &Context, registry: &mpsc::WeakSender<Message>) -> 
         filters: Some(filters),
     }));
     context.daemon.set_connected();
+    tracing::info!(host = context.daemon.host(), "Docker answers");
     let mut list = tokio::time::interval(LIST_EVERY);
     list.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
