@@ -1,7 +1,12 @@
 """Jobs as containers of the Docker engine that DOCKER_HOST, or the default socket, leads to."""
 
+import contextlib
+import os
+import select
 import shutil
+import socket
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -186,5 +191,97 @@ def test_a_container_job_without_an_engine(tmp_path, monkeypatch):
         assert site.ended(site.submit(site.define("true")))["status"] == "SUCCEEDED"
         found = site.job(job)
         assert found["status"] not in TERMINAL or found["container"]["reason"]
+    finally:
+        own.remove()
+
+
+class Relay:
+    """A socket in front of the engine's, which can be taken away and put back, as when a daemon dies and is started again."""
+
+    def __init__(self, path, engine):
+        self.path, self.engine = path, engine
+        self.put_back()
+
+    def put_back(self):
+        self.clients, self.threads = [], []
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.path))
+        self.listener.listen()
+        self._start(self._accept, self.listener)
+
+    def take_away(self):
+        self.path.unlink()
+        # Shutting down wakes whoever waits at it.
+        for each in [self.listener, *self.clients]:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        for thread in self.threads:
+            thread.join()
+
+    def _start(self, run, *arguments):
+        thread = threading.Thread(target=run, args=arguments)
+        self.threads.append(thread)
+        thread.start()
+
+    def _accept(self, listener):
+        with contextlib.suppress(OSError), listener:
+            while True:
+                client, _ = listener.accept()
+                self.clients.append(client)
+                self._start(self._serve, client)
+
+    def _serve(self, client):
+        """Copies both ways until one side has ended."""
+        with contextlib.suppress(OSError), client, socket.socket(socket.AF_UNIX) as daemon:
+            daemon.connect(self.engine)
+            others = {client: daemon, daemon: client}
+            while True:
+                for source in select.select(others, [], [])[0]:
+                    data = source.recv(65536)
+                    if not data:
+                        return
+                    others[source].sendall(data)
+
+
+@pytest.fixture
+def relay(tmp_path, image):
+    engine = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if not engine.startswith("unix://"):
+        pytest.skip("the Docker engine is not reached through a socket file")
+    made = Relay(tmp_path / "engine.sock", engine.removeprefix("unix://"))
+    yield made
+    made.take_away()
+
+
+def test_an_engine_that_goes_away_midway(relay, tmp_path, monkeypatch):
+    """What runs goes on and is found again with all of its output; what comes waits; processes do not care."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{relay.path}")
+    own = Server(tmp_path / "data").start()
+    try:
+        site = Site(own)
+        properties = {
+            "volumes": [{"name": "data", "host": {"sourcePath": str(tmp_path)}}],
+            "mountPoints": [{"sourceVolume": "data", "containerPath": "/work"}],
+        }
+        ticks = "for i in $(seq 40); do echo tick $i; sleep 0.05; done"
+        long = submit(site, f"{ticks}; touch /work/half; {ticks}; exit 4", properties=properties)
+        short = submit(site, "echo short; touch /work/short; sleep 1; touch /work/over", properties=properties)
+        wait_for("the short job to start", (tmp_path / "short").exists)
+        for job in (long, short):
+            site.reached(job, "RUNNING")
+        relay.take_away()
+        late = submit(site, "echo late")
+        assert site.run("echo process")["status"] == "SUCCEEDED"
+        wait_for("the short job to end", (tmp_path / "over").exists)
+        wait_for("the long job to go on", (tmp_path / "half").exists)
+        assert {job["status"] for job in site.jobs([long, short]).values()} == {"RUNNING"}
+        relay.put_back()
+        ended = site.ended(long)
+        assert (ended["status"], ended["container"]["exitCode"]) == ("FAILED", 4)
+        assert site.log(ended) == [f"tick {number}" for number in range(1, 41)] * 2
+        ended = site.ended(short)
+        assert (ended["status"], site.log(ended)) == ("SUCCEEDED", ["short"])
+        ended = site.ended(late)
+        assert (ended["status"], site.log(ended)) == ("SUCCEEDED", ["late"])
     finally:
         own.remove()
