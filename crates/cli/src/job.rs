@@ -11,6 +11,9 @@ use crate::tail::LogStream;
 /// Jobs that one DescribeJobs names at most (AWS's limit).
 pub(crate) const DESCRIBED_MAX: usize = 100;
 
+/// The status reason of a job whose program ended (section B.4).
+const ENDED_BY_ITSELF: &str = "Essential container in task exited";
+
 /// The log group of jobs whose definition names none.
 const LOG_GROUP: &str = "/aws/batch/job";
 
@@ -23,8 +26,13 @@ pub(crate) struct JobId(String);
 pub(crate) enum End {
     /// With exit code 0.
     Succeeded,
-    /// It ran and its exit code says that it failed: 1 to 255, 128 and more for signals.
-    Exited(u8),
+    /// It ran and its exit code says that it failed.
+    Exited {
+        /// 1 to 255, 128 and more for signals.
+        code: u8,
+        /// What others did to it: memory used up, time over, terminated. None if it ended by itself.
+        reason: Option<String>,
+    },
     /// It failed without an exit code that says so.
     Failed(String),
 }
@@ -32,7 +40,7 @@ pub(crate) enum End {
 /// There is no such job (any more).
 #[derive(Debug, thiserror::Error)]
 #[error("there is no job {0}")]
-pub(crate) struct NoSuchJob(JobId);
+pub(crate) struct NoSuchJob(pub(crate) JobId);
 
 /// When what happened to a job, in milliseconds since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +112,10 @@ pub(crate) fn end(job: &JobDetail) -> Option<End> {
                 .and_then(|code| u8::try_from(code).ok())
                 .filter(|code| *code != 0);
             Some(match code {
-                Some(code) => End::Exited(code),
+                Some(code) => End::Exited {
+                    code,
+                    reason: foreign_reason(job),
+                },
                 None => End::Failed(reason(job).unwrap_or_else(|| "for no reason that is known".to_owned())),
             })
         }
@@ -119,6 +130,16 @@ pub(crate) fn reason(job: &JobDetail) -> Option<String> {
         .as_ref()
         .and_then(|container| container.reason.as_deref());
     joined(job.status_reason.as_deref(), container)
+}
+
+/// Why the job ended, unless it did so by itself.
+fn foreign_reason(job: &JobDetail) -> Option<String> {
+    let container = job
+        .container
+        .as_ref()
+        .and_then(|container| container.reason.as_deref());
+    let status = job.status_reason.as_deref();
+    joined(status.filter(|reason| *reason != ENDED_BY_ITSELF), container)
 }
 
 /// The two reasons as one, without saying the same thing twice.
@@ -209,17 +230,38 @@ mod tests {
     #[test]
     fn ends_keep_exit_codes_that_tell_of_failure() {
         let ends = [Some(3), Some(137), Some(0), Some(-1), Some(256), None].map(|code| end(&failed(code)));
+        let by_itself = |reason: Option<&str>| {
+            end(&JobDetail {
+                status_reason: Some(ENDED_BY_ITSELF.to_owned()),
+                container: Some(ContainerDetail {
+                    exit_code: Some(137),
+                    reason: reason.map(str::to_owned),
+                    ..ContainerDetail::default()
+                }),
+                ..failed(None)
+            })
+        };
+        let (code, oom) = (137, "OutOfMemoryError: Container killed due to memory usage");
+        assert_eq!(by_itself(None), Some(End::Exited { code, reason: None }));
+        let reason = Some(oom.to_owned());
+        assert_eq!(by_itself(Some(oom)), Some(End::Exited { code, reason }));
         expect![[r#"
             [
                 Some(
-                    Exited(
-                        3,
-                    ),
+                    Exited {
+                        code: 3,
+                        reason: Some(
+                            "Task failed to start: no such image",
+                        ),
+                    },
                 ),
                 Some(
-                    Exited(
-                        137,
-                    ),
+                    Exited {
+                        code: 137,
+                        reason: Some(
+                            "Task failed to start: no such image",
+                        ),
+                    },
                 ),
                 Some(
                     Failed(

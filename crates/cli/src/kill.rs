@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::ServerArguments;
 use crate::client::CallError;
-use crate::job::JobId;
+use crate::job::{self, JobId, NoSuchJob};
 use crate::output;
 
 /// What to end, and how.
@@ -31,7 +31,15 @@ pub(crate) async fn run(arguments: &KillArguments) -> anyhow::Result<ExitCode> {
     let client = arguments.server.client()?;
     let reason = &arguments.reason;
     let mut code = ExitCode::SUCCESS;
-    for id in arguments.jobs.iter().cloned().map(JobId::from) {
+    let ids: Vec<JobId> = arguments.jobs.iter().cloned().map(JobId::from).collect();
+    // The API takes the end of a job that is not there for done; a person has mistyped its id.
+    let found = job::describe(&client, &ids).await?;
+    for id in ids {
+        if !found.iter().any(|job| job.job_id == id.as_str()) {
+            output::complain(NoSuchJob(id));
+            code = ExitCode::FAILURE;
+            continue;
+        }
         let (job_id, reason) = (id.to_string(), reason.clone());
         let result = match arguments.cancel {
             true => client.call(&CancelJobRequest { job_id, reason }).await.map(drop),

@@ -82,7 +82,12 @@ fn exit_code(job: &JobDetail) -> ExitCode {
     }
     match job::end(job) {
         Some(End::Succeeded) => ExitCode::SUCCESS,
-        Some(End::Exited(code)) => ExitCode::from(code),
+        Some(End::Exited { code, reason }) => {
+            if let Some(reason) = reason {
+                output::complain(format_args!("job {} failed: {reason}", job.job_id));
+            }
+            ExitCode::from(code)
+        }
         Some(End::Failed(reason)) => {
             output::complain(format_args!("job {} failed: {reason}", job.job_id));
             ExitCode::FAILURE

@@ -45,8 +45,14 @@ pub(super) fn failures(jobs: &[JobDetail]) -> Vec<String> {
     jobs.iter()
         .filter_map(|job| match job::end(job)? {
             job::End::Succeeded => None,
-            job::End::Exited(code) => Some(format!("job {} failed with exit code {code}", job.job_id)),
-            job::End::Failed(reason) => Some(format!("job {} failed: {reason}", job.job_id)),
+            job::End::Exited { code, reason: None } => {
+                Some(format!("job {} failed with exit code {code}", job.job_id))
+            }
+            job::End::Exited {
+                code: _,
+                reason: Some(reason),
+            }
+            | job::End::Failed(reason) => Some(format!("job {} failed: {reason}", job.job_id)),
         })
         .collect()
 }
