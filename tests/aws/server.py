@@ -73,7 +73,7 @@ class Server:
         except BaseException:
             self.kill()
             raise
-        self.access = Access(self._exports())
+        self.access = Access(exports(self.data))
         return self
 
     @property
@@ -88,13 +88,6 @@ class Server:
         line = self.process.stdout.readline() if ready else ""
         if not re.fullmatch(r"listening on http://\S+\n", line):
             raise AssertionError(f"the server did not start: {line!r}\n{self.log_text()[-4000:]}")
-
-    def _exports(self):
-        text = subprocess.run(
-            [BINARY, "env", "--data", self.data], check=True, capture_output=True, text=True, env=bare_environment()
-        ).stdout
-        words = (shlex.split(line) for line in text.splitlines())
-        return dict(pair.split("=", 1) for command, *pairs in words if command == "export" for pair in pairs)
 
     def kill(self):
         """SIGKILL to the server's own process, as a crash would: jobs and their supervisors are not touched."""
@@ -124,11 +117,14 @@ class Server:
             self.process.stdout.close()
             self.process = None
 
-    def cli(self, *arguments, **options):
-        """Runs `batchyard` against this server."""
-        return subprocess.run(
-            [BINARY, *arguments], capture_output=True, text=True, env=self.access.environment(), timeout=60, **options
-        )
+
+def exports(data):
+    """What `batchyard env` has a shell export."""
+    text = subprocess.run(
+        [BINARY, "env", "--data", data], check=True, capture_output=True, text=True, env=bare_environment()
+    ).stdout
+    words = (shlex.split(line) for line in text.splitlines())
+    return dict(pair.split("=", 1) for command, *pairs in words if command == "export" for pair in pairs)
 
 
 def bare_environment():
