@@ -15,6 +15,7 @@ mod explain;
 mod follow;
 mod job;
 mod kill;
+mod local_queue;
 mod logs;
 mod output;
 mod ps;

@@ -9,15 +9,12 @@ use batchyard_server::Server;
 use batchyard_server::access::Access;
 use batchyard_server::config::Config;
 use batchyard_server::data_folder::DataFolder;
-use batchyard_wire::batch::{
-    CEState, CEType, CRType, ComputeEnvironmentOrder, ComputeResource, CreateComputeEnvironmentRequest,
-    CreateJobQueueRequest, DescribeComputeEnvironmentsRequest, DescribeJobQueuesRequest, JQState,
-};
 use clap::Args;
 
 use crate::client::Client;
 use crate::config::data_path;
 use crate::environment::export_lines;
+use crate::local_queue;
 use crate::serve::{ServeArguments, StopSignals, runtime, start_logging, stop_unless_told_again, supervisor};
 
 /// Name of the compute environment and of the queue that are there from the start.
@@ -45,7 +42,7 @@ pub(crate) fn run(arguments: &UpArguments) -> anyhow::Result<ExitCode> {
         let mut stop = StopSignals::listen()?;
         let server = Server::start(config.clone(), &data, supervisor()?).await?;
         let access = Access::of_folder(Some(data.path().to_owned()))?;
-        make_default_queue(&Client::new(local(access.clone(), server.address()))?)
+        local_queue::make(&Client::new(local(access.clone(), server.address()))?, DEFAULT)
             .await
             .context("failed to make the default queue")?;
         println!("{}", welcome(&config, data.path().to_owned(), arguments.serve.data.is_some(), &access));
@@ -65,59 +62,6 @@ fn local(access: Access, address: SocketAddr) -> Access {
     Access {
         endpoint: format!("http://{address}"),
         ..access
-    }
-}
-
-async fn make_default_queue(client: &Client) -> anyhow::Result<()> {
-    let environments = DescribeComputeEnvironmentsRequest {
-        compute_environments: Some(vec![DEFAULT.to_owned()]),
-        ..DescribeComputeEnvironmentsRequest::default()
-    };
-    let found = client.call(&environments).await?.compute_environments;
-    if found.is_none_or(|found| found.is_empty()) {
-        client.call(&default_environment()).await?;
-    }
-    let queues = DescribeJobQueuesRequest {
-        job_queues: Some(vec![DEFAULT.to_owned()]),
-        ..DescribeJobQueuesRequest::default()
-    };
-    let found = client.call(&queues).await?.job_queues;
-    if found.is_none_or(|found| found.is_empty()) {
-        client.call(&default_queue()).await?;
-    }
-    Ok(())
-}
-
-/// EC2, as most definitions are for it, and clients look at the kind; "optimal" places jobs on the host as it is.
-fn default_environment() -> CreateComputeEnvironmentRequest {
-    CreateComputeEnvironmentRequest {
-        compute_environment_name: DEFAULT.to_owned(),
-        r#type: CEType::Managed,
-        state: Some(CEState::Enabled),
-        compute_resources: Some(ComputeResource {
-            r#type: CRType::Ec2,
-            min_vcpus: Some(0),
-            max_vcpus: 100_000,
-            instance_types: Some(vec!["optimal".to_owned()]),
-            instance_role: Some("ecsInstanceRole".to_owned()),
-            subnets: Some(vec!["subnet-default".to_owned()]),
-            security_group_ids: Some(vec!["sg-default".to_owned()]),
-            ..ComputeResource::default()
-        }),
-        ..CreateComputeEnvironmentRequest::default()
-    }
-}
-
-fn default_queue() -> CreateJobQueueRequest {
-    CreateJobQueueRequest {
-        job_queue_name: DEFAULT.to_owned(),
-        state: Some(JQState::Enabled),
-        priority: 1,
-        compute_environment_order: Some(vec![ComputeEnvironmentOrder {
-            order: 1,
-            compute_environment: DEFAULT.to_owned(),
-        }]),
-        ..CreateJobQueueRequest::default()
     }
 }
 

@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use batchyard_wire::batch::{
-    ArrayProperties, CEState, CEType, CRType, ComputeEnvironmentOrder, ComputeResource, ContainerProperties,
-    CreateComputeEnvironmentRequest, CreateJobQueueRequest, JQState, JobDefinitionType, JobDependency,
-    JobDetail, KeyValuePair, RegisterJobDefinitionRequest, ResourceRequirement, ResourceType,
-    SubmitJobRequest,
+    ArrayProperties, ContainerProperties, JobDefinitionType, JobDependency, JobDetail, KeyValuePair,
+    RegisterJobDefinitionRequest, ResourceRequirement, ResourceType, SubmitJobRequest,
 };
 
 use super::black_scholes::EuropeanCall;
 use crate::client::Client;
 use crate::job::{self, JobId};
+use crate::local_queue;
 use crate::tail::Tail;
 
 /// The option that is priced.
@@ -65,14 +64,7 @@ pub(super) struct Estimate {
 /// Makes everything that the jobs need, and submits them.
 pub(super) async fn submit(client: &Client, folder: &Path) -> anyhow::Result<Submitted> {
     let work = working_folder(folder)?;
-    client
-        .call(&compute_environment())
-        .await
-        .context("failed to create the compute environment")?;
-    client
-        .call(&queue())
-        .await
-        .context("failed to create the job queue")?;
+    local_queue::make(client, QUEUE).await?;
     for script in [SIMULATE, JOIN] {
         client
             .call(&definition(script, &work)?)
@@ -140,38 +132,6 @@ fn working_folder(folder: &Path) -> anyhow::Result<PathBuf> {
         fs::write(&path, text).with_context(|| format!("failed to write {}", path.display()))?;
     }
     Ok(work)
-}
-
-fn compute_environment() -> CreateComputeEnvironmentRequest {
-    CreateComputeEnvironmentRequest {
-        compute_environment_name: QUEUE.to_owned(),
-        r#type: CEType::Managed,
-        state: Some(CEState::Enabled),
-        compute_resources: Some(ComputeResource {
-            r#type: CRType::Ec2,
-            min_vcpus: Some(0),
-            max_vcpus: 1_000,
-            instance_types: Some(vec!["optimal".to_owned()]),
-            instance_role: Some("ecsInstanceRole".to_owned()),
-            subnets: Some(vec!["subnet-default".to_owned()]),
-            security_group_ids: Some(vec!["sg-default".to_owned()]),
-            ..ComputeResource::default()
-        }),
-        ..CreateComputeEnvironmentRequest::default()
-    }
-}
-
-fn queue() -> CreateJobQueueRequest {
-    CreateJobQueueRequest {
-        job_queue_name: QUEUE.to_owned(),
-        state: Some(JQState::Enabled),
-        priority: 1,
-        compute_environment_order: Some(vec![ComputeEnvironmentOrder {
-            order: 1,
-            compute_environment: QUEUE.to_owned(),
-        }]),
-        ..CreateJobQueueRequest::default()
-    }
 }
 
 /// The definition that runs a script, as a process in the working folder.

@@ -48,10 +48,7 @@ async fn a_full_disk_refuses_what_waited_and_what_comes_and_keeps_the_rest() {
     world.disk.hold(Hold::Before);
     let in_flight = world.submit(submission(1));
     let disk = world.disk.clone();
-    world
-        .moved
-        .until("a commit waits", || disk.contents().held == 1)
-        .await;
+    world.commit_held().await;
     let behind = world.submit(submission(2));
     world.handle().read(|_| ()).await.unwrap();
     world.disk.hold(Hold::None);
@@ -84,10 +81,7 @@ async fn a_fact_whose_commit_fails_is_told_again() {
     world.disk.hold(Hold::Before);
     world.exit(running[0], 0).await;
     let disk = world.disk.clone();
-    world
-        .moved
-        .until("a commit waits", || disk.contents().held == 1)
-        .await;
+    world.commit_held().await;
     world.disk.hold(Hold::None);
     world
         .moved
@@ -139,11 +133,7 @@ async fn a_dependency_that_ended_in_a_batch_on_its_way_is_known() {
     let running = world.running(1).await;
     world.disk.hold(Hold::Before);
     world.exit(running[0], 0).await;
-    let disk = world.disk.clone();
-    world
-        .moved
-        .until("its end is on its way", || disk.contents().held == 1)
-        .await;
+    world.commit_held().await;
     let mut second = submission(1);
     second.dependencies.push(DependsOn {
         on: JobKey::whole(first),
@@ -165,11 +155,7 @@ async fn stopping_waits_for_what_was_accepted() {
     let ids: Vec<_> = (0..SLOTS)
         .map(|number| world.submit(submission(number)))
         .collect();
-    let disk = world.disk.clone();
-    world
-        .moved
-        .until("a commit waits", || disk.contents().held == 1)
-        .await;
+    world.commit_held().await;
     let handle = world.handle();
     let stop = tokio::spawn(async move { handle.stop().await });
     world.disk.hold(Hold::None);

@@ -13,11 +13,7 @@ async fn a_batch_that_was_not_written_never_was() {
     let mut world = World::new().await;
     world.disk.hold(Hold::Before);
     let id = world.submit(submission(0));
-    let disk = world.disk.clone();
-    world
-        .moved
-        .until("a commit waits", || disk.contents().held == 1)
-        .await;
+    world.commit_held().await;
     world.crash().await;
     world.disk.hold(Hold::None);
     world.start().await;
@@ -30,14 +26,7 @@ async fn a_job_whose_launch_never_left_is_launched_by_the_next_server() {
     let mut world = World::new().await;
     world.disk.hold(Hold::After);
     let id = world.submit(submission(0));
-    let disk = world.disk.clone();
-    world
-        .moved
-        .until("its attempt is placed", || {
-            // The job is added with the first batch, and placed with it.
-            disk.contents().held == 1 && !disk.contents().placed.is_empty()
-        })
-        .await;
+    world.placement_held().await;
     assert_eq!(world.host.running(), []);
     world.crash().await;
     world.disk.hold(Hold::None);
@@ -129,13 +118,7 @@ async fn a_job_whose_launch_cannot_be_read_fails_and_says_so() {
     let mut world = World::new().await;
     world.disk.hold(Hold::After);
     let id = world.submit(submission(0));
-    let disk = world.disk.clone();
-    world
-        .moved
-        .until("its attempt is placed", || {
-            disk.contents().held == 1 && !disk.contents().placed.is_empty()
-        })
-        .await;
+    world.placement_held().await;
     world.crash().await;
     world.disk.hold(Hold::None);
     world.disk.damage_launches(true);
@@ -175,10 +158,7 @@ async fn a_queue_that_was_being_deleted_goes_on_being_deleted() {
     let name = put.name.clone();
     tokio::spawn(async move { handle.command("root".into(), Command::DeleteQueue(name)).await });
     let disk = world.disk.clone();
-    world
-        .moved
-        .until("the deletion is written", || disk.contents().held == 1)
-        .await;
+    world.commit_held().await;
     world.crash().await;
     world.disk.hold(Hold::None);
     world.start().await;

@@ -169,6 +169,23 @@ impl World {
         self.tell_facts(attempt).await;
     }
 
+    /// Resolves when a commit waits where the disk holds it.
+    pub(crate) async fn commit_held(&self) {
+        self.moved
+            .until("a commit waits", || self.disk.contents().held == 1)
+            .await;
+    }
+
+    /// Resolves when a commit that places an attempt is written, and held there.
+    pub(crate) async fn placement_held(&self) {
+        self.moved
+            .until("an attempt is placed", || {
+                let contents = self.disk.contents();
+                contents.held == 1 && !contents.placed.is_empty()
+            })
+            .await;
+    }
+
     /// Resolves when so many programs run; gives them.
     pub(crate) async fn running(&self, count: usize) -> Vec<AttemptKey> {
         let what = format!("{count} programs run");

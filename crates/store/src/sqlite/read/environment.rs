@@ -8,8 +8,8 @@ use batchyard_core::name::EnvironmentName;
 use batchyard_runtime::store::{EnvironmentRow, Page, Select};
 use rusqlite::{Connection, Row};
 
-use super::{one_more, page, tags};
-use crate::sqlite::code::{LIFE_GONE, from_json, life, narrow, switch};
+use super::{named, tags};
+use crate::sqlite::code::{from_json, life, narrow, switch};
 use crate::sqlite::failure::Failure;
 
 const COLUMNS: &str = "SELECT id, name, version, switch, life, spec, document,
@@ -19,36 +19,15 @@ pub(in crate::sqlite) fn environments(
     connection: &Connection,
     select: &Select<EnvironmentName>,
 ) -> Result<Page<EnvironmentRow, EnvironmentName>, Failure> {
-    match select {
-        Select::Named(names) => {
-            let mut statement =
-                connection.prepare_cached(&format!("{COLUMNS} WHERE name = ?1 AND life < ?2"))?;
-            let mut found = Vec::new();
-            for name in names {
-                let mut rows = statement.query((name.as_str(), LIFE_GONE))?;
-                if let Some(row) = rows.next()? {
-                    found.push(environment(connection, row)?);
-                }
-            }
-            Ok(Page {
-                rows: found,
-                next: None,
-            })
-        }
-        Select::Page { after, limit } => {
-            let mut statement = connection.prepare_cached(&format!(
-                "{COLUMNS} WHERE name > ?1 AND life < ?2 ORDER BY name LIMIT ?3"
-            ))?;
-            // Names are not empty: all are after "".
-            let after = after.as_ref().map_or("", |name| name.as_str());
-            let mut rows = statement.query((after, LIFE_GONE, one_more(*limit)))?;
-            let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                found.push(environment(connection, row)?);
-            }
-            Ok(page(found, *limit, |row| row.name.clone()))
-        }
-    }
+    let name = |row: &EnvironmentRow| row.name.clone();
+    named(
+        connection,
+        COLUMNS,
+        select,
+        EnvironmentName::as_str,
+        name,
+        environment,
+    )
 }
 
 fn environment(connection: &Connection, row: &Row<'_>) -> Result<EnvironmentRow, Failure> {

@@ -11,10 +11,10 @@ pub(super) mod queue;
 use batchyard_core::array::StatusCounts;
 use batchyard_core::id::QueueId;
 use batchyard_core::job::JobStatus;
-use batchyard_runtime::store::Page;
-use rusqlite::Connection;
+use batchyard_runtime::store::{Page, Select};
+use rusqlite::{Connection, Row};
 
-use super::code::{from_json, status};
+use super::code::{LIFE_GONE, from_json, status};
 use super::failure::Failure;
 
 pub(super) fn tags(connection: &Connection, resource: &str) -> Result<Vec<(String, String)>, Failure> {
@@ -61,6 +61,48 @@ pub(super) fn counts(connection: &Connection, queue: QueueId) -> Result<StatusCo
         counts.failed += failed;
     }
     Ok(counts)
+}
+
+/// Rows of a table whose rows have a name and a life: those named, in that order and without the unknown ones, or a page of all by
+/// name. `columns` is the statement up to its condition; `read` makes a value of a row.
+fn named<N, T>(
+    connection: &Connection,
+    columns: &str,
+    select: &Select<N>,
+    text: impl Fn(&N) -> &str,
+    name: impl Fn(&T) -> N,
+    read: impl Fn(&Connection, &Row<'_>) -> Result<T, Failure>,
+) -> Result<Page<T, N>, Failure> {
+    match select {
+        Select::Named(names) => {
+            let mut statement =
+                connection.prepare_cached(&format!("{columns} WHERE name = ?1 AND life < ?2"))?;
+            let mut found = Vec::new();
+            for name in names {
+                let mut rows = statement.query((text(name), LIFE_GONE))?;
+                if let Some(row) = rows.next()? {
+                    found.push(read(connection, row)?);
+                }
+            }
+            Ok(Page {
+                rows: found,
+                next: None,
+            })
+        }
+        Select::Page { after, limit } => {
+            let mut statement = connection.prepare_cached(&format!(
+                "{columns} WHERE name > ?1 AND life < ?2 ORDER BY name LIMIT ?3"
+            ))?;
+            // Names are not empty: all are after "".
+            let after = after.as_ref().map_or("", text);
+            let mut rows = statement.query((after, LIFE_GONE, one_more(*limit)))?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                found.push(read(connection, row)?);
+            }
+            Ok(page(found, *limit, name))
+        }
+    }
 }
 
 /// A page of the rows, of which there is one more than the page holds when there are further ones.

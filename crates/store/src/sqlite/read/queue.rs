@@ -8,8 +8,8 @@ use batchyard_core::name::{EnvironmentName, QueueName};
 use batchyard_runtime::store::{Page, QueueRow, Select};
 use rusqlite::{Connection, Row};
 
-use super::{one_more, page, tags};
-use crate::sqlite::code::{LIFE_GONE, from_json, life, narrow, switch};
+use super::{named, tags};
+use crate::sqlite::code::{from_json, life, narrow, switch};
 use crate::sqlite::failure::Failure;
 
 const COLUMNS: &str = "SELECT id, name, version, switch, life, priority, environments, document FROM queues";
@@ -18,36 +18,8 @@ pub(in crate::sqlite) fn queues(
     connection: &Connection,
     select: &Select<QueueName>,
 ) -> Result<Page<QueueRow, QueueName>, Failure> {
-    match select {
-        Select::Named(names) => {
-            let mut statement =
-                connection.prepare_cached(&format!("{COLUMNS} WHERE name = ?1 AND life < ?2"))?;
-            let mut found = Vec::new();
-            for name in names {
-                let mut rows = statement.query((name.as_str(), LIFE_GONE))?;
-                if let Some(row) = rows.next()? {
-                    found.push(queue(connection, row)?);
-                }
-            }
-            Ok(Page {
-                rows: found,
-                next: None,
-            })
-        }
-        Select::Page { after, limit } => {
-            let mut statement = connection.prepare_cached(&format!(
-                "{COLUMNS} WHERE name > ?1 AND life < ?2 ORDER BY name LIMIT ?3"
-            ))?;
-            // Names are not empty: all are after "".
-            let after = after.as_ref().map_or("", |name| name.as_str());
-            let mut rows = statement.query((after, LIFE_GONE, one_more(*limit)))?;
-            let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                found.push(queue(connection, row)?);
-            }
-            Ok(page(found, *limit, |row| row.name.clone()))
-        }
-    }
+    let name = |row: &QueueRow| row.name.clone();
+    named(connection, COLUMNS, select, QueueName::as_str, name, queue)
 }
 
 fn queue(connection: &Connection, row: &Row<'_>) -> Result<QueueRow, Failure> {
