@@ -19,6 +19,8 @@ use batchyard_core::time::Millis;
 use batchyard_engines::docker::Config;
 use docker::site::{Job, Site, client, current, filter, host, namespace, until};
 use expect_test::expect;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 fn counts_to(lines: &[String], last: u32) -> bool {
     lines.iter().map(|line| line.parse::<u32>().unwrap()).eq(1..=last)
@@ -91,13 +93,7 @@ async fn a_daemon_killed_midway() {
     site.started(attempt).await;
     site.until_lines(attempt, 1).await;
     let pid = std::fs::read_to_string(folder.path().join("docker.pid")).unwrap();
-    assert!(
-        Command::new("kill")
-            .args(["-9", pid.trim()])
-            .status()
-            .unwrap()
-            .success()
-    );
+    kill(Pid::from_raw(pid.trim().parse().unwrap()), Signal::SIGKILL).unwrap();
     // Ordered while no daemon is there: it starts when one is.
     let later = site.launch(Job::shell("echo after")).await;
     daemon("start", folder.path()).expect("the daemon starts again");
