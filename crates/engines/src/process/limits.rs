@@ -2,12 +2,23 @@
 
 use std::time::Duration;
 
-/// Output of one attempt that is in the spool and not yet in the log store, in bytes. Beyond it the supervisor stops reading the
-/// attempt's pipe, so that the job waits in `write`. It is also what a job may write while no server runs.
-pub(super) const UNREAD_PER_ATTEMPT_MAX: u64 = 64 << 20;
+/// Output of one attempt that is in the spool and not yet in the log store, in bytes, while a server reads it. Beyond it the
+/// supervisor stops reading the attempt's pipe, so that the job waits in `write`. Facts of all jobs pass through the spool in order: what
+/// is unread is what the others' starts and ends wait for, some tens of milliseconds.
+pub(super) const UNREAD_PER_ATTEMPT_MAX: u64 = 4 << 20;
+
+/// The same over all attempts. Beyond it only those are read that have little unread themselves: who writes little does not wait for who
+/// writes much.
+pub(super) const UNREAD_TOTAL_MAX: u64 = 16 << 20;
+
+/// What little is, then.
+pub(super) const UNREAD_LITTLE: u64 = 128 << 10;
+
+/// What an attempt may write while no server runs.
+pub(super) const UNATTENDED_PER_ATTEMPT_MAX: u64 = 64 << 20;
 
 /// The same over all attempts: bounds the spool's size on disk.
-pub(super) const UNREAD_TOTAL_MAX: u64 = 1 << 30;
+pub(super) const UNATTENDED_TOTAL_MAX: u64 = 1 << 30;
 
 /// Bytes waiting in memory to be written to the spool beyond which no pipe is read: what a full disk may cost in memory.
 pub(super) const UNWRITTEN_MAX: usize = 4 << 20;

@@ -1,8 +1,11 @@
 //! What is rare or big: much output, output that cannot be kept, trees of processes, another user.
 
+use std::collections::BTreeSet;
+
+use batchyard_core::report::Report;
 use batchyard_core::time::Millis;
 
-use crate::site::{Job, Site, until};
+use crate::site::{Job, Site, running, until};
 
 #[tokio::test]
 async fn much_output_needs_little_memory_and_disk() {
@@ -26,20 +29,21 @@ async fn much_output_needs_little_memory_and_disk() {
 
 #[tokio::test]
 async fn a_job_whose_output_cannot_be_kept_waits_and_others_do_not() {
-    let mut site = Site::new().await;
+    let site = Site::new().await;
     site.logs.set_full(true);
     let loud = site
         .launch(&Job::sh("head -c 100M /dev/zero | tr '\\0' '\\n'; echo done"))
         .await;
-    until(|| site.folder.spool_bytes() >= 64 << 20).await;
-    let mark = site.folder.path().join("mark");
-    // It takes a while, in which the other would write much more if it could.
-    site.launch(&Job::sh(&format!(
-        "echo quiet; sleep 2; echo ended > {}",
-        mark.display()
-    )))
-    .await;
-    until(|| mark.exists()).await;
+    until(|| site.folder.spool_bytes() >= 4 << 20).await;
+    quiet_job(&site).await;
+    let bytes = site.folder.spool_bytes();
+    assert!(bytes < 6 << 20, "{bytes} bytes are in the spool");
+    // Without a server nobody waits for what is written, and it may be more.
+    let (folder, logs) = site.killed();
+    until(|| folder.spool_bytes() >= 64 << 20).await;
+    let mut site = Site::over(folder, logs).await;
+    site.recover(&[running(loud)]).await;
+    quiet_job(&site).await;
     let bytes = site.folder.spool_bytes();
     assert!(bytes < 72 << 20, "{bytes} bytes are in the spool");
     site.logs.set_full(false);
@@ -48,6 +52,39 @@ async fn a_job_whose_output_cannot_be_kept_waits_and_others_do_not() {
         (outcome.exit_code, outcome.lines),
         (Some(0), vec!["done".to_owned()])
     );
+}
+
+#[tokio::test]
+async fn many_loud_jobs_together_keep_the_spool_short() {
+    let mut site = Site::new().await;
+    site.logs.set_full(true);
+    let script = "head -c 6M /dev/zero | tr '\\0' '\\n'; echo done";
+    let mut loud = BTreeSet::new();
+    for _ in 0..10 {
+        loud.insert(site.launch(&Job::sh(script)).await);
+    }
+    until(|| site.folder.spool_bytes() >= 16 << 20).await;
+    quiet_job(&site).await;
+    let bytes = site.folder.spool_bytes();
+    // Ten that may write little each come on top.
+    assert!(bytes < 20 << 20, "{bytes} bytes are in the spool");
+    site.logs.set_full(false);
+    while !loud.is_empty() {
+        let (attempt, report) = site.next().await;
+        if let Report::Exited { exit_code, .. } = report {
+            assert_eq!(exit_code, Some(0));
+            loud.remove(&attempt);
+        }
+    }
+}
+
+/// Runs a job that takes a while, in which others would write much more if they could.
+async fn quiet_job(site: &Site) {
+    let mark = site.folder.path().join("mark");
+    let script = format!("echo quiet; sleep 2; echo ended > {}", mark.display());
+    site.launch(&Job::sh(&script)).await;
+    until(|| mark.exists()).await;
+    std::fs::remove_file(mark).unwrap();
 }
 
 #[tokio::test]

@@ -173,15 +173,14 @@ impl Site {
         }
     }
 
-    /// Another engine on the same folder, as after a kill of the server.
+    /// Ends the engine, as a kill of the server does.
+    pub(crate) fn killed(self) -> (Arc<Folder>, Arc<Memory>) {
+        (self.folder, self.logs)
+    }
+
+    /// Another engine on the same folder.
     pub(crate) async fn restarted(self) -> Site {
-        let Site {
-            engine,
-            logs,
-            reports,
-            folder,
-        } = self;
-        drop((engine, reports));
+        let (folder, logs) = self.killed();
         Site::over(folder, logs).await
     }
 

@@ -69,7 +69,7 @@ impl Supervisor {
                     Ok(Some(requests)) => requests.into_iter().for_each(|request| self.request(request)),
                     Err(error) => {
                         tracing::warn!(%error, "the server does not speak our protocol");
-                        self.connection = None;
+                        self.disconnect();
                         return;
                     }
                 }
@@ -83,8 +83,14 @@ impl Supervisor {
             .as_ref()
             .is_some_and(|connection| connection.is_gone)
         {
-            self.connection = None;
+            self.disconnect();
         }
+    }
+
+    fn disconnect(&mut self) {
+        self.connection = None;
+        // Without a server jobs may write more, as nobody waits for what they write.
+        self.resume_paused();
     }
 
     /// Keeps an answer for the next [`send`](Supervisor::send).

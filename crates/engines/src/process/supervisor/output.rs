@@ -156,8 +156,14 @@ impl Supervisor {
 
     fn is_too_much_unread(&self, attempt: AttemptKey) -> bool {
         let own = self.jobs.get(&attempt).map_or(0, |job| job.unread.total());
-        own >= limits::UNREAD_PER_ATTEMPT_MAX
-            || self.unread >= limits::UNREAD_TOTAL_MAX
+        let is_much = if self.connection.is_some() {
+            own >= limits::UNREAD_PER_ATTEMPT_MAX
+                || (self.unread >= limits::UNREAD_TOTAL_MAX && own >= limits::UNREAD_LITTLE)
+        } else {
+            own >= limits::UNATTENDED_PER_ATTEMPT_MAX
+        };
+        is_much
+            || self.unread >= limits::UNATTENDED_TOTAL_MAX
             || self.spool.unwritten() >= limits::UNWRITTEN_MAX
     }
 }
