@@ -143,6 +143,7 @@ impl Yard {
             switch: Switch::Enabled,
             priority: 1,
             environments: vec![environment],
+            policy: None,
             document: document(),
             tags: Vec::new(),
         })));
@@ -282,6 +283,8 @@ fn profile() -> Profile {
         retry: RetryStrategy::default(),
         timeout: Some(Millis::from_seconds(3_600)),
         stop_timeout: Millis::from_seconds(30),
+        share: None,
+        consumables: Vec::new(),
     }
 }
 

@@ -11,9 +11,10 @@ use crate::array::Array;
 use crate::environment::{EnvironmentSpec, InstanceTypeName, Life, Switch};
 use crate::id::{ArrayIndex, AttemptNumber, EnvironmentId, InstanceId, JobId, JobKey, QueueId, Sequence};
 use crate::interval_set::IntervalSet;
+use crate::item::{Item, ItemKey};
 use crate::job::{Dependency, JobStatus, Placement, Profile, StopCause};
 use crate::launch::LaunchSpec;
-use crate::name::{DefinitionName, EnvironmentName, QueueName};
+use crate::name::{DefinitionName, EnvironmentName, QueueName, SchedulingPolicyName};
 use crate::reason::StatusReason;
 use crate::resources::{GpuSet, Resources};
 use crate::time::Timestamp;
@@ -59,6 +60,10 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
+    /// A scheduling policy, consumable resource or quota share was created or updated: this is what it is now.
+    ItemPut(Box<ItemPut>),
+    /// One is gone.
+    ItemRemoved(ItemKey),
     /// Tags of a resource were set or removed.
     TagsChanged(Box<TagsChanged>),
     /// A job was submitted. It waits, even for nothing: what makes it runnable is a change of its own.
@@ -199,6 +204,9 @@ pub struct QueuePut {
     pub priority: i32,
     /// Where its jobs may run, in the order to try.
     pub environments: Vec<EnvironmentId>,
+    /// How its jobs are ordered.
+    #[serde(default)]
+    pub policy: Option<SchedulingPolicyName>,
     /// The server's words.
     pub document: Document,
 }
@@ -210,6 +218,21 @@ pub struct DefinitionRegistered {
     pub name: DefinitionName,
     /// From 1, never used twice.
     pub revision: u32,
+    /// The server's words.
+    pub document: Document,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An item as it is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemPut {
+    /// Which.
+    pub key: ItemKey,
+    /// 1 at creation, one more with each update.
+    pub version: u64,
+    /// Its facts.
+    pub item: Item,
     /// The server's words.
     pub document: Document,
     /// When.
@@ -379,6 +402,8 @@ impl Change {
             | Change::QueueRemoved(_)
             | Change::DefinitionRegistered(_)
             | Change::DefinitionDeregistered { .. }
+            | Change::ItemPut(_)
+            | Change::ItemRemoved(_)
             | Change::TagsChanged(_)
             | Change::JobAdded(_)
             | Change::JobReady(_)

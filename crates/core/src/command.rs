@@ -6,8 +6,9 @@ use crate::change::{Document, JobContent, StopKind};
 use crate::environment::{EnvironmentSpec, Switch};
 use crate::id::{AttemptKey, EnvironmentId, JobId, JobKey, QueueId};
 use crate::interval_set::IntervalSet;
+use crate::item::{Item, ItemKey};
 use crate::job::{JobStatus, Profile};
-use crate::name::{DefinitionName, EnvironmentName, QueueName};
+use crate::name::{DefinitionName, EnvironmentName, QueueName, SchedulingPolicyName};
 use crate::report::Report;
 
 /// What enters the core.
@@ -60,6 +61,17 @@ pub enum Command {
         /// Which revision.
         revision: u32,
     },
+    /// CreateSchedulingPolicy, CreateConsumableResource or CreateQuotaShare.
+    CreateItem(Box<PutItem>),
+    /// Their updates, computed from the item's version given.
+    UpdateItem {
+        /// What it is to be.
+        put: Box<PutItem>,
+        /// The version it was computed from.
+        version: u64,
+    },
+    /// Their deletions.
+    DeleteItem(ItemKey),
     /// TagResource or UntagResource, of a resource that exists.
     ChangeTags {
         /// The resource's ARN without partition, region and account: `job-queue/NAME`.
@@ -108,6 +120,22 @@ pub struct PutQueue {
     pub priority: i32,
     /// Where its jobs may run, in the order to try: 1..=3, all different.
     pub environments: Vec<EnvironmentName>,
+    /// How its jobs are ordered; `None` is by submission.
+    #[serde(default)]
+    pub policy: Option<SchedulingPolicyName>,
+    /// The server's words.
+    pub document: Document,
+    /// Its first tags; an update has none.
+    pub tags: Vec<(String, String)>,
+}
+
+/// An item as it is to be. Its facts are of the key's kind.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PutItem {
+    /// Which.
+    pub key: ItemKey,
+    /// Its facts.
+    pub item: Item,
     /// The server's words.
     pub document: Document,
     /// Its first tags; an update has none.
@@ -218,6 +246,27 @@ pub enum Rejection {
     /// The account has as many as it may have.
     #[error("there are {0} job queues, the most allowed")]
     TooManyQueues(usize),
+    /// There is one of this key.
+    #[error("{0} exists")]
+    ItemExists(ItemKey),
+    /// There is none of this key.
+    #[error("{0} does not exist")]
+    ItemNotFound(ItemKey),
+    /// A queue refers to it.
+    #[error("{0} is used by job queue {1}")]
+    ItemInUse(ItemKey, QueueName),
+    /// Live jobs refer to it.
+    #[error("{0} is used by jobs that have not ended")]
+    ItemNeeded(ItemKey),
+    /// It is ENABLED; only a DISABLED one can be deleted.
+    #[error("{0} is enabled")]
+    ItemEnabled(ItemKey),
+    /// It stays what it is: a policy by fair share or by quota shares, a resource that comes back or does not.
+    #[error("{0} cannot become one of another kind")]
+    ItemKind(ItemKey),
+    /// The account, or the queue, has as many of the kind as it may have.
+    #[error("there are {0} of the kind, the most allowed")]
+    TooManyItems(usize),
     /// Its environments cannot be used together.
     #[error("compute environments of different platforms cannot share a queue")]
     MixedPlatforms,
@@ -230,6 +279,12 @@ pub enum Rejection {
     /// None of the queue's environments can run jobs of this platform.
     #[error("job queue {0} has no compute environment for this platform")]
     PlatformMismatch(QueueName),
+    /// A queue with a fair-share policy takes only jobs with a share.
+    #[error("job queue {0} orders its jobs by share, and the job has none")]
+    ShareMissing(QueueName),
+    /// Other queues take only jobs without one.
+    #[error("job queue {0} does not order its jobs by share")]
+    ShareNotAllowed(QueueName),
     /// A job with this identifier exists.
     #[error("job {0} exists")]
     JobExists(JobId),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::array::Array;
 use crate::environment::Platform;
 use crate::id::{AttemptNumber, EnvironmentId, InstanceId, JobKey, QueueId, Sequence};
+use crate::name::ConsumableResourceName;
 use crate::reason::StatusReason;
 use crate::resources::{GpuSet, Resources};
 use crate::retry::RetryStrategy;
@@ -40,6 +41,30 @@ pub struct Profile {
     pub timeout: Option<Millis>,
     /// Time between asking an attempt to stop and killing it.
     pub stop_timeout: Millis,
+    /// Which share of a fair-share queue it belongs to, and its place in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<ShareClaim>,
+    /// What an attempt takes of consumable resources: at most 5 entries, names unique.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consumables: Vec<ConsumableClaim>,
+}
+
+/// A job's place among the shares of a queue (sections A4.4 and C3.6).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ShareClaim {
+    /// The share identifier; empty for a priority without one, which no queue takes.
+    pub identifier: Box<str>,
+    /// 0..=9999; within a share, higher goes first.
+    pub priority: u16,
+}
+
+/// So much of a consumable resource (section C.5).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ConsumableClaim {
+    /// Which.
+    pub name: ConsumableResourceName,
+    /// How much.
+    pub quantity: u64,
 }
 
 /// Where a job stands.

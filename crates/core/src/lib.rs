@@ -11,7 +11,7 @@
 //! | what can be asked, answered, refused | [`command`] |
 //! | what an engine tells, and is asked for | [`report`], [`effect`], [`launch`] |
 //! | what a step does | [`change`], then `step/` |
-//! | what is remembered | [`state`], [`job`], [`mod@array`], [`queue`], [`environment`] |
+//! | what is remembered | [`state`], [`job`], [`mod@array`], [`queue`], [`environment`], [`item`] |
 //! | who goes next, and where | `schedule/` |
 //! | why a job waits | [`explain`] |
 
@@ -25,6 +25,7 @@ pub(crate) mod generated;
 pub mod id;
 pub mod instance_type;
 pub mod interval_set;
+pub mod item;
 pub mod job;
 pub mod launch;
 pub mod limits;

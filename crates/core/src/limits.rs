@@ -35,3 +35,12 @@ pub const IDLE_INSTANCE_DELAY: Millis = Millis::from_seconds(60);
 
 /// How far `explain` counts the jobs ahead of one (own choice: keeps a question cheap in a queue of millions).
 pub const POSITION_COUNTED_MAX: usize = 10_000;
+
+/// Scheduling policies of an account (own choice; the service names no number).
+pub const SCHEDULING_POLICIES_MAX: usize = 500;
+
+/// Consumable resources of an account (section I).
+pub const CONSUMABLE_RESOURCES_MAX: usize = 50_000;
+
+/// Quota shares of a queue (section I).
+pub const QUOTA_SHARES_PER_QUEUE_MAX: usize = 20;

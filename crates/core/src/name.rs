@@ -63,6 +63,12 @@ name! {
     QueueName;
     /// The name of a job definition, without a revision.
     DefinitionName;
+    /// The name of a scheduling policy.
+    SchedulingPolicyName;
+    /// The name of a consumable resource.
+    ConsumableResourceName;
+    /// The name of a quota share, among those of its queue.
+    QuotaShareName;
 }
 
 fn is_name(text: &str) -> bool {

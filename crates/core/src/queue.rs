@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::{Life, Switch};
 use crate::id::{ArrayIndex, EnvironmentId, JobId, JobKey, Sequence};
-use crate::name::QueueName;
+use crate::name::{QueueName, SchedulingPolicyName};
 
 /// A job queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub struct Queue {
     pub priority: i32,
     /// Where its jobs may run, in the order to try.
     pub environments: Vec<EnvironmentId>,
+    /// How its jobs are ordered; `None` is by submission (section C1.4).
+    pub policy: Option<SchedulingPolicyName>,
 }
 
 /// The runnable jobs of a queue, in the order they go: retried ones first, then by submission (section C1.4).

@@ -279,6 +279,7 @@ fn queue() -> Change {
         switch: Switch::Enabled,
         priority: 1,
         environments: vec![EnvironmentId(1)],
+        policy: None,
         document: Document(Arc::from("{}")),
     };
     Change::QueuePut(Box::new(put))
@@ -331,6 +332,8 @@ fn job(number: u64) -> JobAdded {
             retry: RetryStrategy::default(),
             timeout: None,
             stop_timeout: Millis::from_seconds(30),
+            share: None,
+            consumables: Vec::new(),
         },
         dependencies: Vec::new(),
         array: None,

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use crate::array::{Array, UnstartedFailure};
 use crate::change::{
     AfterAttempt, ArrayEnded, AttemptEnded, Change, DefinitionRegistered, EnvironmentPut, InstanceAdded,
-    JobAdded, JobFailed, QueuePut, StopKind,
+    ItemPut, JobAdded, JobFailed, QueuePut, StopKind,
 };
 use crate::environment::{Environment, Instance, Life, Switch};
 use crate::id::{AttemptKey, EnvironmentId, InstanceId, JobId, JobKey, QueueId, Sequence};
 use crate::interval_set::{Interval, IntervalSet};
+use crate::item::KeptItem;
 use crate::job::{Attempt, Body, Dependency, Execution, Job, Profile};
 use crate::queue::Queue;
 use crate::resources::{GpuSet, Resources};
@@ -50,6 +51,10 @@ impl State {
             } => {
                 let revisions = self.definitions.get_mut(name).expect("it was registered");
                 revisions.active.remove(Interval::one(*revision));
+            }
+            Change::ItemPut(put) => self.put_item(put),
+            Change::ItemRemoved(key) => {
+                self.items.remove(key);
             }
             // Tags are the store's alone.
             Change::TagsChanged(_) => {}
@@ -221,6 +226,21 @@ impl State {
         self.renew_idle_deadlines(environment_id);
     }
 
+    fn put_item(&mut self, put: &ItemPut) {
+        let ItemPut {
+            key,
+            version,
+            item,
+            document: _,
+            at: _,
+        } = put;
+        let kept = KeptItem {
+            version: *version,
+            item: item.clone(),
+        };
+        self.items.insert(key.clone(), kept);
+    }
+
     fn put_queue(&mut self, put: &QueuePut) {
         let QueuePut {
             id,
@@ -229,6 +249,7 @@ impl State {
             switch,
             priority,
             environments,
+            policy,
             document: _,
         } = put;
         let queue = Queue {
@@ -238,6 +259,7 @@ impl State {
             life: Life::Valid,
             priority: *priority,
             environments: environments.clone(),
+            policy: policy.clone(),
         };
         self.queues.insert(*id, queue);
         self.queue_names.insert(name.clone(), *id);

@@ -16,8 +16,9 @@ use crate::effect::Effect;
 use crate::environment::{Environment, Instance, Life};
 use crate::id::{ArrayIndex, AttemptKey, EnvironmentId, InstanceId, JobId, JobKey, QueueId, Sequence};
 use crate::interval_set::IntervalSet;
+use crate::item::{ItemKey, KeptItem};
 use crate::job::{Body, Execution, Job, JobStatus, Profile};
-use crate::name::{DefinitionName, EnvironmentName, QueueName};
+use crate::name::{ConsumableResourceName, DefinitionName, EnvironmentName, QueueName};
 use crate::queue::{Candidate, Queue, Runnable};
 use crate::resources::{GpuSet, Resources};
 use crate::time::Timestamp;
@@ -82,6 +83,7 @@ pub struct State {
     environments: BTreeMap<EnvironmentId, Environment>,
     queues: BTreeMap<QueueId, Queue>,
     definitions: BTreeMap<DefinitionName, Revisions>,
+    items: BTreeMap<ItemKey, KeptItem>,
     jobs: BTreeMap<JobId, Job>,
 
     environment_names: BTreeMap<EnvironmentName, EnvironmentId>,
@@ -116,6 +118,7 @@ impl State {
             environments: BTreeMap::new(),
             queues: BTreeMap::new(),
             definitions: BTreeMap::new(),
+            items: BTreeMap::new(),
             jobs: BTreeMap::new(),
             environment_names: BTreeMap::new(),
             queue_names: BTreeMap::new(),
@@ -205,6 +208,23 @@ impl State {
     #[must_use]
     pub fn revisions(&self, name: &DefinitionName) -> Option<&Revisions> {
         self.definitions.get(name)
+    }
+
+    /// A scheduling policy, consumable resource or quota share.
+    #[must_use]
+    pub fn item(&self, key: &ItemKey) -> Option<&KeptItem> {
+        self.items.get(key)
+    }
+
+    /// All of them, by kind and name.
+    pub fn items(&self) -> impl Iterator<Item = (&ItemKey, &KeptItem)> {
+        self.items.iter()
+    }
+
+    /// Whether a live job takes of a consumable resource.
+    pub(crate) fn is_claimed(&self, name: &ConsumableResourceName) -> bool {
+        let claims = |profile: &Profile| profile.consumables.iter().any(|claim| claim.name == *name);
+        self.jobs.values().any(|job| claims(&job.profile))
     }
 
     /// A live job; `None` if it has ended or never was.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::{Environment, Instance};
 use crate::id::{EnvironmentId, InstanceId, JobId, QueueId};
+use crate::item::{ItemKey, KeptItem};
 use crate::job::{Body, Execution, Job};
 use crate::name::DefinitionName;
 use crate::queue::Queue;
@@ -25,6 +26,8 @@ pub struct Stored {
     pub queues: Vec<(QueueId, Queue)>,
     /// The definitions.
     pub definitions: Vec<(DefinitionName, Revisions)>,
+    /// The scheduling policies, consumable resources and quota shares.
+    pub items: Vec<(ItemKey, KeptItem)>,
     /// The live jobs.
     pub jobs: Vec<(JobId, Job)>,
 }
@@ -71,6 +74,7 @@ impl State {
             instances,
             queues,
             definitions,
+            items,
             jobs,
         } = stored;
         let mut state = State::empty(host);
@@ -95,6 +99,7 @@ impl State {
             state.queues.insert(id, queue);
         }
         state.definitions = definitions.into_iter().collect();
+        state.items = items.into_iter().collect();
         for (id, job) in jobs {
             state.restore_job(id, job)?;
         }
@@ -269,6 +274,11 @@ impl State {
                 .definitions
                 .iter()
                 .map(|(name, revisions)| (name.clone(), revisions.clone()))
+                .collect(),
+            items: self
+                .items
+                .iter()
+                .map(|(key, item)| (key.clone(), item.clone()))
                 .collect(),
             jobs: self
                 .jobs

@@ -47,6 +47,8 @@ impl Step<'_> {
         let queues: Vec<QueueId> = self.state().drained_queues().collect();
         for queue in queues {
             self.core.forget_queue(queue);
+            let name = self.state().queue(queue).name.clone();
+            self.remove_quota_shares(&name);
             self.commit(Change::QueueRemoved(queue));
         }
         let environments: Vec<EnvironmentId> = self.state().drained_environments().collect();

@@ -5,6 +5,7 @@
 
 mod dependents;
 mod drain;
+mod item;
 mod registry;
 mod report;
 mod stop;
@@ -46,6 +47,9 @@ impl Step<'_> {
             Command::DeleteQueue(name) => self.delete_queue(&name),
             Command::RegisterDefinition(register) => self.register_definition(*register),
             Command::DeregisterDefinition { name, revision } => self.deregister_definition(name, revision),
+            Command::CreateItem(put) => self.create_item(*put),
+            Command::UpdateItem { put, version } => self.update_item(*put, version),
+            Command::DeleteItem(key) => self.delete_item(key),
             Command::ChangeTags {
                 resource,
                 set,

@@ -5,6 +5,7 @@ use crate::command::{PutEnvironment, PutQueue, RegisterDefinition, Rejection, Re
 use crate::effect::Effect;
 use crate::environment::{Life, Switch};
 use crate::id::{AttemptKey, EnvironmentId, QueueId};
+use crate::item::ItemKey;
 use crate::job::StopCause;
 use crate::limits::{ENVIRONMENTS_MAX, QUEUES_MAX};
 use crate::name::{DefinitionName, EnvironmentName, QueueName};
@@ -140,10 +141,15 @@ impl Step<'_> {
             switch,
             priority,
             environments,
+            policy,
             document,
             tags,
         } = put;
         let environments = self.environments_for_queue(environments)?;
+        let policy_key = policy.clone().map(ItemKey::SchedulingPolicy);
+        if let Some(key) = policy_key.filter(|key| self.state().item(key).is_none()) {
+            return Err(Rejection::ItemNotFound(key));
+        }
         let resource = format!("job-queue/{name}");
         let put = QueuePut {
             id,
@@ -152,6 +158,7 @@ impl Step<'_> {
             switch,
             priority,
             environments,
+            policy,
             document,
         };
         self.commit(Change::QueuePut(Box::new(put)));

@@ -6,7 +6,8 @@ use crate::command::{BadDependency, DependsOn, Ended, Rejection, Reply, SubmitJo
 use crate::environment::{Life, Platform, Switch};
 use crate::id::{JobId, QueueId};
 use crate::interval_set::IntervalSet;
-use crate::job::{Dependency, JobStatus};
+use crate::item::{Item, ItemKey, SchedulingPolicy};
+use crate::job::{Dependency, JobStatus, ShareClaim};
 use crate::limits::DEPENDENCIES_MAX;
 use crate::name::QueueName;
 use crate::queue::Queue;
@@ -38,6 +39,7 @@ impl Step<'_> {
             return Err(Rejection::JobExists(id));
         }
         let queue = self.queue_for(queue, profile.platform)?;
+        self.check_share(queue, profile.share.as_ref())?;
         let active = self
             .state()
             .revisions(&content.definition)
@@ -83,6 +85,26 @@ impl Step<'_> {
             self.release(id);
         }
         Ok(Reply::Job(id))
+    }
+
+    /// A job has a share if and only if its queue orders by share (section A4.4).
+    fn check_share(&self, queue: QueueId, share: Option<&ShareClaim>) -> Result<(), Rejection> {
+        let queue = self.state().queue(queue);
+        let key = queue.policy.clone().map(ItemKey::SchedulingPolicy);
+        let policy = key.and_then(|key| self.state().item(&key));
+        let by_share = policy.is_some_and(|policy| {
+            matches!(
+                &policy.item,
+                Item::SchedulingPolicy(SchedulingPolicy::FairShare(_))
+            )
+        });
+        match share {
+            Some(_) if !by_share => Err(Rejection::ShareNotAllowed(queue.name.clone())),
+            // A priority that came without a share.
+            Some(share) if share.identifier.is_empty() => Err(Rejection::ShareMissing(queue.name.clone())),
+            None if by_share => Err(Rejection::ShareMissing(queue.name.clone())),
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn queue_for(&self, name: QueueName, platform: Platform) -> Result<QueueId, Rejection> {

@@ -4,11 +4,14 @@
 //! host vcpus=4 memory=8192 gpus=0              only as the first line; these are the defaults
 //! environment NAME shared [max=4] [disabled] [platform=fargate]
 //! environment NAME types=m5.large,m5.xlarge [ordered] [min=0] [desired=0] [max=4] [idle=60]
-//! queue NAME [priority=1] [disabled] ENVIRONMENT …
-//! update environment …; update queue …         [version=N]: the present version unless given
-//! delete environment NAME; delete queue NAME
+//! queue NAME [priority=1] [disabled] [policy=NAME] ENVIRONMENT …
+//! item scheduling-policy/NAME [quota]
+//! item consumable-resource/NAME [total=1] [burns]
+//! item job-queue/QUEUE/quota-share/NAME [disabled]
+//! update environment …; update queue …; update item …    [version=N]: the present version unless given
+//! delete environment NAME; delete queue NAME; delete item PATH
 //! submit JOB QUEUE [vcpus=1] [memory=512] [gpus=0] [attempts=1] [timeout=SECONDS] [array=N] [sequential] [after=JOB,JOB:0]
-//!        [pair=JOB] [platform=fargate] [exit-on=code:1] [retry-on=status:Host*]
+//!        [pair=JOB] [platform=fargate] [share=NAME] [take=CONSUMABLE:1] [exit-on=code:1] [retry-on=status:Host*]
 //! started JOB; exited JOB CODE; not-started JOB REASON; lost JOB      JOB is a, a:0 for a child, a#1 for a past attempt
 //! cancel JOB; terminate JOB
 //! at +5                                        seconds go by
@@ -17,27 +20,22 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
-use batchyard_core::change::{Change, Document, JobContent, StopKind};
-use batchyard_core::command::{
-    Command, DependsOn, Ended, Input, PutEnvironment, PutQueue, RegisterDefinition, SubmitJob,
-};
-use batchyard_core::environment::{
-    Capacity, EnvironmentSpec, InstanceChoice, InstancePlan, InstanceTypeName, Platform, Switch,
-};
+use batchyard_core::change::{Change, StopKind};
+use batchyard_core::command::{Command, DependsOn, Ended, Input, RegisterDefinition, SubmitJob};
 use batchyard_core::explain::explain;
-use batchyard_core::id::{AttemptKey, JobId, JobKey};
-use batchyard_core::job::{JobStatus, Profile};
-use batchyard_core::launch::{LaunchSpec, ProcessSpec, Runner};
-use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
+use batchyard_core::id::{AttemptKey, JobKey};
+use batchyard_core::job::JobStatus;
 use batchyard_core::report::Report;
 use batchyard_core::resources::{Mebibytes, Resources};
-use batchyard_core::retry::{EvaluateOnExit, Pattern, RetryAction, RetryStrategy};
 use batchyard_core::state::Stored;
 use batchyard_core::time::{Millis, Timestamp};
 use batchyard_core::{Core, CoreConfig, Output};
 
+use crate::put::{
+    content, definition, document, environment_name, item_key, profile, put_environment, put_item, put_queue,
+    queue_name,
+};
 use crate::show::Names;
 use crate::words::Words;
 
@@ -126,6 +124,14 @@ impl Stage {
             ("delete", "environment") => {
                 self.command(Command::DeleteEnvironment(environment_name(words.at(2))))
             }
+            ("item", path) => self.command(Command::CreateItem(put_item(path, words))),
+            ("update", "item") => {
+                let put = put_item(words.at(2), words);
+                let known = self.core.state().item(&put.key);
+                let version = words.number("version", known.map_or(1, |item| item.version));
+                self.command(Command::UpdateItem { put, version });
+            }
+            ("delete", "item") => self.command(Command::DeleteItem(item_key(words.at(2)))),
             ("delete", "queue") => self.command(Command::DeleteQueue(queue_name(words.at(2)))),
             ("submit", name) => self.submit(name, words),
             ("cancel", job) => self.stop(job, StopKind::Cancel),
@@ -295,141 +301,4 @@ impl Stage {
             writeln!(self.printed, "    {line}").expect("a string takes everything");
         }
     }
-}
-
-fn put_environment(name: &str, words: &Words) -> Box<PutEnvironment> {
-    let capacity = match words.list("types") {
-        types if types.is_empty() => Capacity::Shared {
-            vcpus_max: words
-                .value("max")
-                .map(|max| max.parse().expect("a number of vCPUs")),
-        },
-        types => Capacity::Instances(InstancePlan {
-            types: types
-                .into_iter()
-                .map(|name| InstanceTypeName::find(name).expect("the table has it"))
-                .collect(),
-            choice: if words.has("ordered") {
-                InstanceChoice::Ordered
-            } else {
-                InstanceChoice::Smallest
-            },
-            vcpus_min: words.number("min", 0),
-            vcpus_desired: words.number("desired", 0),
-            vcpus_max: words.number("max", 4),
-            idle_delay: Millis::from_seconds(words.number("idle", 60)),
-        }),
-    };
-    Box::new(PutEnvironment {
-        name: environment_name(name),
-        switch: switch(words),
-        spec: EnvironmentSpec {
-            platform: platform(words),
-            capacity,
-        },
-        document: document(),
-        tags: Vec::new(),
-    })
-}
-
-fn put_queue(name: &str, words: &Words, environments_from: usize) -> Box<PutQueue> {
-    let environments = words
-        .plain()
-        .skip(environments_from)
-        .filter(|word| *word != "disabled");
-    Box::new(PutQueue {
-        name: queue_name(name),
-        switch: switch(words),
-        priority: words.number("priority", 1),
-        environments: environments.map(environment_name).collect(),
-        document: document(),
-        tags: Vec::new(),
-    })
-}
-
-fn profile(words: &Words) -> Profile {
-    let rules = words.all("exit-on").map(|text| (text, RetryAction::Exit));
-    let rules = rules.chain(words.all("retry-on").map(|text| (text, RetryAction::Retry)));
-    let rules = rules.map(|(text, action)| {
-        let (field, pattern) = text.split_once(':').expect("a rule is FIELD:PATTERN");
-        let pattern_of = |name| (field == name).then(|| Pattern(pattern.to_owned()));
-        EvaluateOnExit {
-            on_status_reason: pattern_of("status"),
-            on_reason: pattern_of("reason"),
-            on_exit_code: pattern_of("code"),
-            action,
-        }
-    });
-    Profile {
-        platform: platform(words),
-        resources: Resources {
-            vcpus: words.milli("vcpus", 1_000),
-            memory: Mebibytes(words.number("memory", 512)),
-            gpus: words.number("gpus", 0),
-        },
-        retry: RetryStrategy {
-            attempts: words.number("attempts", 1),
-            rules: rules.collect(),
-        },
-        timeout: words
-            .value("timeout")
-            .map(|seconds| Millis::from_seconds(seconds.parse().expect("a number of seconds"))),
-        stop_timeout: Millis::from_seconds(30),
-    }
-}
-
-fn platform(words: &Words) -> Platform {
-    match words.value("platform") {
-        None => Platform::Ec2,
-        Some("fargate") => Platform::Fargate,
-        Some(other) => panic!("{other:?} is not a platform"),
-    }
-}
-
-fn switch(words: &Words) -> Switch {
-    if words.has("disabled") {
-        Switch::Disabled
-    } else {
-        Switch::Enabled
-    }
-}
-
-fn environment_name(text: &str) -> EnvironmentName {
-    EnvironmentName::parse(text).expect("it is a name")
-}
-
-fn queue_name(text: &str) -> QueueName {
-    QueueName::parse(text).expect("it is a name")
-}
-
-fn definition() -> DefinitionName {
-    DefinitionName::parse("definition").expect("it is a name")
-}
-
-fn document() -> Document {
-    Document(Arc::from("{}"))
-}
-
-fn content(name: &str) -> JobContent {
-    let launch = LaunchSpec {
-        runner: Runner::Process(ProcessSpec::default()),
-        command: Vec::new(),
-        environment: Vec::new(),
-        resources: Resources::default(),
-        log: None,
-        stop_timeout: Millis::from_seconds(30),
-    };
-    JobContent {
-        name: name.to_owned(),
-        definition: definition(),
-        revision: 1,
-        launch: Arc::new(launch),
-        document: document(),
-        tags: Vec::new(),
-    }
-}
-
-/// Identifiers as scripts make them: the time of submission, and a number.
-pub(crate) fn job_id(at: Timestamp, number: usize) -> JobId {
-    JobId::new(at, u128::try_from(number).expect("it fits"))
 }

@@ -17,7 +17,7 @@ pub(crate) struct Names(BTreeMap<JobId, String>);
 
 impl Names {
     pub(crate) fn add(&mut self, name: &str, at: Timestamp) -> JobId {
-        let id = crate::script::job_id(at, self.0.len());
+        let id = crate::put::job_id(at, self.0.len());
         self.0.insert(id, name.to_owned());
         id
     }
@@ -27,7 +27,7 @@ impl Names {
         let (name, child) = text.split_once(':').unwrap_or((text, ""));
         let known = self.0.iter().rfind(|(_, known)| *known == name);
         JobKey {
-            id: known.map_or(crate::script::job_id(Timestamp::from_millis(0), 0), |(id, _)| *id),
+            id: known.map_or(crate::put::job_id(Timestamp::from_millis(0), 0), |(id, _)| *id),
             child: child.parse().ok(),
         }
     }
@@ -105,6 +105,8 @@ impl Names {
             }
             Change::QueueDeleting(id) => format!("queue {} is being deleted", id.0),
             Change::QueueRemoved(id) => format!("queue {} is gone", id.0),
+            Change::ItemPut(put) => format!("{} is version {}", put.key, put.version),
+            Change::ItemRemoved(key) => format!("{key} is gone"),
             Change::DefinitionRegistered(_)
             | Change::DefinitionDeregistered { .. }
             | Change::TagsChanged(_) => {

@@ -7,13 +7,15 @@ use batchyard_core::array::StatusCounts;
 use batchyard_core::change::{AfterAttempt, Change};
 use batchyard_core::command::Ended;
 use batchyard_core::id::{AttemptKey, JobId, JobKey, QueueId};
+use batchyard_core::item::ItemKey;
 use batchyard_core::job::JobStatus;
 use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
 use batchyard_core::state::{Host, State, Stored};
 use batchyard_core::time::Timestamp;
 use batchyard_runtime::store::{
-    Batch, DefinitionQuery, DefinitionRevision, DefinitionRow, EnvironmentRow, JobCursor, JobQuery, JobRow,
-    JobSummaryRow, JournalEntry, LaunchRow, Page, QueueRow, Select, Store, StoreError,
+    Batch, DefinitionQuery, DefinitionRevision, DefinitionRow, EnvironmentRow, ItemRow, ItemSelect,
+    JobCursor, JobQuery, JobRow, JobSummaryRow, JournalEntry, LaunchRow, Page, QueueRow, Select, Store,
+    StoreError,
 };
 
 use crate::fixture::config;
@@ -281,6 +283,10 @@ impl Store for MemoryStore {
     }
 
     fn latest_definition(&self, _: &DefinitionName) -> Result<Option<DefinitionRow>, StoreError> {
+        not_the_drivers()
+    }
+
+    fn items(&self, _: &ItemSelect) -> Result<Page<ItemRow, ItemKey>, StoreError> {
         not_the_drivers()
     }
 

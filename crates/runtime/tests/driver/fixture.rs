@@ -47,6 +47,7 @@ pub(crate) fn registry() -> [Command; 3] {
         switch: Switch::Enabled,
         priority: 1,
         environments: vec![environment],
+        policy: None,
         document: document(),
         tags: Vec::new(),
     };
@@ -92,6 +93,8 @@ pub(crate) fn submission(number: usize) -> SubmitJob {
             retry: RetryStrategy::default(),
             timeout: None,
             stop_timeout,
+            share: None,
+            consumables: Vec::new(),
         },
         array_size: None,
         is_sequential: false,

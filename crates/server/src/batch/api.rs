@@ -206,4 +206,92 @@ impl Api for Batch {
     ) -> Result<shapes::ListTagsForResourceResponse, Fault> {
         self.tags_of(&input).await
     }
+
+    async fn create_scheduling_policy(
+        &self,
+        caller: &Caller,
+        input: shapes::CreateSchedulingPolicyRequest,
+    ) -> Result<shapes::CreateSchedulingPolicyResponse, Fault> {
+        self.create_policy(caller, input).await
+    }
+
+    async fn describe_scheduling_policies(
+        &self,
+        _caller: &Caller,
+        input: shapes::DescribeSchedulingPoliciesRequest,
+    ) -> Result<shapes::DescribeSchedulingPoliciesResponse, Fault> {
+        self.describe_policies(input).await
+    }
+
+    async fn list_scheduling_policies(
+        &self,
+        _caller: &Caller,
+        input: shapes::ListSchedulingPoliciesRequest,
+    ) -> Result<shapes::ListSchedulingPoliciesResponse, Fault> {
+        self.list_policies(input).await
+    }
+
+    async fn update_scheduling_policy(
+        &self,
+        caller: &Caller,
+        input: shapes::UpdateSchedulingPolicyRequest,
+    ) -> Result<shapes::UpdateSchedulingPolicyResponse, Fault> {
+        self.update_policy(caller, input).await
+    }
+
+    async fn delete_scheduling_policy(
+        &self,
+        caller: &Caller,
+        input: shapes::DeleteSchedulingPolicyRequest,
+    ) -> Result<shapes::DeleteSchedulingPolicyResponse, Fault> {
+        self.delete_policy(caller, &input).await
+    }
+
+    async fn create_consumable_resource(
+        &self,
+        caller: &Caller,
+        input: shapes::CreateConsumableResourceRequest,
+    ) -> Result<shapes::CreateConsumableResourceResponse, Fault> {
+        self.create_consumable(caller, input).await
+    }
+
+    async fn describe_consumable_resource(
+        &self,
+        _caller: &Caller,
+        input: shapes::DescribeConsumableResourceRequest,
+    ) -> Result<shapes::DescribeConsumableResourceResponse, Fault> {
+        self.describe_consumable(&input).await
+    }
+
+    async fn list_consumable_resources(
+        &self,
+        _caller: &Caller,
+        input: shapes::ListConsumableResourcesRequest,
+    ) -> Result<shapes::ListConsumableResourcesResponse, Fault> {
+        self.list_consumables(input).await
+    }
+
+    async fn list_jobs_by_consumable_resource(
+        &self,
+        _caller: &Caller,
+        input: shapes::ListJobsByConsumableResourceRequest,
+    ) -> Result<shapes::ListJobsByConsumableResourceResponse, Fault> {
+        self.jobs_by_consumable(input).await
+    }
+
+    async fn update_consumable_resource(
+        &self,
+        caller: &Caller,
+        input: shapes::UpdateConsumableResourceRequest,
+    ) -> Result<shapes::UpdateConsumableResourceResponse, Fault> {
+        self.update_consumable(caller, input).await
+    }
+
+    async fn delete_consumable_resource(
+        &self,
+        caller: &Caller,
+        input: shapes::DeleteConsumableResourceRequest,
+    ) -> Result<shapes::DeleteConsumableResourceResponse, Fault> {
+        self.delete_consumable(caller, &input).await
+    }
 }

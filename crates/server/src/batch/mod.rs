@@ -5,11 +5,14 @@
 
 mod api;
 mod compute_environment;
+mod consumable_resource;
+mod item;
 mod job;
 mod job_definition;
 mod job_queue;
 mod page;
 mod refusal;
+mod scheduling_policy;
 mod tags;
 mod task;
 
@@ -23,7 +26,7 @@ use batchyard_runtime::driver::{CommandError, Handle};
 use batchyard_runtime::store::{Store, StoreError};
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::{client_exception, server_exception};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::arn::Account;
 use crate::caller::Caller;
@@ -42,6 +45,8 @@ pub(crate) struct Batch {
     allows_processes: bool,
     definitions: job_definition::Definitions,
     reads: Arc<Semaphore>,
+    /// Held while an item is changed.
+    item_changes: Mutex<()>,
 }
 
 impl Batch {
@@ -62,6 +67,7 @@ impl Batch {
             allows_processes,
             definitions: job_definition::Definitions::default(),
             reads: Arc::new(Semaphore::new(READS_MAX)),
+            item_changes: Mutex::default(),
         }
     }
 

@@ -2,36 +2,54 @@
 //! others are our own (section L.1) and follow the pattern of AWS's.
 
 use batchyard_core::command::{BadDependency, Rejection};
+use batchyard_core::item::ItemKey;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
+
+/// For a share in a queue that orders by submission.
+const SHARE_NOT_ALLOWED: &str = "Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue with fair share scheduling policy.";
 
 /// The fault for a refused command.
 pub(super) fn text(rejection: &Rejection) -> Fault {
     client_exception(match rejection {
         // The live service's words (section A1.6).
-        Rejection::EnvironmentExists(_) | Rejection::QueueExists(_) => "Object already exists".to_owned(),
+        Rejection::EnvironmentExists(_) | Rejection::QueueExists(_) | Rejection::ItemExists(_) => {
+            "Object already exists".to_owned()
+        }
         Rejection::EnvironmentNotFound(name) => format!("ComputeEnvironment {name} not found."),
         Rejection::QueueNotFound(name) => format!("JobQueue {name} not found."),
         // The live service's words (section A1.27).
         Rejection::EnvironmentBusy(_) | Rejection::QueueBusy(_) | Rejection::VersionConflict => {
             "Cannot update, resource is being modified".to_owned()
         }
-        Rejection::EnvironmentEnabled(_) | Rejection::QueueEnabled(_) => {
+        Rejection::EnvironmentEnabled(_) | Rejection::QueueEnabled(_) | Rejection::ItemEnabled(_) => {
             "Cannot delete, state must be DISABLED".to_owned()
         }
-        // The live service's words (section A1.31).
-        Rejection::EnvironmentInUse(..) => "Cannot delete, found existing JobQueue relationship".to_owned(),
+        // The live service's words for compute environments (section A1.31).
+        Rejection::EnvironmentInUse(..) | Rejection::ItemInUse(..) => "Cannot delete, found existing JobQueue relationship".to_owned(),
         Rejection::TooManyEnvironments(most) => {
             format!("An account can have at most {most} compute environments.")
         }
         Rejection::TooManyQueues(most) => format!("An account can have at most {most} job queues."),
         Rejection::QueueDisabled(name) => format!("JobQueue {name} is DISABLED and accepts no jobs."),
+        Rejection::ItemNotFound(key) => not_found(key),
+        Rejection::ItemNeeded(_) => "Cannot delete, found existing Job relationship".to_owned(),
+        Rejection::ItemKind(_) => {
+            "The type of a scheduling policy cannot be changed: it has either fairsharePolicy or quotaSharePolicy."
+                .to_owned()
+        }
+        Rejection::TooManyItems(most) => format!("Limit of {most} reached."),
         // The live service's words (section A2.4).
         Rejection::MixedPlatforms => "Fargate and EC2 compute environments can not be mixed.".to_owned(),
         Rejection::DefinitionNotActive(name, revision) => {
             format!("JobDefinition {name}:{revision} not found.")
         }
         Rejection::PlatformMismatch(name) => format!("JobQueue {name} cannot run jobs of this platform."),
+        // The live service's words (section A4.4), with their spelling.
+        Rejection::ShareNotAllowed(_) => SHARE_NOT_ALLOWED.to_owned(),
+        Rejection::ShareMissing(name) => {
+            format!("shareIdentifier is required for jobs in JobQueue {name}, which has a fair share scheduling policy.")
+        }
         Rejection::JobExists(id) => format!("Job {id} exists."),
         Rejection::DependencyNotFound(key) => format!("Job {key} in dependsOn not found."),
         Rejection::BadDependency(bad) => match bad {
@@ -47,4 +65,13 @@ pub(super) fn text(rejection: &Rejection) -> Fault {
             format!("Array job size must be between 2 and {max}, got {size}.")
         }
     })
+}
+
+/// An item that is not there. That of policies is the live service's, with an ARN (section A2.6); here the end of it stands for all.
+fn not_found(key: &ItemKey) -> String {
+    match key {
+        ItemKey::SchedulingPolicy(name) => format!("SchedulingPolicy {name} not found."),
+        ItemKey::ConsumableResource(name) => format!("ConsumableResource {name} not found."),
+        ItemKey::QuotaShare(_, name) => format!("QuotaShare {name} not found."),
+    }
 }

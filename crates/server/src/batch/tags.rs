@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use batchyard_core::command::Command;
 use batchyard_core::id::JobKey;
-use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
-use batchyard_runtime::store::{DefinitionQuery, DefinitionRevision, Select, Store, StoreError};
+use batchyard_core::item::ItemKey;
+use batchyard_core::name::{
+    ConsumableResourceName, DefinitionName, EnvironmentName, QueueName, QuotaShareName, SchedulingPolicyName,
+};
+use batchyard_runtime::store::{DefinitionQuery, DefinitionRevision, ItemSelect, Select, Store, StoreError};
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 use batchyard_wire::batch::{
@@ -101,6 +104,7 @@ enum Target {
     Queue(QueueName),
     Definition(DefinitionRevision),
     Job(JobKey),
+    Item(ItemKey),
 }
 
 impl Target {
@@ -108,7 +112,24 @@ impl Target {
         let (kind, name) = tail.split_once('/')?;
         match kind {
             "compute-environment" => EnvironmentName::parse(name).ok().map(Target::Environment),
-            "job-queue" => QueueName::parse(name).ok().map(Target::Queue),
+            "job-queue" => match name.split_once("/quota-share/") {
+                None => QueueName::parse(name).ok().map(Target::Queue),
+                Some((queue, name)) => {
+                    let name = QuotaShareName::parse(name).ok()?;
+                    Some(Target::Item(ItemKey::QuotaShare(
+                        QueueName::parse(queue).ok()?,
+                        name,
+                    )))
+                }
+            },
+            "scheduling-policy" => {
+                let name = SchedulingPolicyName::parse(name).ok()?;
+                Some(Target::Item(ItemKey::SchedulingPolicy(name)))
+            }
+            "consumable-resource" => {
+                let name = ConsumableResourceName::parse(name).ok()?;
+                Some(Target::Item(ItemKey::ConsumableResource(name)))
+            }
             "job" => name.parse().ok().map(Target::Job),
             "job-definition" => {
                 let (name, revision) = name.split_once(':')?;
@@ -131,6 +152,7 @@ impl Target {
                 .rows
                 .is_empty(),
             Target::Job(key) => !store.jobs(&[key])?.is_empty(),
+            Target::Item(key) => !store.items(&ItemSelect::Keyed(vec![key]))?.rows.is_empty(),
         })
     }
 }

@@ -7,8 +7,9 @@ use batchyard_core::array::Array;
 use batchyard_core::environment::{Environment, InstanceTypeName};
 use batchyard_core::id::{EnvironmentId, InstanceId, JobId, JobKey, QueueId, Sequence};
 use batchyard_core::interval_set::Interval;
+use batchyard_core::item::{ItemKey, KeptItem};
 use batchyard_core::job::{Attempt, Body, Dependency, Execution, Job, JobStatus, Profile};
-use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
+use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName, SchedulingPolicyName};
 use batchyard_core::queue::Queue;
 use batchyard_core::resources::Resources;
 use batchyard_core::state::{Counters, Revisions, Stored, StoredInstance};
@@ -41,6 +42,7 @@ pub(super) fn load(connection: &Connection) -> Result<Stored, Failure> {
         instances: instances(connection)?,
         queues,
         definitions: definitions(connection)?,
+        items: items(connection)?,
         jobs,
     })
 }
@@ -101,7 +103,7 @@ fn instances(connection: &Connection) -> Result<Vec<(EnvironmentId, InstanceId, 
 
 fn queues(connection: &Connection) -> Result<Vec<(QueueId, Queue)>, Failure> {
     let mut statement = connection.prepare(
-        "SELECT id, name, version, switch, life, priority, environments FROM queues WHERE life < ?1 ORDER BY id",
+        "SELECT id, name, version, switch, life, priority, environments, policy FROM queues WHERE life < ?1 ORDER BY id",
     )?;
     let mut rows = statement.query([LIFE_GONE])?;
     let mut queues = Vec::new();
@@ -114,10 +116,35 @@ fn queues(connection: &Connection) -> Result<Vec<(QueueId, Queue)>, Failure> {
             life: life(row.get(4)?)?,
             priority: row.get(5)?,
             environments: from_json("queues.environments", &row.get::<_, String>(6)?)?,
+            policy: policy(row.get(7)?)?,
         };
         queues.push((QueueId(row.get(0)?), queue));
     }
     Ok(queues)
+}
+
+/// The name in the column `policy` of a queue.
+pub(super) fn policy(name: Option<String>) -> Result<Option<SchedulingPolicyName>, Failure> {
+    let parse = |name: String| SchedulingPolicyName::parse(&name);
+    name.map(parse)
+        .transpose()
+        .map_err(|error| Failure::damaged("queues.policy", error))
+}
+
+fn items(connection: &Connection) -> Result<Vec<(ItemKey, KeptItem)>, Failure> {
+    let mut statement = connection.prepare("SELECT key, version, item FROM items")?;
+    let mut rows = statement.query([])?;
+    let mut items = Vec::new();
+    while let Some(row) = rows.next()? {
+        let kept = KeptItem {
+            version: narrow("items.version", row.get(1)?)?,
+            item: from_json("items.item", &row.get::<_, String>(2)?)?,
+        };
+        items.push((from_json("items.key", &row.get::<_, String>(0)?)?, kept));
+    }
+    // In the order in which a state has them.
+    items.sort_by(|(one, _), (other, _): &(ItemKey, KeptItem)| one.cmp(other));
+    Ok(items)
 }
 
 fn definitions(connection: &Connection) -> Result<Vec<(DefinitionName, Revisions)>, Failure> {

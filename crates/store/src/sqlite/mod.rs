@@ -18,12 +18,13 @@ use std::sync::{Mutex, PoisonError};
 use batchyard_core::array::StatusCounts;
 use batchyard_core::command::Ended;
 use batchyard_core::id::{JobId, JobKey, QueueId};
+use batchyard_core::item::ItemKey;
 use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
 use batchyard_core::state::Stored;
 use batchyard_core::time::Timestamp;
 use batchyard_runtime::store::{
-    Batch, DefinitionQuery, DefinitionRevision, DefinitionRow, EnvironmentRow, JobCursor, JobQuery, JobRow,
-    JobSummaryRow, LaunchRow, Page, QueueRow, Select, Store, StoreError,
+    Batch, DefinitionQuery, DefinitionRevision, DefinitionRow, EnvironmentRow, ItemRow, ItemSelect,
+    JobCursor, JobQuery, JobRow, JobSummaryRow, LaunchRow, Page, QueueRow, Select, Store, StoreError,
 };
 use rusqlite::Connection;
 
@@ -134,6 +135,10 @@ impl Store for SqliteStore {
 
     fn latest_definition(&self, name: &DefinitionName) -> Result<Option<DefinitionRow>, StoreError> {
         self.read(|connection| read::definition::latest(connection, name))
+    }
+
+    fn items(&self, select: &ItemSelect) -> Result<Page<ItemRow, ItemKey>, StoreError> {
+        self.read(|connection| read::item::items(connection, select))
     }
 
     fn jobs(&self, keys: &[JobKey]) -> Result<Vec<JobRow>, StoreError> {

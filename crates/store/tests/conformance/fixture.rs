@@ -4,14 +4,20 @@ use std::sync::Arc;
 
 use batchyard_core::CoreConfig;
 use batchyard_core::change::{Document, JobContent};
-use batchyard_core::command::{PutEnvironment, PutQueue, SubmitJob};
+use batchyard_core::command::{PutEnvironment, PutItem, PutQueue, SubmitJob};
 use batchyard_core::environment::{
     Capacity, EnvironmentSpec, InstanceChoice, InstancePlan, InstanceTypeName, Platform, Switch,
 };
 use batchyard_core::id::JobId;
+use batchyard_core::item::{
+    CapacityLimit, ConsumableResource, FairShare, Item, ItemKey, QuotaShare, SchedulingPolicy, ShareWeight,
+    Sharing,
+};
 use batchyard_core::job::Profile;
 use batchyard_core::launch::{LaunchSpec, ProcessSpec, Runner, Variable};
-use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
+use batchyard_core::name::{
+    ConsumableResourceName, DefinitionName, EnvironmentName, QueueName, QuotaShareName, SchedulingPolicyName,
+};
 use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
 use batchyard_core::retry::RetryStrategy;
 use batchyard_core::time::{Millis, Timestamp};
@@ -104,6 +110,7 @@ pub(crate) fn queue_put(name: &str, environments: &[&str]) -> PutQueue {
         switch: Switch::Enabled,
         priority: 1,
         environments: environments.iter().map(|name| environment_name(name)).collect(),
+        policy: None,
         document: document(&format!("{{\"queue\":\"{name}\"}}")),
         tags: vec![tag("of", name)],
     }
@@ -120,6 +127,8 @@ pub(crate) fn profile() -> Profile {
         retry: RetryStrategy::default(),
         timeout: None,
         stop_timeout: Millis::from_seconds(30),
+        share: None,
+        consumables: Vec::new(),
     }
 }
 
@@ -162,5 +171,61 @@ pub(crate) fn submission(number: usize) -> SubmitJob {
                 Vec::new()
             },
         },
+    }
+}
+
+pub(crate) fn policy_name(text: &str) -> SchedulingPolicyName {
+    SchedulingPolicyName::parse(text).unwrap()
+}
+
+pub(crate) fn consumable_name(text: &str) -> ConsumableResourceName {
+    ConsumableResourceName::parse(text).unwrap()
+}
+
+/// A fair-share policy with a weight.
+pub(crate) fn fair_share_put(name: &str) -> PutItem {
+    let policy = FairShare {
+        decay: Millis::from_seconds(60),
+        reservation_percent: 10,
+        shares: vec![ShareWeight {
+            share: "blue".into(),
+            is_prefix: true,
+            weight: 5_000,
+        }],
+    };
+    let item = Item::SchedulingPolicy(SchedulingPolicy::FairShare(policy));
+    item_put(ItemKey::SchedulingPolicy(policy_name(name)), item)
+}
+
+pub(crate) fn consumable_put(name: &str, total: u64) -> PutItem {
+    let item = Item::ConsumableResource(ConsumableResource {
+        is_replenishable: true,
+        total,
+    });
+    item_put(ItemKey::ConsumableResource(consumable_name(name)), item)
+}
+
+pub(crate) fn quota_share_put(queue: &str, name: &str, switch: Switch) -> PutItem {
+    let item = Item::QuotaShare(QuotaShare {
+        switch,
+        limits: vec![CapacityLimit {
+            unit: "ml.m5.large".into(),
+            max: 3,
+        }],
+        sharing: Sharing::LendAndBorrow {
+            borrow_percent_max: Some(50),
+        },
+        preempts_in_share: true,
+    });
+    let name = QuotaShareName::parse(name).unwrap();
+    item_put(ItemKey::QuotaShare(queue_name(queue), name), item)
+}
+
+fn item_put(key: ItemKey, item: Item) -> PutItem {
+    PutItem {
+        document: document(&format!("{{\"item\":\"{key}\"}}")),
+        tags: vec![tag("of", &key.resource())],
+        key,
+        item,
     }
 }

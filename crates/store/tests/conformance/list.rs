@@ -1,13 +1,14 @@
 //! Lists: their order, pages and filters, and counts.
 
+use batchyard_core::command::{Command, PutQueue};
 use batchyard_core::id::{JobId, JobKey, QueueId};
-use batchyard_core::job::JobStatus;
+use batchyard_core::job::{ConsumableClaim, JobStatus, ShareClaim};
 use batchyard_core::resources::MilliVcpus;
 use batchyard_core::time::{Millis, Timestamp};
 use batchyard_runtime::store::{DefinitionRevision, JobFilter, JobQuery, JobScope, Page, Store, TextMatch};
 use expect_test::expect;
 
-use crate::fixture::{definition_name, queue_put, submission};
+use crate::fixture::{consumable_name, definition_name, fair_share_put, policy_name, queue_put, submission};
 use crate::place::Place;
 use crate::show;
 use crate::world::{World, pages};
@@ -17,7 +18,7 @@ const QUEUE: JobScope = JobScope::Queue(QueueId(1));
 fn list(store: &dyn Store, scope: JobScope, status: Option<JobStatus>, filter: Option<JobFilter>) -> String {
     let rows = pages(|after| {
         let query = JobQuery {
-            scope,
+            scope: scope.clone(),
             status,
             filter: filter.clone(),
             after,
@@ -161,4 +162,49 @@ pub(crate) fn counts_are_of_singles_and_children(place: &dyn Place) {
         .assert_eq(&show::counts(&counts));
     let none = world.store().counts(QueueId(2)).unwrap();
     assert_eq!(none, batchyard_core::array::StatusCounts::default());
+}
+
+pub(crate) fn jobs_are_found_by_share_and_by_what_they_take(place: &dyn Place) {
+    let mut world = World::new(place);
+    world
+        .command(Command::CreateItem(Box::new(fair_share_put("p"))))
+        .unwrap();
+    let fair = PutQueue {
+        policy: Some(policy_name("p")),
+        ..queue_put("q1", &["ce0"])
+    };
+    world.create_queue(fair);
+    let claim = |name: &str, quantity| ConsumableClaim {
+        name: consumable_name(name),
+        quantity,
+    };
+    for number in 0..6 {
+        let mut submit = submission(number);
+        if number % 2 == 1 {
+            submit.queue = crate::fixture::queue_name("q1");
+            let identifier = if number == 3 { "red" } else { "reddish" };
+            submit.profile.share = Some(ShareClaim {
+                identifier: identifier.into(),
+                priority: 7,
+            });
+        }
+        if number > 2 {
+            submit.profile.consumables = vec![claim("licence", 1), claim("gpu-hours", 5)];
+        }
+        if number == 5 {
+            submit.profile.consumables = vec![claim("licences", 1)];
+        }
+        world.submit(submit);
+    }
+    let store = world.store();
+    let share = |text: &str| Some(JobFilter::Share(text.to_owned()));
+    let in_queue = JobScope::Queue(QueueId(2));
+    expect!["job5 RUNNABLE, job1 STARTING"].assert_eq(&list(store, in_queue.clone(), None, share("reddish")));
+    expect!["job3 STARTING"].assert_eq(&list(store, in_queue.clone(), None, share("red")));
+    expect![""].assert_eq(&list(store, in_queue, Some(JobStatus::Runnable), share("red")));
+    let taking = |name| list(store, JobScope::Consumers(consumable_name(name)), None, None);
+    expect!["job4 STARTING, job3 STARTING"].assert_eq(&taking("licence"));
+    expect!["job4 STARTING, job3 STARTING"].assert_eq(&taking("gpu-hours"));
+    expect!["job5 RUNNABLE"].assert_eq(&taking("licences"));
+    expect![""].assert_eq(&taking("none"));
 }

@@ -3,13 +3,16 @@
 use batchyard_core::command::Command;
 use batchyard_core::environment::Switch;
 use batchyard_core::id::JobKey;
+use batchyard_core::time::Millis;
 use batchyard_runtime::store::{
-    DefinitionQuery, DefinitionRevision, DefinitionRow, EnvironmentRow, Page, Select,
+    DefinitionQuery, DefinitionRevision, DefinitionRow, EnvironmentRow, ItemScope, ItemSelect, Page, Select,
+    TextMatch,
 };
 use expect_test::expect;
 
 use crate::fixture::{
-    definition_name, environment_name, environment_put, queue_name, queue_put, submission, tag,
+    consumable_put, definition_name, environment_name, environment_put, fair_share_put, queue_name,
+    queue_put, quota_share_put, submission, tag,
 };
 use crate::place::Place;
 use crate::show;
@@ -229,4 +232,72 @@ pub(crate) fn tags_follow_their_resource(place: &dyn Place) {
     assert!(store.tags("job-queue/q0").unwrap().is_empty());
     assert!(store.tags("compute-environment/ce0").unwrap().is_empty());
     assert_eq!(store.tags(&of_job).unwrap(), [tag("x", "y")]);
+}
+
+pub(crate) fn items_are_found_by_key_and_in_pages(place: &dyn Place) {
+    let mut world = World::new(place);
+    let enabled = Switch::Enabled;
+    for put in [
+        fair_share_put("b"),
+        fair_share_put("a"),
+        consumable_put("Licence", 3),
+        consumable_put("licence-2", 4),
+        consumable_put("gpus", 5),
+        quota_share_put("q0", "s2", enabled),
+        quota_share_put("q0", "s1", enabled),
+    ] {
+        world.command(Command::CreateItem(Box::new(put))).unwrap();
+    }
+    let policy = fair_share_put("a").key;
+    let store = world.store();
+    let names = |scope: ItemScope, name: Option<(&str, bool)>| {
+        let name = name.map(|(text, is_prefix)| TextMatch {
+            text: text.to_owned(),
+            is_prefix,
+        });
+        let rows = pages(|after| {
+            let select = ItemSelect::Page {
+                scope: scope.clone(),
+                name: name.clone(),
+                after,
+                limit: 1,
+            };
+            store.items(&select).unwrap()
+        });
+        let names = rows.iter().map(|row| row.key.to_string());
+        names.collect::<Vec<_>>().join(" ")
+    };
+    expect!["scheduling-policy/a scheduling-policy/b"].assert_eq(&names(ItemScope::SchedulingPolicies, None));
+    expect!["consumable-resource/Licence consumable-resource/gpus consumable-resource/licence-2"]
+        .assert_eq(&names(ItemScope::ConsumableResources, None));
+    let consumables = |text, is_prefix| names(ItemScope::ConsumableResources, Some((text, is_prefix)));
+    expect!["consumable-resource/Licence consumable-resource/licence-2"]
+        .assert_eq(&consumables("LICENCE", true));
+    expect!["consumable-resource/Licence"].assert_eq(&consumables("licence", false));
+    expect![""].assert_eq(&consumables("licenc", false));
+    let shares = |queue: &str| names(ItemScope::QuotaShares(queue_name(queue)), None);
+    expect!["job-queue/q0/quota-share/s1 job-queue/q0/quota-share/s2"].assert_eq(&shares("q0"));
+    expect![""].assert_eq(&shares("q"));
+    let unknown = fair_share_put("none").key;
+    let keyed = store
+        .items(&ItemSelect::Keyed(vec![unknown, policy.clone()]))
+        .unwrap();
+    assert_eq!(keyed.rows.len(), 1);
+    assert_eq!((&keyed.rows[0].key, keyed.rows[0].version), (&policy, 1));
+    assert_eq!(keyed.next, None);
+
+    // An update keeps the time of creation, a removal takes the tags with it, and a queue's removal its quota shares.
+    world.elapse(Millis::from_seconds(5));
+    let put = Box::new(fair_share_put("a"));
+    world.command(Command::UpdateItem { put, version: 1 }).unwrap();
+    world
+        .command(Command::DeleteItem(fair_share_put("b").key))
+        .unwrap();
+    remove_queue_and_environment(&mut world);
+    let store = world.store();
+    let select = ItemSelect::Keyed(vec![quota_share_put("q0", "s1", enabled).key]);
+    assert!(store.items(&select).unwrap().rows.is_empty());
+    assert_eq!(store.tags("scheduling-policy/b").unwrap(), []);
+    assert_eq!(store.tags("job-queue/q0/quota-share/s1").unwrap(), []);
+    assert!(!store.tags("scheduling-policy/a").unwrap().is_empty());
 }

@@ -97,6 +97,7 @@ fn queue() -> Change {
         switch: Switch::Enabled,
         priority: 1,
         environments: vec![EnvironmentId(1)],
+        policy: None,
         document: document(),
     };
     Change::QueuePut(Box::new(put))
@@ -126,6 +127,8 @@ fn job(sequence: u64) -> JobAdded {
             retry: RetryStrategy::default(),
             timeout: None,
             stop_timeout: Millis::from_seconds(30),
+            share: None,
+            consumables: Vec::new(),
         },
         dependencies: Vec::new(),
         array: None,

@@ -177,31 +177,20 @@ fn every_operation_that_is_not_served_has_a_reason() {
         .filter_map(|facts| facts.not_served.map(|reason| format!("{}: {reason}", facts.name)))
         .collect();
     expect![[r#"
-        CreateConsumableResource: consumable resources are not implemented yet
         CreateQuotaShare: quota shares are not implemented yet
-        CreateSchedulingPolicy: scheduling policies are not implemented yet
         CreateServiceEnvironment: service environments are not implemented yet
-        DeleteConsumableResource: consumable resources are not implemented yet
         DeleteQuotaShare: quota shares are not implemented yet
-        DeleteSchedulingPolicy: scheduling policies are not implemented yet
         DeleteServiceEnvironment: service environments are not implemented yet
-        DescribeConsumableResource: consumable resources are not implemented yet
         DescribeQuotaShare: quota shares are not implemented yet
-        DescribeSchedulingPolicies: scheduling policies are not implemented yet
         DescribeServiceEnvironments: service environments are not implemented yet
         DescribeServiceJob: service jobs are not implemented yet
         GetJobQueueSnapshot: job queue snapshots are not implemented yet
-        ListConsumableResources: consumable resources are not implemented yet
-        ListJobsByConsumableResource: consumable resources are not implemented yet
         ListQuotaShares: quota shares are not implemented yet
-        ListSchedulingPolicies: scheduling policies are not implemented yet
         ListServiceJobs: service jobs are not implemented yet
         SubmitServiceJob: service jobs are not implemented yet
         TerminateServiceJob: service jobs are not implemented yet
         TerminateServiceJobs: service jobs are not implemented yet
-        UpdateConsumableResource: consumable resources are not implemented yet
         UpdateQuotaShare: quota shares are not implemented yet
-        UpdateSchedulingPolicy: scheduling policies are not implemented yet
         UpdateServiceEnvironment: service environments are not implemented yet
         UpdateServiceJob: service jobs are not implemented yet
         GetQueryResults: Logs Insights queries are not implemented yet

@@ -56,6 +56,7 @@ impl World {
             switch: switch(*is_enabled),
             priority: *priority,
             environments: environments.collect(),
+            policy: None,
             document: document(),
             tags: vec![("a".to_owned(), "b".to_owned())],
         });
@@ -112,6 +113,7 @@ impl World {
             switch: queue.switch,
             priority: queue.priority,
             environments: environments.collect(),
+            policy: None,
             document: document(),
             tags: Vec::new(),
         })

@@ -100,6 +100,8 @@ pub(super) fn profile_of(op: &ProfileOp) -> Profile {
         },
         timeout: timeout_ms.map(|ms| Millis::new(u64::from(ms))),
         stop_timeout: Millis::from_seconds(30),
+        share: None,
+        consumables: Vec::new(),
     }
 }
 

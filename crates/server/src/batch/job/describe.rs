@@ -41,7 +41,7 @@ impl Batch {
             key,
             sequence: _,
             queue,
-            profile: _,
+            profile,
             content,
             dependencies: _,
             state,
@@ -117,7 +117,12 @@ impl Batch {
             platform_capabilities: Some(platform_capabilities),
             propagate_tags: Some(propagate_tags),
             retry_strategy,
-            scheduling_priority,
+            share_identifier: profile.share.as_ref().map(|share| share.identifier.to_string()),
+            scheduling_priority: profile
+                .share
+                .as_ref()
+                .map(|share| i32::from(share.priority))
+                .or(scheduling_priority),
             started_at: started_at.map(|at| at.as_millis()),
             status: status_word(status),
             status_reason,
@@ -289,7 +294,7 @@ pub(super) fn summary(counts: StatusCounts) -> BTreeMap<String, i32> {
 }
 
 /// A state in the wire's words.
-pub(super) fn status_word(status: CoreStatus) -> JobStatus {
+pub(in crate::batch) fn status_word(status: CoreStatus) -> JobStatus {
     match status {
         CoreStatus::Submitted => JobStatus::Submitted,
         CoreStatus::Pending => JobStatus::Pending,

@@ -61,10 +61,12 @@ impl Batch {
             }
         };
         let filter = filter(&filters)?;
-        // Without a filter only one state is listed, RUNNING by default; filters look at all (sections A4.19, A4.21).
-        let status = match filter {
-            Some(_) => None,
-            None => Some(core_status(job_status.as_ref().unwrap_or(&JobStatus::Running))?),
+        // Without a filter only one state is listed, RUNNING by default; filters look at all, but for that of shares, which combines
+        // with a state that is given (sections A4.19, A4.21).
+        let status = match (&filter, &job_status) {
+            (Some(JobFilter::Share(_)), Some(status)) => Some(core_status(status)?),
+            (Some(_), _) => None,
+            (None, _) => Some(core_status(job_status.as_ref().unwrap_or(&JobStatus::Running))?),
         };
         let query = JobQuery {
             scope,
@@ -86,6 +88,7 @@ impl Batch {
             name,
             definition,
             vcpus,
+            share,
             state,
             array,
         } = row;
@@ -124,6 +127,7 @@ impl Batch {
             ),
             job_id: key.to_string(),
             job_name: name,
+            share_identifier: share.map(String::from),
             started_at: state.started_at.map(|at| at.as_millis()),
             status: Some(status_word(state.status)),
             status_reason: state.status_reason,
@@ -133,7 +137,7 @@ impl Batch {
     }
 }
 
-fn core_status(status: &JobStatus) -> Result<CoreStatus, Fault> {
+pub(in crate::batch) fn core_status(status: &JobStatus) -> Result<CoreStatus, Fault> {
     Ok(match status {
         JobStatus::Submitted => CoreStatus::Submitted,
         JobStatus::Pending => CoreStatus::Pending,
@@ -177,11 +181,7 @@ fn filter(filters: &[KeyValuesPair]) -> Result<Option<JobFilter>, Fault> {
         "JOB_DEFINITION" => definition(value),
         "BEFORE_CREATED_AT" => JobFilter::CreatedBefore(time()?),
         "AFTER_CREATED_AT" => JobFilter::CreatedAfter(time()?),
-        "SHARE_IDENTIFIER" => {
-            return Err(client_exception(
-                "The filter SHARE_IDENTIFIER is not served by this version of Batchyard",
-            ));
-        }
+        "SHARE_IDENTIFIER" => JobFilter::Share(value.clone()),
         _ => return Err(client_exception(format!("{name} is not the name of a filter."))),
     }))
 }
@@ -211,14 +211,14 @@ fn text_match(value: &str) -> TextMatch {
     }
 }
 
-fn cursor_text(cursor: JobCursor) -> String {
+pub(in crate::batch) fn cursor_text(cursor: JobCursor) -> String {
     match cursor {
         JobCursor::Sequence(Sequence(number)) => format!("s{number}"),
         JobCursor::Child(index) => format!("c{index}"),
     }
 }
 
-fn cursor(text: &str) -> Result<JobCursor, Fault> {
+pub(in crate::batch) fn cursor(text: &str) -> Result<JobCursor, Fault> {
     let sequence = text.strip_prefix('s').and_then(|number| number.parse().ok());
     let child = text.strip_prefix('c').and_then(|index| index.parse().ok());
     match (sequence, child) {

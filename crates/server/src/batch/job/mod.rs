@@ -3,11 +3,11 @@
 //! The way of a submission: [`Template`] (a definition, read once) → `overrides` → `substitute` → `launch` and
 //! `document`, together `Prepared`; `submit` puts it into a command.
 
-mod describe;
+pub(in crate::batch) mod describe;
 mod document;
 pub(crate) mod explain;
 mod launch;
-mod list;
+pub(in crate::batch) mod list;
 mod overrides;
 mod resources;
 mod stop;

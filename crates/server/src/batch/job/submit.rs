@@ -6,6 +6,7 @@ use batchyard_core::change::JobContent;
 use batchyard_core::command::{Command, DependsOn, Rejection, SubmitJob};
 use batchyard_core::environment::Platform;
 use batchyard_core::id::{JobId, JobKey};
+use batchyard_core::job::ShareClaim;
 use batchyard_runtime::driver::CommandError;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
@@ -15,6 +16,7 @@ use super::template::{Additions, Prepared};
 use super::{overrides, substitute};
 use crate::batch::job_definition::check::{check_retry_strategy, check_timeout};
 use crate::batch::job_definition::{Known, Reference};
+use crate::batch::scheduling_policy::{bad_share_identifier, is_share_identifier};
 use crate::batch::{Batch, job_key, tags, unavailable, wrapped};
 use crate::caller::Caller;
 use crate::limits::SUBMIT_BYTES_MAX;
@@ -52,12 +54,21 @@ impl Batch {
         let depends_on = input.depends_on.clone().unwrap_or_default();
         let (dependencies, is_sequential) = dependencies(&depends_on)?;
         let tags = tags::pairs(input.tags.clone());
+        let (share, priority) = (input.share_identifier.clone(), input.scheduling_priority_override);
         let prepared = prepare(&known, input)?;
         let Prepared {
-            profile,
+            mut profile,
             launch,
             document,
         } = prepared;
+        // A priority without a share belongs to none, but its queue is to say so.
+        if share.is_some() || priority.is_some() {
+            let definition = known.template.definition()?;
+            profile.share = Some(ShareClaim {
+                identifier: share.unwrap_or_default().into(),
+                priority: definition.priority(priority),
+            });
+        }
         let id = JobId::new(self.now(), random());
         let mut submit = SubmitJob {
             id,
@@ -127,9 +138,17 @@ fn check(caller: &Caller, input: &SubmitJobRequest) -> Result<(), Fault> {
     if !is_job_name(&input.job_name) {
         return Err(wrapped("Job name should match valid pattern", caller));
     }
-    if input.share_identifier.is_some() || input.scheduling_priority_override.is_some() {
+    if let Some(share) = &input.share_identifier
+        && !is_share_identifier(share)
+    {
+        return Err(bad_share_identifier());
+    }
+    if input
+        .scheduling_priority_override
+        .is_some_and(|priority| !(0..=9_999).contains(&priority))
+    {
         return Err(client_exception(
-            "Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue with fair share scheduling policy.",
+            "Scheduling priority must be between 0 and 9999.",
         ));
     }
     // Own words from here.

@@ -173,6 +173,12 @@ impl Definition {
         })
     }
 
+    /// The priority of a job within its share: its own, else the definition's, else 0 (section C3.6).
+    pub(super) fn priority(&self, own: Option<i32>) -> u16 {
+        let priority = own.or(self.scheduling_priority).unwrap_or(0);
+        u16::try_from(priority).unwrap_or(0)
+    }
+
     pub(super) fn is_fargate(&self) -> bool {
         self.capability == PlatformCapability::Fargate
     }
@@ -223,6 +229,8 @@ impl Definition {
                 .and_then(|seconds| u64::try_from(seconds).ok())
                 .map(Millis::from_seconds),
             stop_timeout,
+            share: None,
+            consumables: Vec::new(),
         };
         let source = launch::Source {
             container: &container,

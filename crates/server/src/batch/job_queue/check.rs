@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 
 use batchyard_core::environment::{Life, Platform};
+use batchyard_core::item::SchedulingPolicy;
+use batchyard_core::name::SchedulingPolicyName;
 use batchyard_runtime::store::EnvironmentRow;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
@@ -52,6 +54,18 @@ impl Batch {
         }
         environments.sort_by_key(|(order, _)| *order);
         Ok(environments)
+    }
+}
+
+impl Batch {
+    /// The scheduling policy that a queue of compute environments is to have (section A2.6).
+    pub(super) async fn queue_policy(&self, arn: &str) -> Result<SchedulingPolicyName, Fault> {
+        match self.policy_for_queue(arn).await? {
+            (name, SchedulingPolicy::FairShare(_)) => Ok(name),
+            (_, SchedulingPolicy::QuotaShare) => Err(client_exception(
+                "Quota Management feature is only supported for SageMaker Training job queues.",
+            )),
+        }
     }
 }
 
@@ -131,14 +145,4 @@ pub(super) fn priority(priority: i32) -> Result<(), Fault> {
     } else {
         Ok(())
     }
-}
-
-/// Refuses scheduling policies, which are not served yet.
-pub(super) fn scheduling_policy(arn: Option<&str>) -> Result<(), Fault> {
-    let Some(arn) = arn else { return Ok(()) };
-    if !arn.starts_with("arn:") || !arn.contains(":scheduling-policy/") {
-        return Err(client_exception("Only scheduling policy Arn can be allowed."));
-    }
-    // There are none, so this one cannot be there either.
-    Err(client_exception(format!("SchedulingPolicy {arn} not found.")))
 }

@@ -37,7 +37,10 @@ impl Batch {
             ));
         }
         check::priority(priority)?;
-        check::scheduling_policy(scheduling_policy_arn.as_deref())?;
+        let policy = match &scheduling_policy_arn {
+            Some(arn) => Some(self.queue_policy(arn).await?),
+            None => None,
+        };
         tags::check(tags.as_ref())?;
         let actions = job_state_time_limit_actions.unwrap_or_default();
         check::time_limit_actions(&actions)?;
@@ -58,6 +61,7 @@ impl Batch {
             },
             priority,
             environments: environments.into_iter().map(|(_, row)| row.name).collect(),
+            policy,
             document: document.write(),
             tags: tags::pairs(tags),
         };

@@ -1,6 +1,7 @@
 //! DescribeJobQueues.
 
 use batchyard_core::environment::{Life, Switch};
+use batchyard_core::item::ItemKey;
 use batchyard_core::name::QueueName;
 use batchyard_runtime::store::{Page, QueueRow, Select};
 use batchyard_wire::Fault;
@@ -56,6 +57,7 @@ impl Batch {
             life,
             priority,
             environments,
+            policy,
             document,
             tags,
         } = row;
@@ -72,7 +74,8 @@ impl Batch {
             job_queue_type: Some(document.job_queue_type),
             job_state_time_limit_actions: Some(document.job_state_time_limit_actions),
             priority,
-            scheduling_policy_arn: None,
+            scheduling_policy_arn: policy
+                .map(|name| self.account.batch(&ItemKey::SchedulingPolicy(name).resource())),
             service_environment_order: Some(Vec::new()),
             state: match switch {
                 Switch::Enabled => JQState::Enabled,

@@ -2,6 +2,8 @@
 
 use batchyard_core::command::{Command, PutQueue};
 use batchyard_core::environment::{Life, Switch};
+use batchyard_core::name::SchedulingPolicyName;
+use batchyard_runtime::store::QueueRow;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 use batchyard_wire::batch::{JQState, UpdateJobQueueRequest, UpdateJobQueueResponse};
@@ -35,7 +37,7 @@ impl Batch {
             ));
         }
         check::priority(priority.unwrap_or(row.priority))?;
-        check::scheduling_policy(scheduling_policy_arn.as_deref())?;
+        let policy = self.new_policy(&row, scheduling_policy_arn.as_deref()).await?;
         let mut document = QueueDocument::read(&row.document);
         if let Some(actions) = job_state_time_limit_actions {
             check::time_limit_actions(&actions)?;
@@ -57,6 +59,7 @@ impl Batch {
             },
             priority: priority.unwrap_or(row.priority),
             environments,
+            policy,
             document: document.write(),
             tags: Vec::new(),
         };
@@ -71,5 +74,21 @@ impl Batch {
             job_queue_arn: Some(self.account.queue(row.name.as_str())),
             job_queue_name: Some(row.name.to_string()),
         })
+    }
+
+    /// The policy of a queue after an update: it can be replaced, but neither be taken away nor be added later (section A2.7).
+    async fn new_policy(
+        &self,
+        row: &QueueRow,
+        arn: Option<&str>,
+    ) -> Result<Option<SchedulingPolicyName>, Fault> {
+        match (arn, &row.policy) {
+            (None, policy) => Ok(policy.clone()),
+            (Some(arn), Some(_)) => self.queue_policy(arn).await.map(Some),
+            // Own words.
+            (Some(_), None) => Err(client_exception(
+                "A scheduling policy cannot be added to a job queue that was created without one.",
+            )),
+        }
     }
 }

@@ -82,6 +82,8 @@ impl Writing<'_> {
             Change::DefinitionDeregistered { name, revision, at } => {
                 self.deregister_definition(name, *revision, *at)
             }
+            Change::ItemPut(put) => self.put_item(put),
+            Change::ItemRemoved(key) => self.remove_item(key),
             Change::TagsChanged(changed) => self.change_tags(changed),
             Change::JobAdded(added) => self.add_job(added),
             Change::DependencyMet { job, dependency } => self.meet_dependency(*job, *dependency),

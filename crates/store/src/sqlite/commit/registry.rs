@@ -1,9 +1,12 @@
 //! Compute environments, instances, queues, definitions, tags.
 
-use batchyard_core::change::{DefinitionRegistered, EnvironmentPut, InstanceAdded, QueuePut, TagsChanged};
+use batchyard_core::change::{
+    DefinitionRegistered, EnvironmentPut, InstanceAdded, ItemPut, QueuePut, TagsChanged,
+};
 use batchyard_core::environment::Life;
 use batchyard_core::id::{EnvironmentId, InstanceId, QueueId};
-use batchyard_core::name::DefinitionName;
+use batchyard_core::item::ItemKey;
+use batchyard_core::name::{DefinitionName, SchedulingPolicyName};
 use batchyard_core::time::Timestamp;
 
 use super::Writing;
@@ -91,14 +94,15 @@ impl Writing<'_> {
             switch,
             priority,
             environments,
+            policy,
             document,
         } = put;
         self.run(
-            "INSERT INTO queues (id, name, version, switch, life, priority, environments, document)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            "INSERT INTO queues (id, name, version, switch, life, priority, environments, policy, document)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, version = excluded.version, switch = excluded.switch,
              life = excluded.life, priority = excluded.priority, environments = excluded.environments,
-             document = excluded.document",
+             policy = excluded.policy, document = excluded.document",
             (
                 id.0,
                 name.as_str(),
@@ -107,6 +111,7 @@ impl Writing<'_> {
                 life_code(Life::Valid),
                 priority,
                 json(environments),
+                policy.as_ref().map(SchedulingPolicyName::as_str),
                 &*document.0,
             ),
         )
@@ -150,6 +155,34 @@ impl Writing<'_> {
             "UPDATE definitions SET is_active = 0, deregistered_at = ?3 WHERE name = ?1 AND revision = ?2",
             (name.as_str(), revision, at(when)),
         )
+    }
+
+    pub(super) fn put_item(&self, put: &ItemPut) -> Result<(), Failure> {
+        let ItemPut {
+            key,
+            version,
+            item,
+            document,
+            at: when,
+        } = put;
+        self.run(
+            "INSERT INTO items (resource, key, version, item, document, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT DO UPDATE SET version = excluded.version, item = excluded.item, document = excluded.document",
+            (
+                key.resource(),
+                json(key),
+                number(*version),
+                json(item),
+                &*document.0,
+                at(*when),
+            ),
+        )
+    }
+
+    pub(super) fn remove_item(&self, key: &ItemKey) -> Result<(), Failure> {
+        let resource = key.resource();
+        self.run("DELETE FROM tags WHERE resource = ?1", [&resource])?;
+        self.run("DELETE FROM items WHERE resource = ?1", [&resource])
     }
 
     pub(super) fn change_tags(&self, changed: &TagsChanged) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! Lists of jobs, newest first, and of children, by index.
 
 use batchyard_core::array::Array;
-use batchyard_core::id::{ArrayIndex, JobId, JobKey, QueueId, Sequence};
+use batchyard_core::id::{ArrayIndex, JobId, JobKey, Sequence};
 use batchyard_core::interval_set::IntervalSet;
 use batchyard_core::job::JobStatus;
 use batchyard_runtime::store::{
@@ -27,9 +27,16 @@ pub(in crate::sqlite) fn list_jobs(
     profiles: &KnownProfiles,
     query: &JobQuery,
 ) -> Result<Page<JobSummaryRow, JobCursor>, Failure> {
-    match query.scope {
-        JobScope::Queue(queue) => jobs_of_queue(connection, profiles, query, queue),
-        JobScope::Array(id) => children(connection, profiles, query, id),
+    match &query.scope {
+        JobScope::Queue(queue) => {
+            let queue = Value::from(i64::from(queue.0));
+            whole_jobs(connection, profiles, query, "queue = ?", queue)
+        }
+        JobScope::Consumers(name) => {
+            let name = Value::from(name.as_str().to_owned());
+            whole_jobs(connection, profiles, query, CONSUMERS, name)
+        }
+        JobScope::Array(id) => children(connection, profiles, query, *id),
     }
 }
 
@@ -58,6 +65,10 @@ impl Conditions {
                 ],
             ),
             JobFilter::CreatedBefore(time) => self.add("created_at < ?", [Value::from(at(*time))]),
+            JobFilter::Share(share) => self.add(
+                "profile IN (SELECT id FROM profiles WHERE json_extract(content, '$.share.identifier') = ?)",
+                [Value::from(share.clone())],
+            ),
             JobFilter::CreatedAfter(time) => self.add("created_at > ?", [Value::from(at(*time))]),
         }
     }
@@ -75,17 +86,24 @@ impl Conditions {
     }
 }
 
-fn jobs_of_queue(
+/// Jobs that take of a consumable resource.
+const CONSUMERS: &str =
+    "profile IN (SELECT profiles.id FROM profiles, json_each(profiles.content, '$.consumables') AS claim
+     WHERE json_extract(claim.value, '$.name') = ?)";
+
+/// Single jobs and array parents for which a condition on one value holds.
+fn whole_jobs(
     connection: &Connection,
     profiles: &KnownProfiles,
     query: &JobQuery,
-    queue: QueueId,
+    condition: &str,
+    value: Value,
 ) -> Result<Page<JobSummaryRow, JobCursor>, Failure> {
     let mut conditions = Conditions {
         text: String::new(),
         values: Vec::new(),
     };
-    conditions.add("queue = ?", [Value::from(i64::from(queue.0))]);
+    conditions.add(condition, [value]);
     if let Some(status) = query.status {
         conditions.add("status = ?", [Value::from(status_code(status))]);
     }
@@ -124,6 +142,7 @@ fn summary(
             revision: row.get(4)?,
         },
         vcpus: profile.resources.vcpus,
+        share: profile.share.as_ref().map(|share| share.identifier.clone()),
         state: StateColumns::read(row, 7)?.of(time(row.get(6)?))?,
         array: array_row(row, 15)?,
     })

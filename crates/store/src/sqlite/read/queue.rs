@@ -11,8 +11,10 @@ use rusqlite::{Connection, Row};
 use super::{named, tags};
 use crate::sqlite::code::{from_json, life, narrow, switch};
 use crate::sqlite::failure::Failure;
+use crate::sqlite::load::policy;
 
-const COLUMNS: &str = "SELECT id, name, version, switch, life, priority, environments, document FROM queues";
+const COLUMNS: &str =
+    "SELECT id, name, version, switch, life, priority, environments, document, policy FROM queues";
 
 pub(in crate::sqlite) fn queues(
     connection: &Connection,
@@ -36,6 +38,7 @@ fn queue(connection: &Connection, row: &Row<'_>) -> Result<QueueRow, Failure> {
         life: life(row.get(4)?)?,
         priority: row.get(5)?,
         environments: environments.collect::<Result<_, _>>()?,
+        policy: policy(row.get(8)?)?,
         document: Document(Arc::from(row.get::<_, String>(7)?)),
         tags: tags(connection, &format!("job-queue/{name}"))?,
     })

@@ -6,17 +6,18 @@ use batchyard_core::change::StopKind;
 use batchyard_core::command::{Command, RegisterDefinition};
 use batchyard_core::environment::Switch;
 use batchyard_core::id::{AttemptKey, JobId, JobKey};
+use batchyard_core::job::ShareClaim;
 use batchyard_core::report::Report;
 use batchyard_core::time::{Millis, Timestamp};
 use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 
 use crate::fixture::{
-    definition_name, document, environment_name, environment_put, environment_spec, queue_name, queue_put,
-    tag,
+    consumable_put, definition_name, document, environment_name, environment_put, environment_spec,
+    fair_share_put, policy_name, queue_name, queue_put, quota_share_put, tag,
 };
 use crate::place::Place;
 use crate::world::World;
-use op::{DependencyOp, EnvironmentOp, Fact, Op, QueueOp, Step, SubmitOp, Verb};
+use op::{DependencyOp, EnvironmentOp, Fact, ItemOp, Op, QueueOp, Step, SubmitOp, Verb};
 
 /// Each history is tens of durable commits, and each commit is checked by reading everything.
 const HISTORIES: u32 = 48;
@@ -102,6 +103,7 @@ fn play(world: &mut World<'_>, jobs: &mut Vec<JobId>, op: &Op) {
                     .unwrap();
             }
         }
+        Op::Item(op) => item(world, op),
         Op::Elapse { ms } => world.elapse(Millis::new(u64::from(*ms))),
         Op::DropQueue { name } => drop_queue(world, *name),
         Op::DropEnvironment { name } => drop_environment(world, *name),
@@ -168,6 +170,7 @@ fn queue(world: &mut World<'_>, op: &QueueOp) {
         name,
         priority,
         environments,
+        policy,
         is_enabled,
     } = op;
     let environments: Vec<String> = environments.iter().map(|name| format!("ce{name}")).collect();
@@ -175,6 +178,7 @@ fn queue(world: &mut World<'_>, op: &QueueOp) {
     let mut put = queue_put(&format!("q{name}"), &environments);
     put.switch = switch(*is_enabled);
     put.priority = *priority;
+    put.policy = policy.map(|policy| policy_name(&format!("p{policy}")));
     let name = put.name.clone();
     let known = world.state().queue_named(&name);
     let version = known.map_or(1, |(_, queue)| queue.version);
@@ -183,6 +187,29 @@ fn queue(world: &mut World<'_>, op: &QueueOp) {
         Verb::Create => Command::CreateQueue(put),
         Verb::Update => Command::UpdateQueue { put, version },
         Verb::Delete => Command::DeleteQueue(name),
+    });
+}
+
+fn item(world: &mut World<'_>, op: &ItemOp) {
+    let ItemOp {
+        verb,
+        kind,
+        name,
+        queue,
+        is_enabled,
+    } = op;
+    let put = match kind {
+        0 => fair_share_put(&format!("p{name}")),
+        1 => consumable_put(&format!("c{name}"), u64::from(*queue)),
+        _ => quota_share_put(&format!("q{queue}"), &format!("s{name}"), switch(*is_enabled)),
+    };
+    let key = put.key.clone();
+    let version = world.state().item(&key).map_or(1, |item| item.version);
+    let put = Box::new(put);
+    let _may_be_refused = world.command(match verb {
+        Verb::Create => Command::CreateItem(put),
+        Verb::Update => Command::UpdateItem { put, version },
+        Verb::Delete => Command::DeleteItem(key),
     });
 }
 
@@ -205,6 +232,15 @@ fn submit(world: &mut World<'_>, jobs: &mut Vec<JobId>, op: &SubmitOp) {
     submit.array_size = *array_size;
     submit.is_sequential = *is_sequential;
     submit.dependencies = dependencies.iter().filter_map(depends_on).collect();
+    let (_, known) = match world.state().queue_named(&submit.queue) {
+        Some(known) => known,
+        None => return,
+    };
+    // Where jobs are ordered by share each has one.
+    submit.profile.share = known.policy.is_some().then(|| ShareClaim {
+        identifier: format!("share{}", jobs.len() % 2).into(),
+        priority: 0,
+    });
     let id = submit.id;
     if world.command(Command::SubmitJob(Box::new(submit))).is_ok() {
         jobs.push(id);
@@ -235,6 +271,7 @@ fn drop_queue(world: &mut World<'_>, name: u8) {
             name,
             priority: 0,
             environments: vec![0],
+            policy: None,
             is_enabled,
         };
         queue(world, &op);
@@ -249,6 +286,7 @@ fn drop_environment(world: &mut World<'_>, name: u8) {
             name: number,
             priority: 0,
             environments: vec![(name + 1) % 3],
+            policy: None,
             is_enabled: true,
         };
         queue(world, &op);

@@ -44,6 +44,7 @@ pub(super) enum Op {
         set: Vec<u8>,
         removed: Vec<u8>,
     },
+    Item(ItemOp),
     Elapse {
         ms: u32,
     },
@@ -68,11 +69,22 @@ pub(super) struct EnvironmentOp {
 }
 
 #[derive(Clone, Debug)]
+pub(super) struct ItemOp {
+    pub(super) verb: Verb,
+    /// 0 a policy, 1 a consumable resource, 2 a quota share.
+    pub(super) kind: u8,
+    pub(super) name: u8,
+    pub(super) queue: u8,
+    pub(super) is_enabled: bool,
+}
+
+#[derive(Clone, Debug)]
 pub(super) struct QueueOp {
     pub(super) verb: Verb,
     pub(super) name: u8,
     pub(super) priority: i32,
     pub(super) environments: Vec<u8>,
+    pub(super) policy: Option<u8>,
     pub(super) is_enabled: bool,
 }
 
@@ -144,6 +156,8 @@ impl ProfileOp {
             },
             timeout: timeout_ms.map(|ms| Millis::new(u64::from(ms))),
             stop_timeout: Millis::from_seconds(30),
+            share: None,
+            consumables: Vec::new(),
         }
     }
 }
@@ -165,6 +179,7 @@ pub(super) fn history() -> impl Strategy<Value = Vec<Step>> {
                 name,
                 priority: 1,
                 environments,
+                policy: None,
                 is_enabled: true,
             })
         };
@@ -200,6 +215,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (any::<u8>(), fact(), -5_000i32..100_000).prop_map(|(pick, fact, skew_ms)| Op::Report { pick, fact, skew_ms }),
         14 => (any::<u8>(), fact()).prop_map(|(pick, fact)| Op::Progress { pick, fact }),
         1 => any::<bool>().prop_map(|deregister| Op::Register { deregister }),
+        2 => item().prop_map(Op::Item),
         1 => (0u8..3, tags(), tags()).prop_map(|(queue, set, removed)| Op::Tag { queue, set, removed }),
         3 => prop_oneof![0u32..2_000, Just(5_000), Just(70_000)].prop_map(|ms| Op::Elapse { ms }),
         1 => (0u8..3).prop_map(|name| Op::DropQueue { name }),
@@ -229,15 +245,35 @@ fn queue() -> impl Strategy<Value = QueueOp> {
         vec![1, 0],
         vec![2, 1, 0],
     ]);
-    (verb(), 0u8..3, 0i32..3, environments, prop::bool::weighted(0.6)).prop_map(
-        |(verb, name, priority, environments, is_enabled)| QueueOp {
-            verb,
-            name,
-            priority,
-            environments,
-            is_enabled,
-        },
+    let policy = prop::option::weighted(0.2, 0u8..2);
+    (
+        verb(),
+        0u8..3,
+        0i32..3,
+        environments,
+        policy,
+        prop::bool::weighted(0.6),
     )
+        .prop_map(
+            |(verb, name, priority, environments, policy, is_enabled)| QueueOp {
+                verb,
+                name,
+                priority,
+                environments,
+                policy,
+                is_enabled,
+            },
+        )
+}
+
+fn item() -> impl Strategy<Value = ItemOp> {
+    (verb(), 0u8..3, 0u8..2, 0u8..3, any::<bool>()).prop_map(|(verb, kind, name, queue, is_enabled)| ItemOp {
+        verb,
+        kind,
+        name,
+        queue,
+        is_enabled,
+    })
 }
 
 fn verb() -> impl Strategy<Value = Verb> {

@@ -9,16 +9,18 @@ use std::collections::BTreeMap;
 
 use batchyard_core::change::Change;
 use batchyard_core::id::{EnvironmentId, InstanceId, JobId, JobKey, QueueId};
+use batchyard_core::item::ItemKey;
 use batchyard_core::job::{Dependency, JobStatus, Placement};
 use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
 use batchyard_core::reason::StatusReason;
-use batchyard_runtime::store::{DefinitionRow, EnvironmentRow, JobRow, PlaceRow, QueueRow};
+use batchyard_runtime::store::{DefinitionRow, EnvironmentRow, ItemRow, JobRow, PlaceRow, QueueRow};
 
 #[derive(Default)]
 pub(crate) struct Model {
     pub(crate) environments: BTreeMap<EnvironmentId, EnvironmentRow>,
     pub(crate) queues: BTreeMap<QueueId, QueueRow>,
     pub(crate) definitions: BTreeMap<(DefinitionName, Reverse<u32>), DefinitionRow>,
+    pub(crate) items: BTreeMap<ItemKey, ItemRow>,
     pub(crate) jobs: BTreeMap<JobId, ModelJob>,
     pub(crate) tags: BTreeMap<String, BTreeMap<String, String>>,
     instances: BTreeMap<InstanceId, (EnvironmentId, u32)>,
@@ -59,6 +61,11 @@ impl Model {
             Change::QueueRemoved(id) => self.remove_queue(*id),
             Change::DefinitionRegistered(registered) => self.register(registered),
             Change::DefinitionDeregistered { name, revision, .. } => self.deregister(name, *revision),
+            Change::ItemPut(put) => self.put_item(put),
+            Change::ItemRemoved(key) => {
+                self.items.remove(key);
+                self.tags.remove(&key.resource());
+            }
             Change::TagsChanged(changed) => self.change_tags(changed),
             Change::JobAdded(added) => self.add_job(added),
             Change::DependencyMet { job, dependency } => self.meet(*job, *dependency),

@@ -137,6 +137,7 @@ fn summary(row: JobRow) -> JobSummaryRow {
             revision: row.content.revision,
         },
         vcpus: row.profile.resources.vcpus,
+        share: row.profile.share.map(|share| share.identifier),
         state: row.state,
         array: row.array,
     }

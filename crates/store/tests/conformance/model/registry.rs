@@ -2,11 +2,12 @@
 
 use std::cmp::Reverse;
 
-use batchyard_core::change::{DefinitionRegistered, EnvironmentPut, QueuePut, TagsChanged};
+use batchyard_core::change::{DefinitionRegistered, EnvironmentPut, ItemPut, QueuePut, TagsChanged};
 use batchyard_core::environment::Life;
 use batchyard_core::id::{EnvironmentId, QueueId};
+use batchyard_core::item::ItemKey;
 use batchyard_core::name::DefinitionName;
-use batchyard_runtime::store::{DefinitionRevision, DefinitionRow, EnvironmentRow, QueueRow};
+use batchyard_runtime::store::{DefinitionRevision, DefinitionRow, EnvironmentRow, ItemRow, QueueRow};
 
 use super::Model;
 
@@ -71,6 +72,7 @@ impl Model {
             switch,
             priority,
             environments,
+            policy,
             document,
         } = put.clone();
         self.queue_names.insert(id, name.clone());
@@ -83,6 +85,7 @@ impl Model {
             life: Life::Valid,
             priority,
             environments: environments.collect(),
+            policy,
             document,
             tags: Vec::new(),
         };
@@ -143,6 +146,36 @@ impl Model {
             }
         };
         self.definitions.values().map(with_tags).collect()
+    }
+
+    pub(super) fn put_item(&mut self, put: &ItemPut) {
+        let ItemPut {
+            key,
+            version,
+            item,
+            document,
+            at,
+        } = put.clone();
+        let created_at = self.items.get(&key).map_or(at, |row| row.created_at);
+        let row = ItemRow {
+            key: key.clone(),
+            version,
+            item,
+            document,
+            created_at,
+            tags: Vec::new(),
+        };
+        self.items.insert(key, row);
+    }
+
+    /// Those for which this holds, by name.
+    pub(crate) fn item_rows(&self, is_wanted: impl Fn(&ItemKey) -> bool) -> Vec<ItemRow> {
+        let with_tags = |row: &ItemRow| ItemRow {
+            tags: self.tags_of(&row.key.resource()),
+            ..row.clone()
+        };
+        let wanted = self.items.values().filter(|row| is_wanted(&row.key));
+        wanted.map(with_tags).collect()
     }
 
     pub(super) fn change_tags(&mut self, changed: &TagsChanged) {

@@ -4,13 +4,19 @@ use std::fmt::Debug;
 
 use batchyard_core::Core;
 use batchyard_core::id::{JobId, JobKey};
+use batchyard_core::item::ItemKey;
 use batchyard_core::job::JobStatus;
+use batchyard_core::name::QueueName;
 use batchyard_core::state::State;
 use batchyard_runtime::store::{
-    ArrayRow, DefinitionQuery, JobCursor, JobQuery, JobRow, JobScope, JobSummaryRow, Page, Select, Store,
+    ArrayRow, DefinitionQuery, ItemScope, ItemSelect, JobCursor, JobQuery, JobRow, JobScope, JobSummaryRow,
+    Page, Select, Store,
 };
 
 use crate::model::Model;
+
+/// Whether an item is in a scope.
+type IsOfScope = Box<dyn Fn(&ItemKey) -> bool>;
 
 /// Rows of a page: so few that most lists have several.
 const PAGE: usize = 2;
@@ -22,13 +28,13 @@ pub(super) fn check(store: &dyn Store, core: &Core, model: &Model) {
     check_registry(store, model);
     for (id, _) in core.state().queues() {
         assert_same(&store.counts(id).unwrap(), &model.counts(id), "counts");
-        check_lists(store, JobScope::Queue(id), &model.jobs_of(id));
+        check_lists(store, &JobScope::Queue(id), &model.jobs_of(id));
     }
     let mut keys = Vec::new();
     for (id, job) in &model.jobs {
         let of_job = model.keys_of(*id);
         if of_job.len() > 1 {
-            check_lists(store, JobScope::Array(*id), &model.children_of(*id));
+            check_lists(store, &JobScope::Array(*id), &model.children_of(*id));
         }
         for key in &of_job {
             assert_same(
@@ -71,6 +77,35 @@ fn check_registry(store: &dyn Store, model: &Model) {
         store.definitions(&query).unwrap()
     });
     assert_same(&definitions, &model.definition_rows(), "definitions");
+    let of_queue = |queue: &QueueName| {
+        let queue = queue.clone();
+        let is_of = move |key: &ItemKey| matches!(key, ItemKey::QuotaShare(of, _) if *of == queue);
+        Box::new(is_of) as IsOfScope
+    };
+    let mut scopes: Vec<(ItemScope, IsOfScope)> = vec![
+        (
+            ItemScope::SchedulingPolicies,
+            Box::new(|key| matches!(key, ItemKey::SchedulingPolicy(_))),
+        ),
+        (
+            ItemScope::ConsumableResources,
+            Box::new(|key| matches!(key, ItemKey::ConsumableResource(_))),
+        ),
+    ];
+    let queues = model.queues.values().map(|row| &row.name);
+    scopes.extend(queues.map(|name| (ItemScope::QuotaShares(name.clone()), of_queue(name))));
+    for (scope, is_wanted) in scopes {
+        let items = pages(|after| {
+            let select = ItemSelect::Page {
+                scope: scope.clone(),
+                name: None,
+                after,
+                limit: PAGE,
+            };
+            store.items(&select).unwrap()
+        });
+        assert_same(&items, &model.item_rows(is_wanted), &format!("{scope:?}"));
+    }
     for resource in model.tags.keys() {
         assert_same(&store.tags(resource).unwrap(), &model.tags_of(resource), resource);
     }
@@ -106,11 +141,11 @@ fn check_statuses(state: &State, model: &Model) {
 }
 
 /// The list as a whole, and of each state.
-fn check_lists(store: &dyn Store, scope: JobScope, expected: &[JobSummaryRow]) {
+fn check_lists(store: &dyn Store, scope: &JobScope, expected: &[JobSummaryRow]) {
     for status in std::iter::once(None).chain(JobStatus::ALL.map(Some)) {
         let rows = pages(|after: Option<JobCursor>| {
             let query = JobQuery {
-                scope,
+                scope: scope.clone(),
                 status,
                 filter: None,
                 after,

@@ -222,7 +222,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::CREATE_CONSUMABLE_RESOURCE_REQUEST,
         output: Some(&schema::CREATE_CONSUMABLE_RESOURCE_RESPONSE),
         result_wrapper: "",
-        not_served: Some("consumable resources are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "CreateJobQueue",
@@ -249,7 +249,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::CREATE_SCHEDULING_POLICY_REQUEST,
         output: Some(&schema::CREATE_SCHEDULING_POLICY_RESPONSE),
         result_wrapper: "",
-        not_served: Some("scheduling policies are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "CreateServiceEnvironment",
@@ -276,7 +276,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::DELETE_CONSUMABLE_RESOURCE_REQUEST,
         output: Some(&schema::DELETE_CONSUMABLE_RESOURCE_RESPONSE),
         result_wrapper: "",
-        not_served: Some("consumable resources are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "DeleteJobQueue",
@@ -303,7 +303,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::DELETE_SCHEDULING_POLICY_REQUEST,
         output: Some(&schema::DELETE_SCHEDULING_POLICY_RESPONSE),
         result_wrapper: "",
-        not_served: Some("scheduling policies are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "DeleteServiceEnvironment",
@@ -339,7 +339,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::DESCRIBE_CONSUMABLE_RESOURCE_REQUEST,
         output: Some(&schema::DESCRIBE_CONSUMABLE_RESOURCE_RESPONSE),
         result_wrapper: "",
-        not_served: Some("consumable resources are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "DescribeJobDefinitions",
@@ -384,7 +384,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::DESCRIBE_SCHEDULING_POLICIES_REQUEST,
         output: Some(&schema::DESCRIBE_SCHEDULING_POLICIES_RESPONSE),
         result_wrapper: "",
-        not_served: Some("scheduling policies are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "DescribeServiceEnvironments",
@@ -420,7 +420,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::LIST_CONSUMABLE_RESOURCES_REQUEST,
         output: Some(&schema::LIST_CONSUMABLE_RESOURCES_RESPONSE),
         result_wrapper: "",
-        not_served: Some("consumable resources are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "ListJobs",
@@ -438,7 +438,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::LIST_JOBS_BY_CONSUMABLE_RESOURCE_REQUEST,
         output: Some(&schema::LIST_JOBS_BY_CONSUMABLE_RESOURCE_RESPONSE),
         result_wrapper: "",
-        not_served: Some("consumable resources are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "ListQuotaShares",
@@ -456,7 +456,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::LIST_SCHEDULING_POLICIES_REQUEST,
         output: Some(&schema::LIST_SCHEDULING_POLICIES_RESPONSE),
         result_wrapper: "",
-        not_served: Some("scheduling policies are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "ListServiceJobs",
@@ -573,7 +573,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::UPDATE_CONSUMABLE_RESOURCE_REQUEST,
         output: Some(&schema::UPDATE_CONSUMABLE_RESOURCE_RESPONSE),
         result_wrapper: "",
-        not_served: Some("consumable resources are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "UpdateJobQueue",
@@ -600,7 +600,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::UPDATE_SCHEDULING_POLICY_REQUEST,
         output: Some(&schema::UPDATE_SCHEDULING_POLICY_RESPONSE),
         result_wrapper: "",
-        not_served: Some("scheduling policies are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "UpdateServiceEnvironment",
@@ -652,12 +652,26 @@ pub trait Api: Sync {
         input: shapes::CreateComputeEnvironmentRequest,
     ) -> impl Future<Output = Result<shapes::CreateComputeEnvironmentResponse, Fault>> + Send;
 
+    /// `CreateConsumableResource`.
+    fn create_consumable_resource(
+        &self,
+        context: &Self::Context,
+        input: shapes::CreateConsumableResourceRequest,
+    ) -> impl Future<Output = Result<shapes::CreateConsumableResourceResponse, Fault>> + Send;
+
     /// `CreateJobQueue`.
     fn create_job_queue(
         &self,
         context: &Self::Context,
         input: shapes::CreateJobQueueRequest,
     ) -> impl Future<Output = Result<shapes::CreateJobQueueResponse, Fault>> + Send;
+
+    /// `CreateSchedulingPolicy`.
+    fn create_scheduling_policy(
+        &self,
+        context: &Self::Context,
+        input: shapes::CreateSchedulingPolicyRequest,
+    ) -> impl Future<Output = Result<shapes::CreateSchedulingPolicyResponse, Fault>> + Send;
 
     /// `DeleteComputeEnvironment`.
     fn delete_compute_environment(
@@ -666,12 +680,26 @@ pub trait Api: Sync {
         input: shapes::DeleteComputeEnvironmentRequest,
     ) -> impl Future<Output = Result<shapes::DeleteComputeEnvironmentResponse, Fault>> + Send;
 
+    /// `DeleteConsumableResource`.
+    fn delete_consumable_resource(
+        &self,
+        context: &Self::Context,
+        input: shapes::DeleteConsumableResourceRequest,
+    ) -> impl Future<Output = Result<shapes::DeleteConsumableResourceResponse, Fault>> + Send;
+
     /// `DeleteJobQueue`.
     fn delete_job_queue(
         &self,
         context: &Self::Context,
         input: shapes::DeleteJobQueueRequest,
     ) -> impl Future<Output = Result<shapes::DeleteJobQueueResponse, Fault>> + Send;
+
+    /// `DeleteSchedulingPolicy`.
+    fn delete_scheduling_policy(
+        &self,
+        context: &Self::Context,
+        input: shapes::DeleteSchedulingPolicyRequest,
+    ) -> impl Future<Output = Result<shapes::DeleteSchedulingPolicyResponse, Fault>> + Send;
 
     /// `DeregisterJobDefinition`.
     fn deregister_job_definition(
@@ -686,6 +714,13 @@ pub trait Api: Sync {
         context: &Self::Context,
         input: shapes::DescribeComputeEnvironmentsRequest,
     ) -> impl Future<Output = Result<shapes::DescribeComputeEnvironmentsResponse, Fault>> + Send;
+
+    /// `DescribeConsumableResource`.
+    fn describe_consumable_resource(
+        &self,
+        context: &Self::Context,
+        input: shapes::DescribeConsumableResourceRequest,
+    ) -> impl Future<Output = Result<shapes::DescribeConsumableResourceResponse, Fault>> + Send;
 
     /// `DescribeJobDefinitions`.
     fn describe_job_definitions(
@@ -708,12 +743,40 @@ pub trait Api: Sync {
         input: shapes::DescribeJobsRequest,
     ) -> impl Future<Output = Result<shapes::DescribeJobsResponse, Fault>> + Send;
 
+    /// `DescribeSchedulingPolicies`.
+    fn describe_scheduling_policies(
+        &self,
+        context: &Self::Context,
+        input: shapes::DescribeSchedulingPoliciesRequest,
+    ) -> impl Future<Output = Result<shapes::DescribeSchedulingPoliciesResponse, Fault>> + Send;
+
+    /// `ListConsumableResources`.
+    fn list_consumable_resources(
+        &self,
+        context: &Self::Context,
+        input: shapes::ListConsumableResourcesRequest,
+    ) -> impl Future<Output = Result<shapes::ListConsumableResourcesResponse, Fault>> + Send;
+
     /// `ListJobs`.
     fn list_jobs(
         &self,
         context: &Self::Context,
         input: shapes::ListJobsRequest,
     ) -> impl Future<Output = Result<shapes::ListJobsResponse, Fault>> + Send;
+
+    /// `ListJobsByConsumableResource`.
+    fn list_jobs_by_consumable_resource(
+        &self,
+        context: &Self::Context,
+        input: shapes::ListJobsByConsumableResourceRequest,
+    ) -> impl Future<Output = Result<shapes::ListJobsByConsumableResourceResponse, Fault>> + Send;
+
+    /// `ListSchedulingPolicies`.
+    fn list_scheduling_policies(
+        &self,
+        context: &Self::Context,
+        input: shapes::ListSchedulingPoliciesRequest,
+    ) -> impl Future<Output = Result<shapes::ListSchedulingPoliciesResponse, Fault>> + Send;
 
     /// `ListTagsForResource`.
     fn list_tags_for_resource(
@@ -771,12 +834,26 @@ pub trait Api: Sync {
         input: shapes::UpdateComputeEnvironmentRequest,
     ) -> impl Future<Output = Result<shapes::UpdateComputeEnvironmentResponse, Fault>> + Send;
 
+    /// `UpdateConsumableResource`.
+    fn update_consumable_resource(
+        &self,
+        context: &Self::Context,
+        input: shapes::UpdateConsumableResourceRequest,
+    ) -> impl Future<Output = Result<shapes::UpdateConsumableResourceResponse, Fault>> + Send;
+
     /// `UpdateJobQueue`.
     fn update_job_queue(
         &self,
         context: &Self::Context,
         input: shapes::UpdateJobQueueRequest,
     ) -> impl Future<Output = Result<shapes::UpdateJobQueueResponse, Fault>> + Send;
+
+    /// `UpdateSchedulingPolicy`.
+    fn update_scheduling_policy(
+        &self,
+        context: &Self::Context,
+        input: shapes::UpdateSchedulingPolicyRequest,
+    ) -> impl Future<Output = Result<shapes::UpdateSchedulingPolicyResponse, Fault>> + Send;
 }
 
 /// Parses and checks a request, lets `api` serve it and encodes the answer.
@@ -808,9 +885,25 @@ pub async fn dispatch<A: Api>(
                 &api.create_compute_environment(context, input).await?,
             )
         }
+        Operation::CreateConsumableResource => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(
+                facts,
+                request,
+                &api.create_consumable_resource(context, input).await?,
+            )
+        }
         Operation::CreateJobQueue => {
             let input = SERVICE.input(facts, request, refuse)?;
             SERVICE.answer(facts, request, &api.create_job_queue(context, input).await?)
+        }
+        Operation::CreateSchedulingPolicy => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(
+                facts,
+                request,
+                &api.create_scheduling_policy(context, input).await?,
+            )
         }
         Operation::DeleteComputeEnvironment => {
             let input = SERVICE.input(facts, request, refuse)?;
@@ -820,9 +913,25 @@ pub async fn dispatch<A: Api>(
                 &api.delete_compute_environment(context, input).await?,
             )
         }
+        Operation::DeleteConsumableResource => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(
+                facts,
+                request,
+                &api.delete_consumable_resource(context, input).await?,
+            )
+        }
         Operation::DeleteJobQueue => {
             let input = SERVICE.input(facts, request, refuse)?;
             SERVICE.answer(facts, request, &api.delete_job_queue(context, input).await?)
+        }
+        Operation::DeleteSchedulingPolicy => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(
+                facts,
+                request,
+                &api.delete_scheduling_policy(context, input).await?,
+            )
         }
         Operation::DeregisterJobDefinition => {
             let input = SERVICE.input(facts, request, refuse)?;
@@ -838,6 +947,14 @@ pub async fn dispatch<A: Api>(
                 facts,
                 request,
                 &api.describe_compute_environments(context, input).await?,
+            )
+        }
+        Operation::DescribeConsumableResource => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(
+                facts,
+                request,
+                &api.describe_consumable_resource(context, input).await?,
             )
         }
         Operation::DescribeJobDefinitions => {
@@ -856,9 +973,41 @@ pub async fn dispatch<A: Api>(
             let input = SERVICE.input(facts, request, refuse)?;
             SERVICE.answer(facts, request, &api.describe_jobs(context, input).await?)
         }
+        Operation::DescribeSchedulingPolicies => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(
+                facts,
+                request,
+                &api.describe_scheduling_policies(context, input).await?,
+            )
+        }
+        Operation::ListConsumableResources => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(
+                facts,
+                request,
+                &api.list_consumable_resources(context, input).await?,
+            )
+        }
         Operation::ListJobs => {
             let input = SERVICE.input(facts, request, refuse)?;
             SERVICE.answer(facts, request, &api.list_jobs(context, input).await?)
+        }
+        Operation::ListJobsByConsumableResource => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(
+                facts,
+                request,
+                &api.list_jobs_by_consumable_resource(context, input).await?,
+            )
+        }
+        Operation::ListSchedulingPolicies => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(
+                facts,
+                request,
+                &api.list_scheduling_policies(context, input).await?,
+            )
         }
         Operation::ListTagsForResource => {
             let input = SERVICE.input(facts, request, refuse)?;
@@ -900,42 +1049,40 @@ pub async fn dispatch<A: Api>(
                 &api.update_compute_environment(context, input).await?,
             )
         }
+        Operation::UpdateConsumableResource => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(
+                facts,
+                request,
+                &api.update_consumable_resource(context, input).await?,
+            )
+        }
         Operation::UpdateJobQueue => {
             let input = SERVICE.input(facts, request, refuse)?;
             SERVICE.answer(facts, request, &api.update_job_queue(context, input).await?)
         }
-        Operation::CreateConsumableResource => {
-            SERVICE.not_served::<shapes::CreateConsumableResourceRequest>(facts, request, refuse)
+        Operation::UpdateSchedulingPolicy => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(
+                facts,
+                request,
+                &api.update_scheduling_policy(context, input).await?,
+            )
         }
         Operation::CreateQuotaShare => {
             SERVICE.not_served::<shapes::CreateQuotaShareRequest>(facts, request, refuse)
         }
-        Operation::CreateSchedulingPolicy => {
-            SERVICE.not_served::<shapes::CreateSchedulingPolicyRequest>(facts, request, refuse)
-        }
         Operation::CreateServiceEnvironment => {
             SERVICE.not_served::<shapes::CreateServiceEnvironmentRequest>(facts, request, refuse)
-        }
-        Operation::DeleteConsumableResource => {
-            SERVICE.not_served::<shapes::DeleteConsumableResourceRequest>(facts, request, refuse)
         }
         Operation::DeleteQuotaShare => {
             SERVICE.not_served::<shapes::DeleteQuotaShareRequest>(facts, request, refuse)
         }
-        Operation::DeleteSchedulingPolicy => {
-            SERVICE.not_served::<shapes::DeleteSchedulingPolicyRequest>(facts, request, refuse)
-        }
         Operation::DeleteServiceEnvironment => {
             SERVICE.not_served::<shapes::DeleteServiceEnvironmentRequest>(facts, request, refuse)
         }
-        Operation::DescribeConsumableResource => {
-            SERVICE.not_served::<shapes::DescribeConsumableResourceRequest>(facts, request, refuse)
-        }
         Operation::DescribeQuotaShare => {
             SERVICE.not_served::<shapes::DescribeQuotaShareRequest>(facts, request, refuse)
-        }
-        Operation::DescribeSchedulingPolicies => {
-            SERVICE.not_served::<shapes::DescribeSchedulingPoliciesRequest>(facts, request, refuse)
         }
         Operation::DescribeServiceEnvironments => {
             SERVICE.not_served::<shapes::DescribeServiceEnvironmentsRequest>(facts, request, refuse)
@@ -946,17 +1093,8 @@ pub async fn dispatch<A: Api>(
         Operation::GetJobQueueSnapshot => {
             SERVICE.not_served::<shapes::GetJobQueueSnapshotRequest>(facts, request, refuse)
         }
-        Operation::ListConsumableResources => {
-            SERVICE.not_served::<shapes::ListConsumableResourcesRequest>(facts, request, refuse)
-        }
-        Operation::ListJobsByConsumableResource => {
-            SERVICE.not_served::<shapes::ListJobsByConsumableResourceRequest>(facts, request, refuse)
-        }
         Operation::ListQuotaShares => {
             SERVICE.not_served::<shapes::ListQuotaSharesRequest>(facts, request, refuse)
-        }
-        Operation::ListSchedulingPolicies => {
-            SERVICE.not_served::<shapes::ListSchedulingPoliciesRequest>(facts, request, refuse)
         }
         Operation::ListServiceJobs => {
             SERVICE.not_served::<shapes::ListServiceJobsRequest>(facts, request, refuse)
@@ -970,14 +1108,8 @@ pub async fn dispatch<A: Api>(
         Operation::TerminateServiceJobs => {
             SERVICE.not_served::<shapes::TerminateServiceJobsRequest>(facts, request, refuse)
         }
-        Operation::UpdateConsumableResource => {
-            SERVICE.not_served::<shapes::UpdateConsumableResourceRequest>(facts, request, refuse)
-        }
         Operation::UpdateQuotaShare => {
             SERVICE.not_served::<shapes::UpdateQuotaShareRequest>(facts, request, refuse)
-        }
-        Operation::UpdateSchedulingPolicy => {
-            SERVICE.not_served::<shapes::UpdateSchedulingPolicyRequest>(facts, request, refuse)
         }
         Operation::UpdateServiceEnvironment => {
             SERVICE.not_served::<shapes::UpdateServiceEnvironmentRequest>(facts, request, refuse)

@@ -1,0 +1,223 @@
+//! From the words of a script to what a client would ask for.
+
+use std::sync::Arc;
+
+use batchyard_core::change::{Document, JobContent};
+use batchyard_core::command::{PutEnvironment, PutItem, PutQueue};
+use batchyard_core::environment::{
+    Capacity, EnvironmentSpec, InstanceChoice, InstancePlan, InstanceTypeName, Platform, Switch,
+};
+use batchyard_core::id::JobId;
+use batchyard_core::item::{
+    ConsumableResource, FairShare, Item, ItemKey, QuotaShare, SchedulingPolicy, Sharing,
+};
+use batchyard_core::job::{ConsumableClaim, Profile, ShareClaim};
+use batchyard_core::launch::{LaunchSpec, ProcessSpec, Runner};
+use batchyard_core::name::{
+    ConsumableResourceName, DefinitionName, EnvironmentName, QueueName, QuotaShareName, SchedulingPolicyName,
+};
+use batchyard_core::resources::{Mebibytes, Resources};
+use batchyard_core::retry::{EvaluateOnExit, Pattern, RetryAction, RetryStrategy};
+use batchyard_core::time::{Millis, Timestamp};
+
+use crate::words::Words;
+
+pub(crate) fn put_environment(name: &str, words: &Words) -> Box<PutEnvironment> {
+    let capacity = match words.list("types") {
+        types if types.is_empty() => Capacity::Shared {
+            vcpus_max: words
+                .value("max")
+                .map(|max| max.parse().expect("a number of vCPUs")),
+        },
+        types => Capacity::Instances(InstancePlan {
+            types: types
+                .into_iter()
+                .map(|name| InstanceTypeName::find(name).expect("the table has it"))
+                .collect(),
+            choice: if words.has("ordered") {
+                InstanceChoice::Ordered
+            } else {
+                InstanceChoice::Smallest
+            },
+            vcpus_min: words.number("min", 0),
+            vcpus_desired: words.number("desired", 0),
+            vcpus_max: words.number("max", 4),
+            idle_delay: Millis::from_seconds(words.number("idle", 60)),
+        }),
+    };
+    Box::new(PutEnvironment {
+        name: environment_name(name),
+        switch: switch(words),
+        spec: EnvironmentSpec {
+            platform: platform(words),
+            capacity,
+        },
+        document: document(),
+        tags: Vec::new(),
+    })
+}
+
+pub(crate) fn put_queue(name: &str, words: &Words, environments_from: usize) -> Box<PutQueue> {
+    let environments = words
+        .plain()
+        .skip(environments_from)
+        .filter(|word| *word != "disabled");
+    Box::new(PutQueue {
+        name: queue_name(name),
+        switch: switch(words),
+        priority: words.number("priority", 1),
+        environments: environments.map(environment_name).collect(),
+        policy: words
+            .value("policy")
+            .map(|name| SchedulingPolicyName::parse(name).expect("it is a name")),
+        document: document(),
+        tags: Vec::new(),
+    })
+}
+
+/// The key with this resource path.
+pub(crate) fn item_key(path: &str) -> ItemKey {
+    let parts: Vec<&str> = path.split('/').collect();
+    match parts[..] {
+        ["scheduling-policy", name] => {
+            ItemKey::SchedulingPolicy(SchedulingPolicyName::parse(name).expect("it is a name"))
+        }
+        ["consumable-resource", name] => ItemKey::ConsumableResource(consumable_name(name)),
+        ["job-queue", queue, "quota-share", name] => ItemKey::QuotaShare(
+            queue_name(queue),
+            QuotaShareName::parse(name).expect("it is a name"),
+        ),
+        _ => panic!("{path:?} is not the path of an item"),
+    }
+}
+
+pub(crate) fn put_item(path: &str, words: &Words) -> Box<PutItem> {
+    let key = item_key(path);
+    let item = match &key {
+        ItemKey::SchedulingPolicy(_) if words.has("quota") => {
+            Item::SchedulingPolicy(SchedulingPolicy::QuotaShare)
+        }
+        ItemKey::SchedulingPolicy(_) => {
+            Item::SchedulingPolicy(SchedulingPolicy::FairShare(FairShare::default()))
+        }
+        ItemKey::ConsumableResource(_) => Item::ConsumableResource(ConsumableResource {
+            is_replenishable: !words.has("burns"),
+            total: words.number("total", 1),
+        }),
+        ItemKey::QuotaShare(..) => Item::QuotaShare(QuotaShare {
+            switch: switch(words),
+            limits: Vec::new(),
+            sharing: Sharing::Reserve,
+            preempts_in_share: false,
+        }),
+    };
+    Box::new(PutItem {
+        key,
+        item,
+        document: document(),
+        tags: Vec::new(),
+    })
+}
+
+pub(crate) fn consumable_name(text: &str) -> ConsumableResourceName {
+    ConsumableResourceName::parse(text).expect("it is a name")
+}
+
+pub(crate) fn profile(words: &Words) -> Profile {
+    let rules = words.all("exit-on").map(|text| (text, RetryAction::Exit));
+    let rules = rules.chain(words.all("retry-on").map(|text| (text, RetryAction::Retry)));
+    let rules = rules.map(|(text, action)| {
+        let (field, pattern) = text.split_once(':').expect("a rule is FIELD:PATTERN");
+        let pattern_of = |name| (field == name).then(|| Pattern(pattern.to_owned()));
+        EvaluateOnExit {
+            on_status_reason: pattern_of("status"),
+            on_reason: pattern_of("reason"),
+            on_exit_code: pattern_of("code"),
+            action,
+        }
+    });
+    let takes = words.all("take").map(|text| {
+        let (name, quantity) = text.split_once(':').expect("what is taken is NAME:QUANTITY");
+        ConsumableClaim {
+            name: consumable_name(name),
+            quantity: quantity.parse().expect("a number"),
+        }
+    });
+    Profile {
+        platform: platform(words),
+        resources: Resources {
+            vcpus: words.milli("vcpus", 1_000),
+            memory: Mebibytes(words.number("memory", 512)),
+            gpus: words.number("gpus", 0),
+        },
+        retry: RetryStrategy {
+            attempts: words.number("attempts", 1),
+            rules: rules.collect(),
+        },
+        timeout: words
+            .value("timeout")
+            .map(|seconds| Millis::from_seconds(seconds.parse().expect("a number of seconds"))),
+        stop_timeout: Millis::from_seconds(30),
+        share: words.value("share").map(|identifier| ShareClaim {
+            identifier: identifier.into(),
+            priority: 0,
+        }),
+        consumables: takes.collect(),
+    }
+}
+
+pub(crate) fn platform(words: &Words) -> Platform {
+    match words.value("platform") {
+        None => Platform::Ec2,
+        Some("fargate") => Platform::Fargate,
+        Some(other) => panic!("{other:?} is not a platform"),
+    }
+}
+
+pub(crate) fn switch(words: &Words) -> Switch {
+    if words.has("disabled") {
+        Switch::Disabled
+    } else {
+        Switch::Enabled
+    }
+}
+
+pub(crate) fn environment_name(text: &str) -> EnvironmentName {
+    EnvironmentName::parse(text).expect("it is a name")
+}
+
+pub(crate) fn queue_name(text: &str) -> QueueName {
+    QueueName::parse(text).expect("it is a name")
+}
+
+pub(crate) fn definition() -> DefinitionName {
+    DefinitionName::parse("definition").expect("it is a name")
+}
+
+pub(crate) fn document() -> Document {
+    Document(Arc::from("{}"))
+}
+
+pub(crate) fn content(name: &str) -> JobContent {
+    let launch = LaunchSpec {
+        runner: Runner::Process(ProcessSpec::default()),
+        command: Vec::new(),
+        environment: Vec::new(),
+        resources: Resources::default(),
+        log: None,
+        stop_timeout: Millis::from_seconds(30),
+    };
+    JobContent {
+        name: name.to_owned(),
+        definition: definition(),
+        revision: 1,
+        launch: Arc::new(launch),
+        document: document(),
+        tags: Vec::new(),
+    }
+}
+
+/// Identifiers as scripts make them: the time of submission, and a number.
+pub(crate) fn job_id(at: Timestamp, number: usize) -> JobId {
+    JobId::new(at, u128::try_from(number).expect("it fits"))
+}

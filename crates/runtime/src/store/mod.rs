@@ -1,0 +1,196 @@
+//! The port to durable state: current state as rows, and the journal of what was accepted.
+//!
+//! # Contract
+//!
+//! * [`Store::commit`] is called by one thread at a time, in the order in which the core made the changes. When it returns `Ok`, the whole
+//!   batch is durable, also against a power cut; when it fails, nothing of the batch is there. The caller then drops its core and
+//!   loads again: the store needs no rollback beyond its transaction's.
+//! * A batch is complete: rows are written from it without reading others, but for what the store keeps in memory itself.
+//! * [`Store::load`] gives back what was committed, such that restoring a core from it gives the core that made the changes.
+//! * Reads see the last commit, from any thread, and never wait for a commit. They block the calling thread: call them off the reactor.
+//! * Rows of jobs that have ended stay until [`Store::purge`] removes them.
+
+mod query;
+mod row;
+
+use std::sync::Arc;
+
+use batchyard_core::array::{Array, StatusCounts};
+use batchyard_core::change::Change;
+use batchyard_core::command::{Ended, Input};
+use batchyard_core::id::{JobId, JobKey, QueueId};
+use batchyard_core::item::ItemKey;
+use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
+use batchyard_core::state::{Counters, Stored};
+use batchyard_core::time::Timestamp;
+
+pub use query::{
+    DefinitionQuery, ItemScope, ItemSelect, JobCursor, JobFilter, JobQuery, JobScope, Page, Select, TextMatch,
+};
+pub use row::{
+    ArrayRow, AttemptRow, DefinitionRevision, DefinitionRow, EnvironmentRow, ItemRow, JobRow, JobStateRow,
+    JobSummaryRow, LaunchRow, PlaceRow, QueueRow,
+};
+
+/// What is committed together.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// In the order in which they were made.
+    pub changes: Vec<Change>,
+    /// The live arrays that changes of this batch touched, as they are after the batch. Arrays that ended in it are in their change.
+    pub arrays: Vec<(JobId, Array)>,
+    /// What was accepted, in order.
+    pub journal: Vec<JournalEntry>,
+    /// The numbers for the next new things, after the batch.
+    pub counters: Counters,
+}
+
+/// An accepted input: the audit trail, and what a past moment can be replayed from.
+#[derive(Clone, Debug)]
+pub struct JournalEntry {
+    /// When it entered the core.
+    pub at: Timestamp,
+    /// Whose it was: an ARN. `None` for engines' reports.
+    pub principal: Option<Arc<str>>,
+    /// What. Of SubmitJob only the identifier is kept here: the job's row has the rest.
+    pub input: Input,
+}
+
+/// The store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk is full, or its quota is: nothing was written, and trying later may help.
+    #[error("write to {path}: no space left on the disk")]
+    Full {
+        /// The file, as configured.
+        path: String,
+        /// What the database said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The rows contradict each other or cannot be read: somebody else wrote them, or the disk lies.
+    #[error("read {path}: the contents are damaged: {what}")]
+    Damaged {
+        /// The file, as configured.
+        path: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// Anything else.
+    #[error("use {path}")]
+    Failed {
+        /// The file, as configured.
+        path: String,
+        /// What the database said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Durable state. See the module for the contract.
+pub trait Store: Send + Sync + 'static {
+    /// Everything a core needs to go on.
+    ///
+    /// # Errors
+    /// When it cannot be read or is damaged.
+    fn load(&self) -> Result<Stored, StoreError>;
+
+    /// Makes a batch durable, all or nothing.
+    ///
+    /// # Errors
+    /// When it could not be; then nothing of it was kept.
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Whether commits are likely to work again after one has failed: writes and syncs about as much as a small batch, and leaves nothing
+    /// that a reader would see.
+    ///
+    /// # Errors
+    /// As [`commit`](Store::commit).
+    fn probe(&self) -> Result<(), StoreError>;
+
+    /// How to run a job: asked before each launch that the caller does not remember.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn launch(&self, id: JobId) -> Result<Option<LaunchRow>, StoreError>;
+
+    /// How a job or child ended; `None` if it is not known, or has not ended.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn ended(&self, key: JobKey) -> Result<Option<Ended>, StoreError>;
+
+    /// Compute environments: those named, in the order of the names and without the unknown ones; or a page of all, by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn environments(
+        &self,
+        select: &Select<EnvironmentName>,
+    ) -> Result<Page<EnvironmentRow, EnvironmentName>, StoreError>;
+
+    /// Job queues, as [`environments`](Store::environments).
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn queues(&self, select: &Select<QueueName>) -> Result<Page<QueueRow, QueueName>, StoreError>;
+
+    /// Job definitions.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn definitions(
+        &self,
+        query: &DefinitionQuery,
+    ) -> Result<Page<DefinitionRow, DefinitionRevision>, StoreError>;
+
+    /// The highest ACTIVE revision of a definition, with its document.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn latest_definition(&self, name: &DefinitionName) -> Result<Option<DefinitionRow>, StoreError>;
+
+    /// Scheduling policies, consumable resources, quota shares: those with these keys, in that order and without the unknown ones; or
+    /// a page of a kind, by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn items(&self, select: &ItemSelect) -> Result<Page<ItemRow, ItemKey>, StoreError>;
+
+    /// All about these jobs and children, in the order asked for and without the unknown ones. Children that never left RUNNABLE are
+    /// made up from their parent's row.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn jobs(&self, keys: &[JobKey]) -> Result<Vec<JobRow>, StoreError>;
+
+    /// A page of jobs or children, newest first; children by index.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn list_jobs(&self, query: &JobQuery) -> Result<Page<JobSummaryRow, JobCursor>, StoreError>;
+
+    /// The tags of a resource, by key; none for an unknown one.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn tags(&self, resource: &str) -> Result<Vec<(String, String)>, StoreError>;
+
+    /// How many jobs of a queue are in each state: singles and children; array parents are not counted.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn counts(&self, queue: QueueId) -> Result<StatusCounts, StoreError>;
+
+    /// Removes jobs that ended before `jobs_before` and journal entries older than `journal_before`, at most `limit` of each. Whether there
+    /// may be more.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn purge(
+        &self,
+        jobs_before: Timestamp,
+        journal_before: Timestamp,
+        limit: usize,
+    ) -> Result<bool, StoreError>;
+}
