@@ -134,17 +134,17 @@ fn check_not_served(request: &str, expect: &Expect) {
 #[test]
 fn operations_that_are_not_served_say_so() {
     check_not_served(
-        "POST /v1/createconsumableresource\n\n{\"consumableResourceName\": \"a\"}",
+        "POST /v1/createserviceenvironment\n\n{\"serviceEnvironmentName\": \"a\", \"serviceEnvironmentType\": \"SAGEMAKER_TRAINING\", \"capacityLimits\": []}",
         &expect![
             "400 ClientException: CreateConsumableResource is not served by this version of Batchyard: consumable resources are not implemented yet"
         ],
     );
     check_not_served(
-        "POST /v1/createconsumableresource\n\n{}",
+        "POST /v1/createquotashare\n\n{}",
         &expect!["400 ClientException: consumableResourceName is required."],
     );
     check_not_served(
-        "POST /v1/createconsumableresource\n\n{",
+        "POST /v1/createserviceenvironment\n\n{",
         &expect![
             "400 ClientException: An error occurred during JSON parsing: EOF while parsing an object at line 1 column 1"
         ],
