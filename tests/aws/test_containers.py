@@ -285,3 +285,25 @@ def test_an_engine_that_goes_away_midway(relay, tmp_path, monkeypatch):
         assert (ended["status"], site.log(ended)) == ("SUCCEEDED", ["late"])
     finally:
         own.remove()
+
+
+def test_a_stop_while_the_engine_is_away_is_not_forgotten(relay, tmp_path, monkeypatch):
+    """Also not by a server that was started meanwhile, and has not seen its containers yet."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{relay.path}")
+    own = Server(tmp_path / "data").start()
+    try:
+        site = Site(own)
+        job = submit(site, "trap 'exit 3' TERM; echo ready; while :; do sleep 0.05; done")
+        site.reached(job, "RUNNING")
+        own.kill()
+        relay.take_away()
+        own.start()
+        site.connect()
+        site.batch.terminate_job(jobId=job, reason="enough")
+        assert site.run("echo process")["status"] == "SUCCEEDED"
+        assert site.job(job)["status"] == "RUNNING"
+        relay.put_back()
+        ended = site.ended(job)
+        assert (ended["status"], ended["statusReason"], ended["container"]["exitCode"]) == ("FAILED", "enough", 3)
+    finally:
+        own.remove()

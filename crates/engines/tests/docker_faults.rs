@@ -155,7 +155,7 @@ async fn a_launch_without_a_daemon_fails_after_its_time() {
     let mut site = Site::configured(config, Arc::default());
     let attempt = site.launch(Job::shell("true")).await;
     expect!["not started, exit -, reason not started: DockerTimeoutError: Could not transition to created; timed out after waiting 1s (Docker is not reachable at unix:///nonexistent/docker.sock)"].assert_eq(&site.end_of(attempt).await.summary());
-    assert!(site.engine.recover(&[]).await.is_err());
+    assert!(site.engine.recover(Vec::new()).await.known().await.is_err());
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use batchyard_core::id::AttemptKey;
-use batchyard_core::launch::{LaunchSpec, Variable};
+use batchyard_core::launch::{LaunchSpec, Runner, Variable};
 use batchyard_core::report::Report;
 use batchyard_core::resources::GpuSet;
 use batchyard_core::time::Millis;
@@ -37,7 +37,7 @@ pub enum Order {
     /// Start this attempt.
     Launch(Box<Launch>),
     /// Ask the attempt to stop (SIGTERM), and kill it when `grace` is over. If it has not started yet, it need not any more:
-    /// then `NotStarted` or `Exited` is told as fits.
+    /// then `NotStarted` or `Exited` is told as fits; `NotStarted` also of an attempt that was never launched.
     Stop {
         /// Which attempt.
         attempt: AttemptKey,
@@ -73,6 +73,28 @@ pub struct CurrentAttempt {
     pub attempt: AttemptKey,
     /// Whether `Started` was recorded: then an engine that does not know it has lost it. Otherwise its launch will be ordered (again).
     pub was_started: bool,
+    /// What it runs as; `None` if that cannot be read any more.
+    pub kind: Option<RunnerKind>,
+}
+
+/// What an attempt runs as: engines that do both look where it could be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunnerKind {
+    /// A process of the host.
+    Process,
+    /// A container.
+    Container,
+}
+
+impl RunnerKind {
+    /// What this runs as.
+    #[must_use]
+    pub fn of(runner: &Runner) -> Self {
+        match runner {
+            Runner::Process(_) => RunnerKind::Process,
+            Runner::Container(_) => RunnerKind::Container,
+        }
+    }
 }
 
 /// Runs jobs. See the module for the contract.

@@ -117,23 +117,14 @@ impl DockerEngine {
         self.send(registry::Message::Order(order)).await;
     }
 
-    /// Compares the daemon's containers with the attempts that the core holds for alive: tells again what is known of current ones, and
-    /// stops and forgets all others of this namespace. The answer is which of `current` are known here; to tell `Lost` for those
-    /// that no engine knows is the caller's.
-    ///
-    /// # Errors
-    /// When the daemon does not answer.
-    pub async fn recover(&self, current: &[CurrentAttempt]) -> Result<BTreeSet<AttemptKey>, RecoverError> {
+    /// Has the daemon's containers compared with the attempts that the core holds for alive: it is told again what is known of current
+    /// ones, and all others of this namespace are stopped and forgotten. Returns when that is queued, behind the orders of before and in
+    /// front of those that come; the answer is which of `current` are known here. To tell `Lost` for those that no engine knows
+    /// is the caller's.
+    pub async fn recover(&self, current: Vec<CurrentAttempt>) -> Recovery {
         let (reply, answer) = oneshot::channel();
-        let current = current.to_vec();
         self.send(registry::Message::Recover { current, reply }).await;
-        answer
-            .await
-            .expect("the registry lives as long as its engine and answers")
-            .map_err(|failure| RecoverError {
-                engine: ENGINE,
-                source: Box::new(failure),
-            })
+        Recovery(answer)
     }
 
     async fn send(&self, message: registry::Message) {
@@ -141,6 +132,26 @@ impl DockerEngine {
             .send(message)
             .await
             .expect("the registry lives as long as its engine");
+    }
+}
+
+/// A comparison that was asked for.
+#[derive(Debug)]
+pub struct Recovery(oneshot::Receiver<Result<BTreeSet<AttemptKey>, daemon::Failure>>);
+
+impl Recovery {
+    /// Which of the current attempts are known. May be asked again after it was given up waiting for.
+    ///
+    /// # Errors
+    /// When the daemon does not answer.
+    pub async fn known(&mut self) -> Result<BTreeSet<AttemptKey>, RecoverError> {
+        let answer = (&mut self.0)
+            .await
+            .expect("the registry lives as long as its engine and answers");
+        answer.map_err(|failure| RecoverError {
+            engine: ENGINE,
+            source: Box::new(failure),
+        })
     }
 }
 

@@ -133,7 +133,7 @@ impl Registry {
         let found = containers(&self.context).await?;
         let current: BTreeMap<AttemptKey, bool> = current
             .into_iter()
-            .map(|CurrentAttempt { attempt, was_started }| (attempt, was_started))
+            .map(|current| (current.attempt, current.was_started))
             .collect();
         for (attempt, keeper) in &self.keepers {
             keeper.send_modify(|wish| match current.contains_key(attempt) {

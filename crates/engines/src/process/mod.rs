@@ -131,7 +131,7 @@ impl ProcessEngine {
         reports: Reports,
         logs: Arc<dyn LogStore>,
     ) -> Result<Self, StartError> {
-        let account = config.run_as.as_deref().map(other_account).transpose()?;
+        let account = config.run_as.as_deref().map(other_account).transpose()?.flatten();
         let directory = config.directory.clone();
         std::fs::DirBuilder::new()
             .recursive(true)
@@ -206,16 +206,17 @@ impl Drop for ProcessEngine {
     }
 }
 
-/// The user that jobs run as, if it is another than our own.
-fn other_account(name: &str) -> Result<Account, StartError> {
+/// The user that jobs run as; `None` where that is who we are anyway, and have no right to say so once more.
+fn other_account(name: &str) -> Result<Option<Account>, StartError> {
     let failed = |reason: String| StartError::User {
         name: name.to_owned(),
         reason,
     };
     let account = Account::find(name).map_err(|error| failed(error.to_string()))?;
     let own = Account::own();
-    if own.uid != 0 && own.uid != account.uid {
-        return Err(failed(format!("only root can; this server runs as {}", own.name)));
+    match own.uid {
+        0 => Ok(Some(account)),
+        uid if uid == account.uid => Ok(None),
+        _ => Err(failed(format!("only root can; this server runs as {}", own.name))),
     }
-    Ok(account)
 }

@@ -169,7 +169,7 @@ impl Site {
     pub(crate) async fn recover(&self, current: &[CurrentAttempt]) -> BTreeSet<AttemptKey> {
         tokio::time::timeout(PATIENCE, async {
             loop {
-                match self.engine.recover(current).await {
+                match self.engine.recover(current.to_vec()).await.known().await {
                     Ok(known) => return known,
                     Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
                 }
@@ -347,7 +347,11 @@ impl Job {
 }
 
 pub(crate) fn current(attempt: AttemptKey, was_started: bool) -> CurrentAttempt {
-    CurrentAttempt { attempt, was_started }
+    CurrentAttempt {
+        attempt,
+        was_started,
+        kind: None,
+    }
 }
 
 pub(crate) fn client(host: &str) -> Docker {

@@ -411,5 +411,6 @@ pub(crate) fn running(attempt: AttemptKey) -> CurrentAttempt {
     CurrentAttempt {
         attempt,
         was_started: true,
+        kind: None,
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::cause::with_causes;
 use crate::clock::Clock;
-use crate::engine::{CurrentAttempt, Engine, Launch, Order};
+use crate::engine::{CurrentAttempt, Engine, Launch, Order, RunnerKind};
 use crate::launch::{LaunchSettings, compose};
 use crate::store::{LaunchRow, Store, StoreError};
 
@@ -125,7 +125,11 @@ impl Worker {
         }
     }
 
-    async fn recover(&self, current: Vec<CurrentAttempt>) {
+    async fn recover(&mut self, mut current: Vec<CurrentAttempt>) {
+        for attempt in &mut current {
+            let row = self.row(attempt.attempt.job.id).await;
+            attempt.kind = row.map(|row| RunnerKind::of(&row.launch.runner));
+        }
         while let Err(error) = self.engine.recover(current.clone()).await {
             tracing::warn!(
                 error = with_causes(&error),
@@ -159,26 +163,27 @@ impl Worker {
         placement: Placement,
         environment: &EnvironmentName,
     ) -> Option<Launch> {
-        let id = attempt.job.id;
+        let now = self.clock.now();
+        let Some(row) = self.row(attempt.job.id).await else {
+            let reason =
+                "CannotCreateContainerError: the job's launch specification is missing from the store"
+                    .to_owned();
+            let report = Report::NotStarted { at: now, reason };
+            // The driver reads this end as long as it lives.
+            let _driver_lives = self.unlaunchable.send((attempt, report));
+            return None;
+        };
+        let row = row.clone();
+        Some(compose(attempt, placement, environment, &row, &self.settings))
+    }
+
+    /// How to run a job, remembered or read; `None` if there is no such row.
+    async fn row(&mut self, id: JobId) -> Option<&LaunchRow> {
         if !self.remembered.contains(&id) {
-            match self.read(id).await {
-                Some(row) => {
-                    self.remembered.put(id, row);
-                }
-                None => {
-                    let reason = "CannotCreateContainerError: the job's launch specification is missing from the store".to_owned();
-                    let report = Report::NotStarted {
-                        at: self.clock.now(),
-                        reason,
-                    };
-                    // The driver reads this end as long as it lives.
-                    let _driver_lives = self.unlaunchable.send((attempt, report));
-                    return None;
-                }
-            }
+            let row = self.read(id).await?;
+            self.remembered.put(id, row);
         }
-        let row = self.remembered.get(&id)?;
-        Some(compose(attempt, placement, environment, row, &self.settings))
+        self.remembered.get(&id)
     }
 
     /// Reads a job's row, trying again while the store cannot be read; `None` if there is no such row.

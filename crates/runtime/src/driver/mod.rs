@@ -124,7 +124,8 @@ async fn load(config: CoreConfig, store: &Arc<dyn Store>) -> Result<Core, StartE
 }
 
 impl Handle {
-    /// Has a command carried out. Resolves when it is durable.
+    /// Has a command carried out. Resolves when it is durable. How the dependencies of a job ended that are not live any more is the caller's
+    /// to look up.
     ///
     /// # Errors
     /// See [`CommandError`]; nothing was changed then.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use batchyard_core::command::{Command, DependsOn, Input};
 use batchyard_core::id::AttemptKey;
 use batchyard_core::report::Report;
-use batchyard_core::time::Timestamp;
+use batchyard_core::time::{Millis, Timestamp};
 use batchyard_core::{Core, CoreConfig};
 use tokio::sync::{mpsc, oneshot};
 
@@ -174,14 +174,8 @@ impl Driver {
         mut command: Command,
         reply: oneshot::Sender<Result<batchyard_core::command::Reply, CommandError>>,
     ) {
-        if let Command::SubmitJob(submit) = &mut command
-            && let Err(error) = self.resolve(&mut submit.dependencies)
-        {
-            tracing::error!(error = with_causes(&error), "cannot look up how jobs ended");
-            let _nobody_waits = reply.send(Err(CommandError::Unavailable(
-                "a dependency cannot be looked up".into(),
-            )));
-            return;
+        if let Command::SubmitJob(submit) = &mut command {
+            self.resolve(&mut submit.dependencies);
         }
         let now = self.tick();
         let input = Input::Command(command);
@@ -202,27 +196,22 @@ impl Driver {
         }
     }
 
-    /// Finds out how those dependencies ended that are not live any more: in a batch that is not committed yet, or in the store.
-    fn resolve(&self, dependencies: &mut [DependsOn]) -> Result<(), StoreError> {
+    /// Says how those dependencies ended that are not live any more and whose end is not committed yet. How earlier ones ended the caller
+    /// has looked up; one that ended in between is refused as unknown, and is known at the next try.
+    fn resolve(&self, dependencies: &mut [DependsOn]) {
         for dependency in dependencies {
             let key = dependency.on;
-            if self.core.state().job(key.id).is_some() {
-                continue;
+            let in_flight = || self.in_flight.as_ref().and_then(|sealed| sealed.ended(key));
+            if let Some(ended) = self.open.ended(key).or_else(in_flight) {
+                dependency.ended = Some(ended);
             }
-            let unsaved = self
-                .open
-                .ended(key)
-                .or_else(|| self.in_flight.as_ref().and_then(|sealed| sealed.ended(key)));
-            dependency.ended = match unsaved {
-                Some(ended) => Some(ended),
-                None => self.store.ended(key)?,
-            };
         }
-        Ok(())
     }
 
     fn report(&mut self, attempt: AttemptKey, report: Report) {
         let now = self.tick();
+        // Where the host's clock was set back, engines tell times that for the core are long past: a timeout would have come already.
+        let report = later(report, now.since(self.clock.now()), now);
         let input = Input::Report { attempt, report };
         let changes_before = self.open.output().changes.len();
         let handled = self.core.handle(now, input.clone(), self.open.output());
@@ -278,6 +267,8 @@ impl Driver {
                     .attempt
                     .as_ref()
                     .is_some_and(|attempt| attempt.started_at.is_some()),
+                // Only the store knows; whoever tells the engine looks it up.
+                kind: None,
             });
         let current = current.collect();
         let mut again = Open::default();
@@ -343,6 +334,31 @@ impl Driver {
                 return;
             }
         }
+    }
+}
+
+/// The same fact so much later, but not after `latest`.
+fn later(report: Report, by: Millis, latest: Timestamp) -> Report {
+    if by == Millis::new(0) {
+        return report;
+    }
+    let shift = |at: Timestamp| (at + by).min(latest);
+    match report {
+        Report::Started { at } => Report::Started { at: shift(at) },
+        Report::Exited {
+            at,
+            exit_code,
+            reason,
+        } => Report::Exited {
+            at: shift(at),
+            exit_code,
+            reason,
+        },
+        Report::NotStarted { at, reason } => Report::NotStarted {
+            at: shift(at),
+            reason,
+        },
+        Report::Lost { at } => Report::Lost { at: shift(at) },
     }
 }
 

@@ -24,6 +24,14 @@ impl ManualClock {
         }
     }
 
+    /// Somebody sets the host's clock back. Who waits goes on waiting as long as before.
+    pub(crate) fn set_back(&self, span: Millis) {
+        self.now.send_modify(|now| {
+            let back = i64::try_from(span.as_millis()).unwrap();
+            *now = Timestamp::from_millis(now.as_millis() - back);
+        });
+    }
+
     pub(crate) fn elapse(&self, span: Millis) {
         self.now.send_modify(|now| *now = *now + span);
     }

@@ -224,7 +224,12 @@ impl Engine for FakeEngine {
                 let Processes { known, forgotten, .. } = &mut *processes;
                 forgotten.extend(known.keys().filter(|key| !is_current(key)));
                 known.retain(|key, _| is_current(key));
-                for CurrentAttempt { attempt, was_started } in &current {
+                for CurrentAttempt {
+                    attempt,
+                    was_started,
+                    kind: _,
+                } in &current
+                {
                     if *was_started && !processes.known.contains_key(attempt) {
                         lost.push(*attempt);
                     }

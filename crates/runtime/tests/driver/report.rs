@@ -2,6 +2,7 @@
 
 use batchyard_core::id::{AttemptKey, JobKey};
 use batchyard_core::report::Report;
+use batchyard_core::time::Millis;
 
 use crate::fixture::{job_id, registry, submission};
 use crate::world::World;
@@ -75,6 +76,26 @@ async fn facts_of_unknown_attempts_are_dropped() {
     drained(&world).await;
     assert_eq!(world.disk.contents().journal.len(), journal + 1);
     assert_eq!(world.host.running(), [attempt]);
+    world.let_everything_end().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_ends_no_job() {
+    let mut world = World::new().await;
+    // The driver has seen this time.
+    drained(&world).await;
+    world.clock.set_back(Millis::from_seconds(3_600));
+    let mut submit = submission(0);
+    submit.profile.timeout = Some(Millis::from_seconds(60));
+    let id = world.submit(submit);
+    world.start_noted(id).await;
+    drained(&world).await;
+    let stopping = |world: &World| {
+        let contents = world.disk.contents();
+        let execution = contents.state.execution(JobKey::whole(id)).unwrap();
+        execution.attempt.as_ref().unwrap().stopping.is_some()
+    };
+    assert!(!stopping(&world));
     world.let_everything_end().await;
 }
 

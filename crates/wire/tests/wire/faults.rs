@@ -136,12 +136,12 @@ fn operations_that_are_not_served_say_so() {
     check_not_served(
         "POST /v1/createserviceenvironment\n\n{\"serviceEnvironmentName\": \"a\", \"serviceEnvironmentType\": \"SAGEMAKER_TRAINING\", \"capacityLimits\": []}",
         &expect![
-            "400 ClientException: CreateConsumableResource is not served by this version of Batchyard: consumable resources are not implemented yet"
+            "400 ClientException: CreateServiceEnvironment is not served by this version of Batchyard: service environments are not implemented yet"
         ],
     );
     check_not_served(
-        "POST /v1/createquotashare\n\n{}",
-        &expect!["400 ClientException: consumableResourceName is required."],
+        "POST /v1/getjobqueuesnapshot\n\n{}",
+        &expect!["400 ClientException: jobQueue is required."],
     );
     check_not_served(
         "POST /v1/createserviceenvironment\n\n{",

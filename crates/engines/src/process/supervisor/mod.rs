@@ -229,8 +229,11 @@ impl Supervisor {
                 tracing::warn!(%error, cause = ?std::error::Error::source(&error), "the spool cannot be written; trying again");
             }
             self.disk_refuses_until = Some(now + limits::DISK_RETRY);
-        } else if was_refused {
-            tracing::info!("the spool can be written again");
+        } else {
+            if was_refused {
+                tracing::info!("the spool can be written again");
+            }
+            // Jobs may have waited for this write only: without a server nothing else would let them go on.
             self.resume_paused();
         }
         if self.spool.position() != before {
