@@ -209,6 +209,26 @@ async fn memory_is_limited_where_control_groups_are() {
 }
 
 #[tokio::test]
+async fn what_a_job_leaves_in_memory_does_not_count_for_the_next() {
+    let mut site = Site::new().await;
+    if !site.engine.capabilities().memory_limit {
+        eprintln!(
+            "skipped what_a_job_leaves_in_memory_does_not_count_for_the_next: no control groups can be made here"
+        );
+        return;
+    }
+    let left = format!("/dev/shm/batchyard-test-{}", std::process::id());
+    let group = "cat /proc/self/cgroup";
+    let first = site.run(&Job::sh(group)).await.lines;
+    // Groups are used again as a rule.
+    assert_eq!(site.run(&Job::sh(group)).await.lines, first);
+    let leaving = Job::sh(&format!("head -c 8M /dev/zero > {left}; {group}"));
+    assert_eq!(site.run(&leaving.memory_mib(64)).await.lines, first);
+    assert_ne!(site.run(&Job::sh(group).memory_mib(64)).await.lines, first);
+    std::fs::remove_file(left).unwrap();
+}
+
+#[tokio::test]
 async fn a_restarted_server_finds_jobs_with_all_their_output_and_their_ends() {
     let mut site = Site::new().await;
     let gate = site.folder.path().join("gate");

@@ -154,7 +154,7 @@ async fn attend(
         End::Lost => Report::Lost { at: now() },
         End::Exited(exit) => {
             if let Some(drain) = &mut drain {
-                let _permit = context.requests.acquire().await.expect("never closed");
+                let _permit = context.drains.acquire().await.expect("never closed");
                 tokio::select! {
                     () = drain.finish() => {}
                     () = wishes.forgotten() => return facts,

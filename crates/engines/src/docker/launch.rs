@@ -67,13 +67,20 @@ pub(super) async fn launch(
     wishes: &mut Wishes,
 ) -> Result<(Launched, Found), Reason> {
     let container = container_of(&order.spec)?;
-    let deadline = Instant::now() + context.unreachable_max.as_duration();
+    // Since which connection, and until when, the daemon has not answered: a pull of minutes counts for nothing.
+    let mut silence: Option<(u64, Instant)> = None;
     loop {
         match try_once(context, order, container, labels, wishes).await {
             Ok(launched) => return Ok(launched),
             Err(Setback::Never(reason)) => return Err(reason),
             Err(Setback::Unreachable) => {}
         }
+        let connection = *context.daemon.connections().borrow();
+        let deadline = match silence {
+            Some((since, deadline)) if since == connection => deadline,
+            Some(_) | None => Instant::now() + context.unreachable_max.as_duration(),
+        };
+        silence = Some((connection, deadline));
         tokio::select! {
             () = wait_for_daemon(context, deadline) => {}
             () = wishes.not_to_run() => return Err(Reason::StoppedBeforeStart),

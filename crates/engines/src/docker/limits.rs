@@ -18,6 +18,9 @@ pub(super) const PULLS_MAX: usize = 4;
 /// Containers being looked at, drained or removed at one time, beside the launches. Own choice.
 pub(super) const REQUESTS_MAX: usize = 16;
 
+/// Ended containers whose output is read to its end at once.
+pub(super) const DRAINS_MAX: usize = 16;
+
 /// How long a launch waits for a daemon that does not answer, unless configured. Own choice (ECS: four minutes).
 pub(super) const UNREACHABLE_MAX: Millis = Millis::from_seconds(30);
 

@@ -104,6 +104,7 @@ impl DockerEngine {
             images: image::Images::new(),
             launches: Semaphore::new(limits::LAUNCHES_MAX),
             requests: Semaphore::new(limits::REQUESTS_MAX),
+            drains: Semaphore::new(limits::DRAINS_MAX),
             reports,
             logs,
         });
@@ -167,6 +168,8 @@ struct Context {
     launches: Semaphore,
     /// Bounds everything else that is asked of the daemon for single containers.
     requests: Semaphore,
+    /// Bounds reading the rest of the output of containers that have ended: it may take long, and nothing else waits for it.
+    drains: Semaphore,
     reports: Reports,
     logs: Arc<dyn LogStore>,
 }

@@ -98,6 +98,9 @@ pub(super) const REASON_CHARACTERS_MAX: usize = 255;
 /// Control groups that are kept for the next job, so that one need not be made for each.
 pub(super) const GROUPS_KEPT_MAX: usize = 256;
 
+/// Memory that may stay charged to a group that is kept for the next job.
+pub(super) const GROUP_LEFTOVER_BYTES_MAX: u64 = 1 << 20;
+
 /// Groups of ended jobs that are looked at again when another job ends.
 pub(super) const GROUPS_LOOKED_AT: usize = 8;
 

@@ -124,6 +124,11 @@ impl Groups {
     }
 
     fn keep(&self, group: Group) {
+        // What a job has left in memory (files in /dev/shm) would count for the next one. The parent gets it when the group goes.
+        if group.is_charged() {
+            group.remove();
+            return;
+        }
         let mut idle = self.idle.lock().expect("nobody panics with the idle groups");
         if idle.len() < limits::GROUPS_KEPT_MAX {
             idle.push(group);
@@ -189,8 +194,12 @@ impl Site {
                 }
                 let folder = parent.join(name);
                 make_folder(&folder).ok()?;
-                enable(&parent, "memory").ok()?;
-                enable(&folder, "memory").ok()?;
+                let is_usable = enable_below(&parent, "memory").and_then(|()| enable(&folder, "memory"));
+                if is_usable.is_err() {
+                    // Only tried: nothing of it is to stay.
+                    let _stays_if_in_use = std::fs::remove_dir(&folder);
+                    return None;
+                }
                 for parent in [&parent, &folder] {
                     // Shares of the processor are a courtesy.
                     let _is_absent = enable(parent, "cpu");
@@ -286,6 +295,28 @@ impl Group {
         };
         let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
         count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+    }
+
+    /// Whether memory is charged to it that cannot be reclaimed although nothing runs in it.
+    fn is_charged(&self) -> bool {
+        if !self.limits_memory {
+            return false;
+        }
+        let memory = &self.folders[0];
+        let usage = match self.version {
+            CgroupVersion::V1 => "memory.usage_in_bytes",
+            CgroupVersion::V2 => "memory.current",
+        };
+        let usage = std::fs::read_to_string(memory.join(usage)).ok();
+        let usage: u64 = usage.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        // Most of it is cache mostly; only then the longer look.
+        if usage <= limits::GROUP_LEFTOVER_BYTES_MAX {
+            return false;
+        }
+        let stat = std::fs::read_to_string(memory.join("memory.stat")).unwrap_or_default();
+        let shmem = stat.lines().find_map(|line| line.strip_prefix("shmem "));
+        let shmem: u64 = shmem.and_then(|count| count.trim().parse().ok()).unwrap_or(0);
+        shmem > limits::GROUP_LEFTOVER_BYTES_MAX
     }
 
     fn limit(&mut self, resources: &Resources) -> Result<(), Errno> {
@@ -412,6 +443,23 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         result => result,
     }
+}
+
+/// Turns a controller on for the groups below one. A group other than the root may have either processes or controlled groups below it
+/// (no internal processes): ours (the server's, and who shares its place) then move to a group of their own.
+fn enable_below(parent: &Path, controller: &str) -> Result<(), Errno> {
+    match enable(parent, controller) {
+        Err(Errno::EBUSY) => {}
+        result => return result,
+    }
+    let own = parent.join("batchyard-server");
+    make_folder(&own).map_err(errno)?;
+    let pids = std::fs::read_to_string(parent.join("cgroup.procs")).map_err(errno)?;
+    for pid in pids.lines() {
+        // It may have ended meanwhile.
+        let _is_gone = write_value(&own.join("cgroup.procs"), pid);
+    }
+    enable(parent, controller)
 }
 
 fn enable(folder: &Path, controller: &str) -> Result<(), Errno> {

@@ -3,6 +3,7 @@
 //! Its jobs lost their pipe's reader and their parent; nobody can learn how they end. So they are ended, and told as lost.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use batchyard_core::id::AttemptKey;
 use batchyard_runtime::log::StreamName;
@@ -24,9 +25,11 @@ struct Told {
 impl Supervisor {
     pub(super) fn recover(&mut self) -> Result<(), Error> {
         let told = self.read_all()?;
-        let unended = told.values().filter(|told| told.ending.is_none());
-        for start in unended.filter_map(|told| told.start) {
-            spawn::kill_leftover(start.pid, start.uptime_ms);
+        if is_boot_of_before(&self.directory) {
+            let unended = told.values().filter(|told| told.ending.is_none());
+            for start in unended.filter_map(|told| told.start) {
+                spawn::kill_leftover(start.pid, start.uptime_ms);
+            }
         }
         self.groups.clean();
         for (attempt, told) in told {
@@ -78,5 +81,36 @@ impl Supervisor {
                 }
             }
         }
+    }
+}
+
+/// Whether the host has not been started anew since an earlier supervisor wrote: then nothing of it can run, and the numbers that it
+/// noted are other processes'. Notes the present boot for the next.
+fn is_boot_of_before(directory: &Path) -> bool {
+    let path = directory.join("boot");
+    let present = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let before = std::fs::read_to_string(&path).ok();
+    if before.as_ref() != Some(&present)
+        && let Err(error) = std::fs::write(&path, &present)
+    {
+        tracing::warn!(%error, path = %path.display(), "which boot this is cannot be noted");
+    }
+    before.is_none_or(|before| before == present)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_boot_of_before;
+
+    #[test]
+    fn another_boot_is_noticed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        // Nobody has noted anything yet: an older supervisor of this boot may have been there.
+        assert!(is_boot_of_before(path));
+        assert!(is_boot_of_before(path));
+        std::fs::write(path.join("boot"), "6d8e7c4a-0000-4000-8000-000000000000\n").unwrap();
+        assert!(!is_boot_of_before(path));
+        assert!(is_boot_of_before(path));
     }
 }
