@@ -112,8 +112,16 @@ impl Open {
             Body::Array(array) => Some((id, (**array).clone())),
             Body::Waiting(_) | Body::Ready(_) => None,
         });
+        // Only of jobs that start at once: of the others there may be a great many, and they are read when their turn comes.
+        let launched: BTreeSet<JobId> = prepared
+            .iter()
+            .filter_map(|effect| match effect {
+                Prepared::Launch { attempt, .. } => Some(attempt.job.id),
+                Prepared::Stop { .. } | Prepared::Forget { .. } => None,
+            })
+            .collect();
         let added = changes.iter().filter_map(|change| match change {
-            Change::JobAdded(added) => {
+            Change::JobAdded(added) if launched.contains(&added.id) => {
                 let queue = state.queues().find(|(id, _)| *id == added.queue)?.1.name.clone();
                 let array_size = added.array.as_ref().map(|array| array.size);
                 Some(Added {

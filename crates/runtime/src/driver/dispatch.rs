@@ -36,7 +36,7 @@ pub(super) enum Dispatch {
     },
     /// A batch was committed.
     Effects {
-        /// The jobs it added.
+        /// The jobs that it added and launches.
         added: Vec<Added>,
         /// What is to be caused.
         effects: Vec<Prepared>,

@@ -134,10 +134,18 @@ impl Writer {
 
 fn create(directory: &Path, number: u64) -> Result<File, Error> {
     let path = path_of(directory, number);
-    std::fs::OpenOptions::new()
-        .append(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(|source| Error::Write { path, source })
+    let create = || {
+        let file = std::fs::OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
+        // A segment that the reader's position is in must not be gone after a power cut, while the one before it has come back.
+        File::open(directory)?.sync_all()?;
+        Ok(file)
+    };
+    create().map_err(|source| Error::Write {
+        path: path.clone(),
+        source,
+    })
 }
