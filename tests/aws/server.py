@@ -53,8 +53,10 @@ class Access:
 class Server:
     """A server on a data folder. `start` may be called again after `kill`: the data stays."""
 
-    def __init__(self, data, *arguments, processes=True):
+    def __init__(self, data, *arguments, processes=True, **settings):
+        """`settings` are configuration keys, such as `array_size_max=20`."""
         self.data = Path(data)
+        self.settings = {f"BATCHYARD_{key.upper()}": str(value) for key, value in settings.items()}
         self.arguments = [*arguments, *(["--allow-processes"] if processes else [])]
         self.process = None
         self.access = None
@@ -66,7 +68,12 @@ class Server:
         command = [BINARY, "serve", "--data", self.data, "--listen", "127.0.0.1:0", *self.arguments]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, env=bare_environment(), start_new_session=True
+                command,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**bare_environment(), **self.settings},
+                start_new_session=True,
             )
         try:
             self._wait_for_address()

@@ -144,6 +144,7 @@ impl Yard {
             priority: 1,
             environments: vec![environment],
             policy: None,
+            actions: Vec::new(),
             document: document(),
             tags: Vec::new(),
         })));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::array::Array;
+use crate::blocked::{Blocked, TimeLimitAction};
 use crate::environment::{EnvironmentSpec, InstanceTypeName, Life, Switch};
 use crate::id::{ArrayIndex, AttemptNumber, EnvironmentId, InstanceId, JobId, JobKey, QueueId, Sequence};
 use crate::interval_set::IntervalSet;
@@ -45,6 +46,13 @@ pub enum Change {
     },
     /// A queue was created or updated: this is what it is now.
     QueuePut(Box<QueuePut>),
+    /// Something holds a queue up, or does not any more.
+    QueueBlocked {
+        /// Which queue.
+        queue: QueueId,
+        /// Its front, and what is in its way.
+        blocked: Option<Box<Blocked>>,
+    },
     /// A queue is going away, and its jobs with it.
     QueueDeleting(QueueId),
     /// A queue is gone.
@@ -207,6 +215,9 @@ pub struct QueuePut {
     /// How its jobs are ordered.
     #[serde(default)]
     pub policy: Option<SchedulingPolicyName>,
+    /// What is done about a front that has been blocked for too long.
+    #[serde(default)]
+    pub actions: Vec<TimeLimitAction>,
     /// The server's words.
     pub document: Document,
 }
@@ -398,6 +409,7 @@ impl Change {
             | Change::InstanceAdded(_)
             | Change::InstanceRemoved { .. }
             | Change::QueuePut(_)
+            | Change::QueueBlocked { .. }
             | Change::QueueDeleting(_)
             | Change::QueueRemoved(_)
             | Change::DefinitionRegistered(_)

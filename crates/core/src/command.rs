@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::blocked::TimeLimitAction;
 use crate::change::{Document, JobContent, StopKind};
 use crate::environment::{EnvironmentSpec, Switch};
 use crate::id::{AttemptKey, EnvironmentId, JobId, JobKey, QueueId};
@@ -123,6 +124,9 @@ pub struct PutQueue {
     /// How its jobs are ordered; `None` is by submission.
     #[serde(default)]
     pub policy: Option<SchedulingPolicyName>,
+    /// What is done about a front that has been blocked for too long; each reason at most once.
+    #[serde(default)]
+    pub actions: Vec<TimeLimitAction>,
     /// The server's words.
     pub document: Document,
     /// Its first tags; an update has none.

@@ -13,9 +13,10 @@
 //! | what a step does | [`change`], then `step/` |
 //! | what is remembered | [`state`], [`job`], [`mod@array`], [`queue`], [`environment`], [`item`] |
 //! | who goes next, and where | `schedule/` |
-//! | why a job waits | [`explain`] |
+//! | why a job waits | [`explain`], [`blocked`] |
 
 pub mod array;
+pub mod blocked;
 pub mod change;
 pub mod command;
 pub mod effect;

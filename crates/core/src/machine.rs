@@ -126,10 +126,11 @@ impl Core {
         self.config
     }
 
-    /// Has a queue looked at in the next pass, if it has anything to run and is not being deleted.
+    /// Has a queue looked at in the next pass, if it has anything to run (or had, and a note of it is left) and is not being deleted.
     pub(crate) fn wake(&mut self, id: QueueId) {
         let queue = self.state.queue(id);
-        if queue.life == Life::Valid && !self.state.runnable(id).is_empty() {
+        let has_work = !self.state.runnable(id).is_empty() || queue.blocked.is_some();
+        if queue.life == Life::Valid && has_work {
             self.woken.insert((Reverse(queue.priority), id));
         }
     }

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::blocked::{Blocked, LimitedReason, TimeLimitAction};
 use crate::environment::{Life, Switch};
 use crate::id::{ArrayIndex, EnvironmentId, JobId, JobKey, Sequence};
 use crate::name::{QueueName, SchedulingPolicyName};
+use crate::time::Timestamp;
 
 /// A job queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +27,21 @@ pub struct Queue {
     pub environments: Vec<EnvironmentId>,
     /// How its jobs are ordered; `None` is by submission (section C1.4).
     pub policy: Option<SchedulingPolicyName>,
+    /// What is done about a front that has been blocked for too long; each reason at most once.
+    pub actions: Vec<TimeLimitAction>,
+    /// What holds it up, if anything but want of room that is on its way.
+    pub blocked: Option<Box<Blocked>>,
+}
+
+impl Queue {
+    /// When an action on the blocked front is due, and which.
+    #[must_use]
+    pub fn action_due(&self) -> Option<(Timestamp, LimitedReason)> {
+        let blocked = self.blocked.as_ref()?;
+        let reason = blocked.cause.limited()?;
+        let action = self.actions.iter().find(|action| action.reason == reason)?;
+        Some((blocked.since + action.after, reason))
+    }
 }
 
 /// The runnable jobs of a queue, in the order they go: retried ones first, then by submission (section C1.4).

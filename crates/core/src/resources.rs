@@ -45,6 +45,13 @@ impl MilliVcpus {
 }
 
 impl Resources {
+    /// More than anything has.
+    pub const MAX: Resources = Resources {
+        vcpus: MilliVcpus(u32::MAX),
+        memory: Mebibytes(u64::MAX),
+        gpus: u16::MAX,
+    };
+
     /// Whether a job that needs `need` fits.
     #[must_use]
     pub fn fits(self, need: Resources) -> bool {

@@ -29,6 +29,8 @@ pub struct Config {
     pub process_user: Option<String>,
     /// Most children of an array job.
     pub array_size_max: u32,
+    /// Least `maxTimeSeconds` of a queue's actions on jobs that block it; the service's is 600.
+    pub time_limit_seconds_min: u32,
     /// How long ended jobs are kept, in days.
     pub job_retention_days: u32,
     /// How long the journal of accepted commands is kept, in days.
@@ -94,6 +96,7 @@ impl Default for Config {
             allow_processes: false,
             process_user: None,
             array_size_max: 10_000,
+            time_limit_seconds_min: 600,
             job_retention_days: 7,
             journal_retention_days: 90,
             jobs_see_endpoint: true,

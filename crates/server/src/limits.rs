@@ -50,6 +50,9 @@ pub(crate) const STOP_REASON_MAX: usize = 1_024;
 /// Jobs of one CancelJobs or TerminateJobs (section K2).
 pub(crate) const STOP_JOBS_MAX: usize = 50;
 
+/// Longest that a job may block its queue before an action, in seconds (section A2.9).
+pub(crate) const TIME_LIMIT_SECONDS_MAX: u32 = 86_400;
+
 /// Tags of a resource (section G.7).
 pub(crate) const TAGS_MAX: usize = 50;
 

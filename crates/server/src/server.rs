@@ -149,6 +149,7 @@ impl Server {
             Arc::clone(&store) as Arc<dyn Store>,
             Arc::clone(&clock),
             config.allow_processes,
+            config.time_limit_seconds_min,
         );
         let gateway = Gateway::new(
             Auth {

@@ -280,6 +280,7 @@ fn queue() -> Change {
         priority: 1,
         environments: vec![EnvironmentId(1)],
         policy: None,
+        actions: Vec::new(),
         document: Document(Arc::from("{}")),
     };
     Change::QueuePut(Box::new(put))

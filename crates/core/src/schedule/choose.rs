@@ -221,6 +221,14 @@ pub(super) fn new_instance(plan: &InstancePlan, need: Resources, room: Resources
     }
 }
 
+/// The type that an environment would take for `need` if there were no end of room; `None` where it has no instances, or none that fits.
+pub(crate) fn wanted_type(environment: &Environment, need: Resources) -> Option<InstanceTypeName> {
+    let Capacity::Instances(plan) = &environment.spec.capacity else {
+        return None;
+    };
+    new_instance(plan, need, Resources::MAX).map(|new| new.instance_type)
+}
+
 /// Idle instances of an environment that have to be given back so that `need` stays below its maximum, and the vCPUs that are left
 /// then. The newest go first: the oldest are those that the minimum keeps, and they go as well where nothing else helps, as the
 /// instance that replaces them counts for the minimum too.

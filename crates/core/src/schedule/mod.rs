@@ -6,6 +6,7 @@
 mod choose;
 mod grow;
 
+use crate::blocked::{Blocked, Cause};
 use crate::change::{Change, InstanceAdded};
 use crate::effect::Effect;
 use crate::id::{AttemptKey, EnvironmentId, JobKey, QueueId};
@@ -14,9 +15,17 @@ use crate::limits::PLACEMENTS_PER_PASS_MAX;
 use crate::resources::Resources;
 use crate::step::Step;
 
-pub(crate) use choose::consider;
 pub use choose::{Hindrance, Verdict};
 use choose::{NewInstance, Plan, Site};
+pub(crate) use choose::{consider, wanted_type};
+
+/// What became of the front of a queue.
+enum Front {
+    /// It started.
+    Started,
+    /// It waits, or there is none; and what holds the queue up, if that is more than others at work.
+    Waits(Option<(JobKey, Cause)>),
+}
 
 impl Step<'_> {
     /// Starts jobs: of the queue with the highest priority as long as its front finds a place, then of the next (section C1.1).
@@ -25,25 +34,47 @@ impl Step<'_> {
             let Some((_, queue)) = self.core.woken.first().copied() else {
                 return;
             };
-            if !self.start_front(queue) {
+            if let Front::Waits(found) = self.start_front(queue) {
                 self.core.woken.pop_first();
+                self.note_blocked(queue, found);
             }
         }
     }
 
+    /// Notes what holds a queue up whose front did not start, if that is new.
+    fn note_blocked(&mut self, queue: QueueId, found: Option<(JobKey, Cause)>) {
+        let known = self.state().queue(queue).blocked.as_ref();
+        if known.map(|blocked| (blocked.job, blocked.cause)) == found {
+            return;
+        }
+        let since = self.now;
+        let blocked = found.map(|(job, cause)| Box::new(Blocked { job, cause, since }));
+        self.commit(Change::QueueBlocked { queue, blocked });
+    }
+
     /// Starts the front of a queue, if there is one and it has a place.
-    fn start_front(&mut self, queue: QueueId) -> bool {
+    fn start_front(&mut self, queue: QueueId) -> Front {
         let Some((key, profile)) = self.state().front(queue) else {
-            return false;
+            return Front::Waits(None);
         };
         let need = profile.resources;
+        let is_noted = self.state().queue(queue).blocked.is_some();
         let plan = match consider(self.state(), queue, profile) {
             Verdict::Place(plan) => plan,
-            Verdict::Wait(_) => return false,
+            Verdict::Wait(hindrances) => {
+                let environments = self.state().queue(queue).environments.iter();
+                let environments = environments.map(|id| self.state().environment(*id));
+                let hindrances = hindrances.iter().map(|(_, hindrance)| hindrance);
+                let cause = Cause::of(environments.zip(hindrances), profile);
+                return Front::Waits(cause.map(|cause| (key, cause)));
+            }
         };
+        if is_noted {
+            self.commit(Change::QueueBlocked { queue, blocked: None });
+        }
         let placement = self.make_place(plan, need);
         self.place(key, placement);
-        true
+        Front::Started
     }
 
     fn make_place(&mut self, plan: Plan, need: Resources) -> Placement {

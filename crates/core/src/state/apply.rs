@@ -41,6 +41,14 @@ impl State {
                 instance,
             } => self.remove_instance(*environment, *instance),
             Change::QueuePut(put) => self.put_queue(put),
+            Change::QueueBlocked { queue, blocked } => {
+                self.queues
+                    .get_mut(queue)
+                    .expect("it exists")
+                    .blocked
+                    .clone_from(blocked);
+                self.renew_blocked_deadline(*queue);
+            }
             Change::QueueDeleting(id) => self.queues.get_mut(id).expect("it exists").life = Life::Deleting,
             Change::QueueRemoved(id) => self.remove_queue(*id),
             Change::DefinitionRegistered(registered) => self.register_definition(registered),
@@ -250,6 +258,7 @@ impl State {
             priority,
             environments,
             policy,
+            actions,
             document: _,
         } = put;
         let queue = Queue {
@@ -260,11 +269,23 @@ impl State {
             priority: *priority,
             environments: environments.clone(),
             policy: policy.clone(),
+            actions: actions.clone(),
+            blocked: self.queues.get(id).and_then(|queue| queue.blocked.clone()),
         };
         self.queues.insert(*id, queue);
+        self.renew_blocked_deadline(*id);
         self.queue_names.insert(name.clone(), *id);
         self.runnable.entry(*id).or_default();
         self.next.queue = self.next.queue.max(QueueId(id.0 + 1));
+    }
+
+    /// Makes the deadline of a queue's blocked front anew.
+    pub(super) fn renew_blocked_deadline(&mut self, id: QueueId) {
+        self.deadlines
+            .retain(|(_, deadline)| *deadline != Deadline::Blocked(id));
+        let due = self.queues.get(&id).and_then(Queue::action_due);
+        self.deadlines
+            .extend(due.map(|(at, _)| (at, Deadline::Blocked(id))));
     }
 
     fn remove_queue(&mut self, id: QueueId) {
@@ -273,6 +294,7 @@ impl State {
         self.queue_names.remove(&queue.name);
         self.runnable.remove(&id);
         self.jobs_by_queue.remove(&id);
+        self.renew_blocked_deadline(id);
     }
 
     fn register_definition(&mut self, registered: &DefinitionRegistered) {

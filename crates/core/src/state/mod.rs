@@ -73,6 +73,8 @@ pub(crate) enum Deadline {
     Timeout(AttemptKey),
     /// An instance has been idle for long enough.
     Idle(EnvironmentId, InstanceId),
+    /// The front of a queue has been blocked for too long.
+    Blocked(QueueId),
 }
 
 /// All that the core remembers.

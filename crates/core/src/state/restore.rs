@@ -97,6 +97,7 @@ impl State {
             state.queue_names.insert(queue.name.clone(), id);
             state.runnable.insert(id, crate::queue::Runnable::default());
             state.queues.insert(id, queue);
+            state.renew_blocked_deadline(id);
         }
         state.definitions = definitions.into_iter().collect();
         state.items = items.into_iter().collect();

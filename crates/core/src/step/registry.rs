@@ -142,6 +142,7 @@ impl Step<'_> {
             priority,
             environments,
             policy,
+            actions,
             document,
             tags,
         } = put;
@@ -159,6 +160,7 @@ impl Step<'_> {
             priority,
             environments,
             policy,
+            actions,
             document,
         };
         self.commit(Change::QueuePut(Box::new(put)));
@@ -194,6 +196,12 @@ impl Step<'_> {
         }
         if queue.switch == Switch::Enabled {
             return Err(Rejection::QueueEnabled(name.clone()));
+        }
+        if queue.blocked.is_some() {
+            self.commit(Change::QueueBlocked {
+                queue: id,
+                blocked: None,
+            });
         }
         self.commit(Change::QueueDeleting(id));
         // None of its jobs starts any more, however many passes it takes to end them.

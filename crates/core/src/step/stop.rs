@@ -26,7 +26,7 @@ impl Step<'_> {
         }
     }
 
-    fn stop_one(&mut self, key: JobKey, kind: StopKind, reason: &StatusReason) {
+    pub(super) fn stop_one(&mut self, key: JobKey, kind: StopKind, reason: &StatusReason) {
         let Some(status) = self.state().status(key) else {
             return;
         };

@@ -1,9 +1,9 @@
-//! What is due: attempts that ran too long, instances that were idle too long.
+//! What is due: attempts that ran too long, instances that were idle too long, queues that were held up too long.
 
-use crate::change::Change;
+use crate::change::{Change, StopKind};
 use crate::effect::Effect;
-use crate::id::AttemptKey;
-use crate::job::StopCause;
+use crate::id::{AttemptKey, QueueId};
+use crate::job::{JobStatus, StopCause};
 use crate::state::Deadline;
 use crate::step::Step;
 use crate::time::Millis;
@@ -14,6 +14,7 @@ impl Step<'_> {
         while let Some((_, deadline)) = self.state().first_deadline().filter(|(at, _)| *at <= self.now) {
             match deadline {
                 Deadline::Timeout(key) => self.time_out(key),
+                Deadline::Blocked(queue) => self.act_on_blocked(queue),
                 Deadline::Idle(environment, instance) => {
                     self.commit(Change::InstanceRemoved {
                         environment,
@@ -22,6 +23,26 @@ impl Step<'_> {
                     self.core.wake_all();
                 }
             }
+        }
+    }
+
+    /// Cancels the front of a queue that has been blocked for as long as the queue lets it (section C7.2).
+    fn act_on_blocked(&mut self, id: QueueId) {
+        let queue = self.state().queue(id);
+        let due = queue
+            .blocked
+            .as_ref()
+            .zip(queue.action_due())
+            .map(|(blocked, (_, reason))| (blocked.job, reason));
+        // First, so that the deadline is gone whatever has become of the job.
+        self.commit(Change::QueueBlocked {
+            queue: id,
+            blocked: None,
+        });
+        if let Some((job, reason)) =
+            due.filter(|(job, _)| self.state().status(*job) == Some(JobStatus::Runnable))
+        {
+            self.stop_one(job, StopKind::Cancel, &reason.canceled());
         }
     }
 

@@ -33,7 +33,13 @@ pub(crate) fn check_nothing_is_left_undone(state: &State) {
     for (id, queue) in state.queues() {
         let is_left = queue.life == Life::Deleting && state.jobs_in(id) == 0;
         assert!(!is_left, "{id:?} was deleted, and is empty");
-        let Some((front, _)) = state.front(id) else {
+        let front = state.front(id).map(|(front, _)| front);
+        let noted = queue.blocked.as_ref().map(|blocked| blocked.job);
+        assert!(
+            noted.is_none() || noted == front,
+            "{noted:?} blocks {id:?}, whose front is {front:?}"
+        );
+        let Some(front) = front else {
             continue;
         };
         let because = explain(state, front).expect("the front is live").because;

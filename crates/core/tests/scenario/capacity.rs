@@ -193,6 +193,7 @@ fn an_instance_is_cut_to_the_host() {
             > submit c q vcpus=4
                 c is number 3 of queue 1
                 c RUNNABLE
+                queue 1 is held up by c: MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than that can be met by the CE(s) attached to the job queue.
             > explain c
                 c is RUNNABLE in queue q; it needs 4 vCPU, 512 MiB.
                 It is next in its queue, and finds no place:
@@ -322,11 +323,13 @@ fn an_idle_instance_makes_room_for_another_environment_unless_its_minimum_keeps_
             > submit f r vcpus=3; explain f
                 f is number 6 of queue 2
                 f RUNNABLE
+                queue 2 is held up by f: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance type [optimal]
                 f is RUNNABLE in queue r; it needs 3 vCPU, 512 MiB.
                 It is next in its queue, and finds no place:
                   compute environment two has to wait for other jobs: this host has 2 vCPU, 24608 MiB free
             > update environment one types=m5.large max=4 idle=600
                 environment 1 one is version 3, Enabled
+                queue 2 is held up no more
                 environment 1 gave instance 3 back
                 f STARTING in environment 2
                 => launch f#1

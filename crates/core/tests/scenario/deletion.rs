@@ -55,11 +55,13 @@ fn an_environment_goes_when_nothing_is_left_in_it() {
             > exited a 143
                 a RUNNABLE again: Host EC2 (instance i-00000000000000001) terminated., exit code 143
                 => forget a#1
+                queue 1 is held up by a: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance type [optimal]
             > exited b 0
                 b FAILED: Host EC2 (instance i-00000000000000001) terminated., exit code 0, never RUNNING
                 => forget b#1
                 environment 1 gave instance 1 back
                 environment 1 is gone
+                queue 1 is held up no more
                 a STARTING in environment 2
                 => launch a#2
             > environment ce shared
@@ -90,6 +92,7 @@ fn an_empty_environment_goes_at_once_and_makes_room() {
             > submit a q
                 a is number 1 of queue 1
                 a RUNNABLE
+                queue 1 is held up by a: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance type [optimal]
             > explain a
                 a is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 It is next in its queue, and finds no place:
@@ -99,6 +102,7 @@ fn an_empty_environment_goes_at_once_and_makes_room() {
                 environment 1 is being deleted
                 environment 1 gave instance 1 back
                 environment 1 is gone
+                queue 1 is held up no more
                 a STARTING in environment 2
                 => launch a#1
         "#]],

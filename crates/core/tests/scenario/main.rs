@@ -3,6 +3,7 @@
 //! [`script`] says what scripts can say. To accept a changed output, run with `UPDATE_EXPECT=1` and read the difference.
 
 mod array;
+mod blocked;
 mod capacity;
 mod deletion;
 mod dependency;

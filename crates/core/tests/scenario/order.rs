@@ -217,6 +217,7 @@ fn a_disabled_environment_takes_nothing_new() {
                 environment 1 ce is version 2, Disabled
                 b is number 2 of queue 1
                 b RUNNABLE
+                queue 1 is held up by b: ACTION_REQUIRED - CE(s) associated with the job queue are invalid.
             > explain b; exited a 0
                 b is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 It is next in its queue, and finds no place:
@@ -225,6 +226,7 @@ fn a_disabled_environment_takes_nothing_new() {
                 => forget a#1
             > update environment ce shared
                 environment 1 ce is version 3, Enabled
+                queue 1 is held up no more
                 b STARTING in environment 1
                 => launch b#1
         "#]],
@@ -248,8 +250,10 @@ fn a_place_that_can_never_be_is_said_to_be_so() {
             > submit a q vcpus=3; submit b r vcpus=3; submit c q vcpus=5
                 a is number 1 of queue 1
                 a RUNNABLE
+                queue 1 is held up by a: MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job queue cannot meet the CPU requirement of the job.
                 b is number 2 of queue 2
                 b RUNNABLE
+                queue 2 is held up by b: MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than that can be met by the CE(s) attached to the job queue.
                 c is number 3 of queue 1
                 c RUNNABLE
             > explain a; explain b; terminate a; explain c
@@ -260,6 +264,7 @@ fn a_place_that_can_never_be_is_said_to_be_so() {
                 It is next in its queue, and finds no place:
                   compute environment small has no instance type that is large enough for the job
                 a FAILED: enough, terminated
+                queue 1 is held up by c: MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than that can be met by the CE(s) attached to the job queue.
                 c is RUNNABLE in queue q; it needs 5 vCPU, 512 MiB.
                 It is next in its queue, and finds no place:
                   compute environment ce runs on this host, which has 4 vCPU, 8192 MiB: less than the job needs, even when idle

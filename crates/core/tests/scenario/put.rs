@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use batchyard_core::blocked::{LimitedReason, TimeLimitAction};
 use batchyard_core::change::{Document, JobContent};
 use batchyard_core::command::{PutEnvironment, PutItem, PutQueue};
 use batchyard_core::environment::{
@@ -70,9 +71,23 @@ pub(crate) fn put_queue(name: &str, words: &Words, environments_from: usize) -> 
         policy: words
             .value("policy")
             .map(|name| SchedulingPolicyName::parse(name).expect("it is a name")),
+        actions: words.all("limit").map(action).collect(),
         document: document(),
         tags: Vec::new(),
     })
+}
+
+fn action(text: &str) -> TimeLimitAction {
+    let (reason, seconds) = text.split_once(':').expect("a limit is REASON:SECONDS");
+    TimeLimitAction {
+        reason: match reason {
+            "capacity" => LimitedReason::InsufficientCapacity,
+            "maximum" => LimitedReason::EnvironmentMaximum,
+            "requirement" => LimitedReason::Requirement,
+            other => panic!("{other:?} is not a reason"),
+        },
+        after: Millis::from_seconds(seconds.parse().expect("a number of seconds")),
+    }
 }
 
 /// The key with this resource path.

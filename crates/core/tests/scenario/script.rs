@@ -4,7 +4,7 @@
 //! host vcpus=4 memory=8192 gpus=0              only as the first line; these are the defaults
 //! environment NAME shared [max=4] [disabled] [platform=fargate]
 //! environment NAME types=m5.large,m5.xlarge [ordered] [min=0] [desired=0] [max=4] [idle=60]
-//! queue NAME [priority=1] [disabled] [policy=NAME] ENVIRONMENT …
+//! queue NAME [priority=1] [disabled] [policy=NAME] [limit=capacity:SECONDS] [limit=maximum:SECONDS] [limit=requirement:SECONDS] ENVIRONMENT …
 //! item scheduling-policy/NAME [quota]
 //! item consumable-resource/NAME [total=1] [burns]
 //! item job-queue/QUEUE/quota-share/NAME [disabled]

@@ -103,6 +103,18 @@ impl Names {
                     put.id.0, put.name, put.version, put.switch
                 )
             }
+            Change::QueueBlocked { queue, blocked } => match blocked {
+                None => format!("queue {} is held up no more", queue.0),
+                Some(blocked) => {
+                    let reason = blocked.cause.status_reason();
+                    format!(
+                        "queue {} is held up by {}: {}",
+                        queue.0,
+                        self.one(blocked.job),
+                        reason.as_str()
+                    )
+                }
+            },
             Change::QueueDeleting(id) => format!("queue {} is being deleted", id.0),
             Change::QueueRemoved(id) => format!("queue {} is gone", id.0),
             Change::ItemPut(put) => format!("{} is version {}", put.key, put.version),

@@ -133,6 +133,7 @@ fn a_job_that_waits_for_another_try_is_stopped() {
                 environment 1 ce is version 2, Disabled
                 a RUNNABLE again: Essential container in task exited, exit code 1
                 => forget a#1
+                queue 1 is held up by a: ACTION_REQUIRED - CE(s) associated with the job queue are invalid.
                 b RUNNABLE again: Essential container in task exited, exit code 1, never RUNNING
                 => forget b#1
             > explain a; explain b
@@ -145,7 +146,9 @@ fn a_job_that_waits_for_another_try_is_stopped() {
                   compute environment ce is disabled
             > terminate a; cancel b
                 a FAILED: enough, terminated
+                queue 1 is held up by b: ACTION_REQUIRED - CE(s) associated with the job queue are invalid.
                 b FAILED: not needed, cancelled
+                queue 1 is held up no more
         "#]],
     );
 }
@@ -298,11 +301,13 @@ fn an_array_in_sequence_whose_first_child_is_to_be_tried_again_is_terminated() {
             > exited a:0 1
                 a:0 RUNNABLE again: Essential container in task exited, exit code 1, never RUNNING
                 => forget a:0#1
+                queue 1 is held up by a:0: ACTION_REQUIRED - CE(s) associated with the job queue are invalid.
             > terminate a
                 a is terminated as a whole
                 a:1-2 FAILED: enough
                 a:0 FAILED: enough, terminated
                 a FAILED as a whole: Array Child Job failed
+                queue 1 is held up no more
         "#]],
     );
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use batchyard_core::array::StatusCounts;
+use batchyard_core::blocked::TimeLimitAction;
 use batchyard_core::change::{Document, JobContent};
 use batchyard_core::environment::{EnvironmentSpec, Life, Switch};
 use batchyard_core::id::{AttemptNumber, EnvironmentId, JobKey, QueueId, Sequence};
@@ -54,6 +55,8 @@ pub struct QueueRow {
     pub environments: Vec<EnvironmentName>,
     /// How its jobs are ordered; `None` is by submission.
     pub policy: Option<SchedulingPolicyName>,
+    /// What is done about a front that has been blocked for too long.
+    pub actions: Vec<TimeLimitAction>,
     /// The server's words.
     pub document: Document,
     /// Its tags.

@@ -48,6 +48,7 @@ pub(crate) fn registry() -> [Command; 3] {
         priority: 1,
         environments: vec![environment],
         policy: None,
+        actions: Vec::new(),
         document: document(),
         tags: Vec::new(),
     };

@@ -43,6 +43,7 @@ pub(crate) struct Batch {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     allows_processes: bool,
+    time_limit_seconds_min: u32,
     definitions: job_definition::Definitions,
     reads: Arc<Semaphore>,
     /// Held while an item is changed.
@@ -51,6 +52,7 @@ pub(crate) struct Batch {
 
 impl Batch {
     /// Operations on the state that `driver` owns and `store` keeps. `allows_processes`: whether images `host://…` may run.
+    /// `time_limit_seconds_min`: the least that an action on a blocked queue may wait.
     #[must_use]
     pub(crate) fn new(
         account: Account,
@@ -58,6 +60,7 @@ impl Batch {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         allows_processes: bool,
+        time_limit_seconds_min: u32,
     ) -> Batch {
         Batch {
             account,
@@ -65,6 +68,7 @@ impl Batch {
             store,
             clock,
             allows_processes,
+            time_limit_seconds_min,
             definitions: job_definition::Definitions::default(),
             reads: Arc::new(Semaphore::new(READS_MAX)),
             item_changes: Mutex::default(),

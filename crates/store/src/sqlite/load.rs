@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use batchyard_core::array::Array;
+use batchyard_core::blocked::Blocked;
 use batchyard_core::environment::{Environment, InstanceTypeName};
 use batchyard_core::id::{EnvironmentId, InstanceId, JobId, JobKey, QueueId, Sequence};
 use batchyard_core::interval_set::Interval;
@@ -103,7 +104,8 @@ fn instances(connection: &Connection) -> Result<Vec<(EnvironmentId, InstanceId, 
 
 fn queues(connection: &Connection) -> Result<Vec<(QueueId, Queue)>, Failure> {
     let mut statement = connection.prepare(
-        "SELECT id, name, version, switch, life, priority, environments, policy FROM queues WHERE life < ?1 ORDER BY id",
+        "SELECT id, name, version, switch, life, priority, environments, policy, actions, blocked FROM queues
+         WHERE life < ?1 ORDER BY id",
     )?;
     let mut rows = statement.query([LIFE_GONE])?;
     let mut queues = Vec::new();
@@ -117,6 +119,8 @@ fn queues(connection: &Connection) -> Result<Vec<(QueueId, Queue)>, Failure> {
             priority: row.get(5)?,
             environments: from_json("queues.environments", &row.get::<_, String>(6)?)?,
             policy: policy(row.get(7)?)?,
+            actions: from_json("queues.actions", &row.get::<_, String>(8)?)?,
+            blocked: blocked(row.get(9)?)?.map(Box::new),
         };
         queues.push((QueueId(row.get(0)?), queue));
     }
@@ -129,6 +133,11 @@ pub(super) fn policy(name: Option<String>) -> Result<Option<SchedulingPolicyName
     name.map(parse)
         .transpose()
         .map_err(|error| Failure::damaged("queues.policy", error))
+}
+
+/// What is in the column `blocked` of a queue.
+pub(super) fn blocked(json: Option<String>) -> Result<Option<Blocked>, Failure> {
+    json.map(|json| from_json("queues.blocked", &json)).transpose()
 }
 
 fn items(connection: &Connection) -> Result<Vec<(ItemKey, KeptItem)>, Failure> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use batchyard_core::CoreConfig;
+use batchyard_core::blocked::{LimitedReason, TimeLimitAction};
 use batchyard_core::change::{Document, JobContent};
 use batchyard_core::command::{PutEnvironment, PutItem, PutQueue, SubmitJob};
 use batchyard_core::environment::{
@@ -111,6 +112,8 @@ pub(crate) fn queue_put(name: &str, environments: &[&str]) -> PutQueue {
         priority: 1,
         environments: environments.iter().map(|name| environment_name(name)).collect(),
         policy: None,
+        // One of the queues lets nothing block it for long.
+        actions: limits(name),
         document: document(&format!("{{\"queue\":\"{name}\"}}")),
         tags: vec![tag("of", name)],
     }
@@ -228,4 +231,13 @@ fn item_put(key: ItemKey, item: Item) -> PutItem {
         key,
         item,
     }
+}
+
+fn limits(queue: &str) -> Vec<TimeLimitAction> {
+    let reasons = LimitedReason::ALL.into_iter().filter(|_| queue == "q1");
+    let actions = reasons.map(|reason| TimeLimitAction {
+        reason,
+        after: Millis::from_seconds(2),
+    });
+    actions.collect()
 }

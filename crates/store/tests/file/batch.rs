@@ -98,6 +98,7 @@ fn queue() -> Change {
         priority: 1,
         environments: vec![EnvironmentId(1)],
         policy: None,
+        actions: Vec::new(),
         document: document(),
     };
     Change::QueuePut(Box::new(put))

@@ -1,5 +1,6 @@
 //! What clients do.
 
+use batchyard_core::blocked::{LimitedReason, TimeLimitAction};
 use batchyard_core::change::StopKind;
 use batchyard_core::command::{
     Command, DependsOn, Ended, PutEnvironment, PutQueue, RegisterDefinition, SubmitJob,
@@ -7,7 +8,7 @@ use batchyard_core::command::{
 use batchyard_core::environment::Switch;
 use batchyard_core::id::{JobId, JobKey};
 use batchyard_core::name::{EnvironmentName, QueueName};
-use batchyard_core::time::Timestamp;
+use batchyard_core::time::{Millis, Timestamp};
 
 use crate::op::{DependencyOp, EnvironmentOp, QueueOp, SubmitOp, Verb};
 use crate::world::fixture::{content, definition, document, environment_spec, profile_of, status, switch};
@@ -52,6 +53,7 @@ impl World {
             .iter()
             .map(|name| EnvironmentName::parse(&format!("ce{name}")).expect("it is a name"));
         let put = Box::new(PutQueue {
+            actions: actions(&name),
             name: name.clone(),
             switch: switch(*is_enabled),
             priority: *priority,
@@ -114,6 +116,7 @@ impl World {
             priority: queue.priority,
             environments: environments.collect(),
             policy: None,
+            actions: queue.actions.clone(),
             document: document(),
             tags: Vec::new(),
         })
@@ -224,4 +227,14 @@ impl World {
         self.command(Command::UpdateQueue { put, version });
         self.command(Command::DeleteQueue(name));
     }
+}
+
+/// One of the queues lets nothing block it for long.
+fn actions(queue: &QueueName) -> Vec<TimeLimitAction> {
+    let reasons = LimitedReason::ALL.into_iter().filter(|_| queue.as_str() == "q2");
+    let actions = reasons.map(|reason| TimeLimitAction {
+        reason,
+        after: Millis::new(1_500),
+    });
+    actions.collect()
 }

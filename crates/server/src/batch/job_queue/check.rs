@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use batchyard_core::blocked::{LimitedReason, TimeLimitAction};
 use batchyard_core::environment::{Life, Platform};
 use batchyard_core::item::SchedulingPolicy;
 use batchyard_core::name::SchedulingPolicyName;
+use batchyard_core::time::Millis;
 use batchyard_runtime::store::EnvironmentRow;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
@@ -15,6 +17,7 @@ use batchyard_wire::batch::{
 
 use crate::batch::Batch;
 use crate::batch::compute_environment::is_fargate;
+use crate::limits::TIME_LIMIT_SECONDS_MAX;
 
 /// Environments of a queue (section A2.2).
 const ENVIRONMENTS_MAX: usize = 3;
@@ -109,33 +112,44 @@ pub(super) fn queue_type(
     }
 }
 
-/// Checks the actions on jobs that stay in a state too long (section A2.9).
-pub(super) fn time_limit_actions(actions: &[JobStateTimeLimitAction]) -> Result<(), Fault> {
+/// What is done with jobs that block the queue for too long (section A2.9). `seconds_min`: the least that an action may wait.
+pub(super) fn time_limit_actions(
+    actions: &[JobStateTimeLimitAction],
+    seconds_min: u32,
+) -> Result<Vec<TimeLimitAction>, Fault> {
     let mut seen = BTreeSet::new();
+    let mut checked = Vec::with_capacity(actions.len());
     for action in actions {
         if action.action != JobStateTimeLimitActionsAction::Cancel {
             return Err(client_exception(
                 "Invalid job action. Valid job actions: [CANCEL]",
             ));
         }
-        if !(600..=86_400).contains(&action.max_time_seconds) {
+        let seconds = u32::try_from(action.max_time_seconds).unwrap_or(0);
+        if !(seconds_min..=TIME_LIMIT_SECONDS_MAX).contains(&seconds) {
             // Own words.
-            return Err(client_exception("maxTimeSeconds must be between 600 and 86400."));
+            return Err(client_exception(format!(
+                "maxTimeSeconds must be between {seconds_min} and {TIME_LIMIT_SECONDS_MAX}."
+            )));
         }
+        let Some(reason) = LimitedReason::parse(&action.reason) else {
+            // Own words.
+            let known = LimitedReason::ALL.map(LimitedReason::code).join(", ");
+            return Err(client_exception(format!(
+                "Invalid job state reason. Valid reasons: [{known}]"
+            )));
+        };
         if !seen.insert((action.state.as_str(), action.reason.as_str())) {
             return Err(client_exception(
                 "Duplicate job state limit actions are not allowed.",
             ));
         }
+        checked.push(TimeLimitAction {
+            reason,
+            after: Millis::from_seconds(u64::from(seconds)),
+        });
     }
-    // They are not carried out yet, and a limit that silently does nothing would be worse than none.
-    if actions.is_empty() {
-        Ok(())
-    } else {
-        Err(client_exception(
-            "jobStateTimeLimitActions are not served by this version of Batchyard",
-        ))
-    }
+    Ok(checked)
 }
 
 /// Checks the priority (section A2.8); own words.

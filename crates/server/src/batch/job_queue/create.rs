@@ -43,7 +43,7 @@ impl Batch {
         };
         tags::check(tags.as_ref())?;
         let actions = job_state_time_limit_actions.unwrap_or_default();
-        check::time_limit_actions(&actions)?;
+        let limits = check::time_limit_actions(&actions, self.time_limit_seconds_min)?;
         let environments = self
             .ordered_environments(&compute_environment_order.unwrap_or_default())
             .await?;
@@ -62,6 +62,7 @@ impl Batch {
             priority,
             environments: environments.into_iter().map(|(_, row)| row.name).collect(),
             policy,
+            actions: limits,
             document: document.write(),
             tags: tags::pairs(tags),
         };

@@ -58,6 +58,7 @@ impl Batch {
             priority,
             environments,
             policy,
+            actions: _,
             document,
             tags,
         } = row;

@@ -39,8 +39,9 @@ impl Batch {
         check::priority(priority.unwrap_or(row.priority))?;
         let policy = self.new_policy(&row, scheduling_policy_arn.as_deref()).await?;
         let mut document = QueueDocument::read(&row.document);
+        let mut limits = row.actions;
         if let Some(actions) = job_state_time_limit_actions {
-            check::time_limit_actions(&actions)?;
+            limits = check::time_limit_actions(&actions, self.time_limit_seconds_min)?;
             document.job_state_time_limit_actions = actions;
         }
         let mut environments = row.environments;
@@ -60,6 +61,7 @@ impl Batch {
             priority: priority.unwrap_or(row.priority),
             environments,
             policy,
+            actions: limits,
             document: document.write(),
             tags: Vec::new(),
         };

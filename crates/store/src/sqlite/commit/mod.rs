@@ -76,6 +76,7 @@ impl Writing<'_> {
                 instance,
             } => self.remove_instance(*instance),
             Change::QueuePut(put) => self.put_queue(put),
+            Change::QueueBlocked { queue, blocked } => self.block_queue(*queue, blocked.as_deref()),
             Change::QueueDeleting(id) => self.queue_is_deleting(*id),
             Change::QueueRemoved(id) => self.remove_queue(*id),
             Change::DefinitionRegistered(registered) => self.register_definition(registered),

@@ -1,5 +1,6 @@
 //! Compute environments, instances, queues, definitions, tags.
 
+use batchyard_core::blocked::Blocked;
 use batchyard_core::change::{
     DefinitionRegistered, EnvironmentPut, InstanceAdded, ItemPut, QueuePut, TagsChanged,
 };
@@ -95,14 +96,15 @@ impl Writing<'_> {
             priority,
             environments,
             policy,
+            actions,
             document,
         } = put;
         self.run(
-            "INSERT INTO queues (id, name, version, switch, life, priority, environments, policy, document)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+            "INSERT INTO queues (id, name, version, switch, life, priority, environments, policy, document, actions)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, version = excluded.version, switch = excluded.switch,
              life = excluded.life, priority = excluded.priority, environments = excluded.environments,
-             policy = excluded.policy, document = excluded.document",
+             policy = excluded.policy, document = excluded.document, actions = excluded.actions",
             (
                 id.0,
                 name.as_str(),
@@ -113,7 +115,15 @@ impl Writing<'_> {
                 json(environments),
                 policy.as_ref().map(SchedulingPolicyName::as_str),
                 &*document.0,
+                json(actions),
             ),
+        )
+    }
+
+    pub(super) fn block_queue(&self, id: QueueId, blocked: Option<&Blocked>) -> Result<(), Failure> {
+        self.run(
+            "UPDATE queues SET blocked = ?2 WHERE id = ?1",
+            (id.0, blocked.map(json)),
         )
     }
 

@@ -12,7 +12,7 @@ use batchyard_runtime::store::{ArrayRow, AttemptRow, JobRow, JobStateRow, Launch
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::child::{ChildRow, child};
-use super::queue::environment_name;
+use super::queue::{BlockedFronts, environment_name};
 use super::tags;
 use crate::sqlite::code::{child_code, from_json, gpus, job_id, narrow, placement, status, time};
 use crate::sqlite::failure::Failure;
@@ -43,14 +43,20 @@ pub(in crate::sqlite) fn jobs(
     profiles: &KnownProfiles,
     keys: &[JobKey],
 ) -> Result<Vec<JobRow>, Failure> {
+    let fronts = BlockedFronts::read(connection)?;
     let mut found = Vec::new();
     for key in keys {
-        found.extend(job(connection, profiles, *key)?);
+        found.extend(job(connection, profiles, &fronts, *key)?);
     }
     Ok(found)
 }
 
-fn job(connection: &Connection, profiles: &KnownProfiles, key: JobKey) -> Result<Option<JobRow>, Failure> {
+fn job(
+    connection: &Connection,
+    profiles: &KnownProfiles,
+    fronts: &BlockedFronts,
+    key: JobKey,
+) -> Result<Option<JobRow>, Failure> {
     let mut statement = connection.prepare_cached(
         "SELECT jobs.sequence, queues.name, jobs.profile, jobs.name, definition, revision, launch, job_contents.document, created_at,
          array_size, array_counts, array_updated_at,
@@ -65,7 +71,7 @@ fn job(connection: &Connection, profiles: &KnownProfiles, key: JobKey) -> Result
     };
     let created_at = time(row.get(8)?);
     let array_row = array_row(row, 9)?;
-    let (state, current, dependencies) = match (key.child, array_row.is_some()) {
+    let (mut state, current, dependencies) = match (key.child, array_row.is_some()) {
         (None, is_array) => {
             let state = StateColumns::read(row, 12)?.of(created_at)?;
             let dependencies = match is_array {
@@ -86,6 +92,7 @@ fn job(connection: &Connection, profiles: &KnownProfiles, key: JobKey) -> Result
         }
         (Some(_), false) => return Ok(None),
     };
+    fronts.tell(key, &mut state);
     let current =
         current.map(|(attempt, placement)| Ok::<_, Failure>((attempt, place(connection, placement)?)));
     let content = content(row)?;

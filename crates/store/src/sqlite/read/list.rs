@@ -12,6 +12,7 @@ use rusqlite::{Connection, Row, params_from_iter};
 
 use super::child::{ChildRow, child};
 use super::job::{StateColumns, array_row, definition_name};
+use super::queue::BlockedFronts;
 use super::{one_more, page};
 use crate::sqlite::code::{at, job_id, narrow, number, status_code, time};
 use crate::sqlite::failure::Failure;
@@ -118,10 +119,13 @@ fn whole_jobs(
     let mut statement =
         connection.prepare_cached(&format!("{COLUMNS} {text} ORDER BY sequence DESC LIMIT ?"))?;
     let mut rows = statement.query(params_from_iter(values))?;
+    let fronts = BlockedFronts::read(connection)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let sequence = Sequence(narrow("jobs.sequence", row.get(0)?)?);
-        found.push((sequence, summary(connection, profiles, row)?));
+        let mut summary = summary(connection, profiles, row)?;
+        fronts.tell(summary.key, &mut summary.state);
+        found.push((sequence, summary));
     }
     let Page { rows, next } = page(found, query.limit, |(sequence, _)| JobCursor::Sequence(*sequence));
     let rows = rows.into_iter().map(|(_, summary)| summary).collect();
@@ -182,16 +186,23 @@ fn children(
         Some(JobCursor::Sequence(_)) | None => 0,
     };
     let wanted = with_status(&array, query.status);
+    let fronts = BlockedFronts::read(connection)?;
     let mut found = Vec::new();
     for index in from(&wanted, first).take(query.limit.saturating_add(1)) {
         let row = child(connection, id, index, &array, parent.state.created_at)?;
-        let Some(ChildRow { state, current: _ }) = row else {
+        let Some(ChildRow {
+            mut state,
+            current: _,
+        }) = row
+        else {
             continue;
         };
+        let key = JobKey::child(id, index);
+        fronts.tell(key, &mut state);
         found.push((
             index,
             JobSummaryRow {
-                key: JobKey::child(id, index),
+                key,
                 state,
                 array: None,
                 ..parent.clone()

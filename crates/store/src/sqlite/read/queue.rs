@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
+use batchyard_core::blocked::Blocked;
 use batchyard_core::change::Document;
-use batchyard_core::id::{EnvironmentId, QueueId};
+use batchyard_core::id::{EnvironmentId, JobKey, QueueId};
+use batchyard_core::job::JobStatus;
 use batchyard_core::name::{EnvironmentName, QueueName};
-use batchyard_runtime::store::{Page, QueueRow, Select};
+use batchyard_runtime::store::{JobStateRow, Page, QueueRow, Select};
 use rusqlite::{Connection, Row};
 
 use super::{named, tags};
-use crate::sqlite::code::{from_json, life, narrow, switch};
+use crate::sqlite::code::{LIFE_GONE, from_json, life, narrow, switch};
 use crate::sqlite::failure::Failure;
 use crate::sqlite::load::policy;
 
 const COLUMNS: &str =
-    "SELECT id, name, version, switch, life, priority, environments, document, policy FROM queues";
+    "SELECT id, name, version, switch, life, priority, environments, document, policy, actions FROM queues";
 
 pub(in crate::sqlite) fn queues(
     connection: &Connection,
@@ -39,9 +41,34 @@ fn queue(connection: &Connection, row: &Row<'_>) -> Result<QueueRow, Failure> {
         priority: row.get(5)?,
         environments: environments.collect::<Result<_, _>>()?,
         policy: policy(row.get(8)?)?,
+        actions: from_json("queues.actions", &row.get::<_, String>(9)?)?,
         document: Document(Arc::from(row.get::<_, String>(7)?)),
         tags: tags(connection, &format!("job-queue/{name}"))?,
     })
+}
+
+/// What holds queues up: at most one front each, and queues are few.
+pub(super) struct BlockedFronts(Vec<Blocked>);
+
+impl BlockedFronts {
+    pub(super) fn read(connection: &Connection) -> Result<Self, Failure> {
+        let mut statement = connection
+            .prepare_cached("SELECT blocked FROM queues WHERE blocked IS NOT NULL AND life < ?1")?;
+        let mut rows = statement.query([LIFE_GONE])?;
+        let mut fronts = Vec::new();
+        while let Some(row) = rows.next()? {
+            fronts.push(from_json("queues.blocked", &row.get::<_, String>(0)?)?);
+        }
+        Ok(BlockedFronts(fronts))
+    }
+
+    /// Gives a job the reason why it holds its queue up, if it does.
+    pub(super) fn tell(&self, key: JobKey, state: &mut JobStateRow) {
+        let front = self.0.iter().find(|blocked| blocked.job == key);
+        if let Some(front) = front.filter(|_| state.status == JobStatus::Runnable) {
+            state.status_reason = Some(front.cause.status_reason().as_str().to_owned());
+        }
+    }
 }
 
 /// The name of an environment, also of one that is gone.

@@ -7,6 +7,7 @@ mod registry;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use batchyard_core::blocked::Blocked;
 use batchyard_core::change::Change;
 use batchyard_core::id::{EnvironmentId, InstanceId, JobId, JobKey, QueueId};
 use batchyard_core::item::ItemKey;
@@ -20,6 +21,7 @@ pub(crate) struct Model {
     pub(crate) environments: BTreeMap<EnvironmentId, EnvironmentRow>,
     pub(crate) queues: BTreeMap<QueueId, QueueRow>,
     pub(crate) definitions: BTreeMap<(DefinitionName, Reverse<u32>), DefinitionRow>,
+    blocked: BTreeMap<QueueId, Blocked>,
     pub(crate) items: BTreeMap<ItemKey, ItemRow>,
     pub(crate) jobs: BTreeMap<JobId, ModelJob>,
     pub(crate) tags: BTreeMap<String, BTreeMap<String, String>>,
@@ -57,6 +59,11 @@ impl Model {
                 self.instances.remove(instance);
             }
             Change::QueuePut(put) => self.put_queue(put),
+            Change::QueueBlocked { queue, blocked } => {
+                self.blocked.remove(queue);
+                self.blocked
+                    .extend(blocked.as_deref().map(|blocked| (*queue, blocked.clone())));
+            }
             Change::QueueDeleting(id) => self.queue_is_deleting(*id),
             Change::QueueRemoved(id) => self.remove_queue(*id),
             Change::DefinitionRegistered(registered) => self.register(registered),

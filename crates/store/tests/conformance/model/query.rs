@@ -15,6 +15,15 @@ use super::{Model, ModelJob};
 impl Model {
     /// The job or child as it is to be read.
     pub(crate) fn job(&self, key: JobKey) -> Option<JobRow> {
+        let mut row = self.unblocked_job(key)?;
+        let front = self.blocked.values().find(|blocked| blocked.job == key);
+        if let Some(front) = front.filter(|_| row.state.status == JobStatus::Runnable) {
+            row.state.status_reason = Some(front.cause.status_reason().as_str().to_owned());
+        }
+        Some(row)
+    }
+
+    fn unblocked_job(&self, key: JobKey) -> Option<JobRow> {
         let job = self.jobs.get(&key.id)?;
         match key.child {
             None => Some(JobRow {

@@ -73,6 +73,7 @@ impl Model {
             priority,
             environments,
             policy,
+            actions,
             document,
         } = put.clone();
         self.queue_names.insert(id, name.clone());
@@ -86,6 +87,7 @@ impl Model {
             priority,
             environments: environments.collect(),
             policy,
+            actions,
             document,
             tags: Vec::new(),
         };
