@@ -23,6 +23,7 @@ SERVED = {
     "DescribeJobQueues",
     "DescribeJobs",
     "DescribeSchedulingPolicies",
+    "GetJobQueueSnapshot",
     "ListConsumableResources",
     "ListJobs",
     "ListJobsByConsumableResource",

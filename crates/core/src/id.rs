@@ -63,6 +63,13 @@ impl JobId {
         JobId((millis << 80) | (0x4 << 76) | (high << 64) | (0b10 << 62) | low)
     }
 
+    /// The time of submission.
+    #[must_use]
+    pub fn submitted_at(self) -> crate::time::Timestamp {
+        let ms = i64::try_from(self.0 >> 80).expect("48 bits fit");
+        crate::time::Timestamp::from_millis(ms)
+    }
+
     /// The 16 bytes, big-endian, as the store keeps them.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 16] {

@@ -13,6 +13,7 @@
 //! | what a step does | [`change`], then `step/` |
 //! | what is remembered | [`state`], [`job`], [`mod@array`], [`queue`], [`environment`], [`item`] |
 //! | who goes next, and where | `schedule/` |
+//! | what stands at a queue's front | [`snapshot`] |
 //! | why a job waits | [`explain`], [`blocked`] |
 
 pub mod array;
@@ -38,6 +39,7 @@ pub mod report;
 pub mod resources;
 pub mod retry;
 pub mod schedule;
+pub mod snapshot;
 pub mod state;
 mod step;
 pub mod time;

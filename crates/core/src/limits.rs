@@ -36,6 +36,12 @@ pub const IDLE_INSTANCE_DELAY: Millis = Millis::from_seconds(60);
 /// How far `explain` counts the jobs ahead of one (own choice: keeps a question cheap in a queue of millions).
 pub const POSITION_COUNTED_MAX: usize = 10_000;
 
+/// Jobs at the front of a queue that a snapshot shows (section A.4).
+pub const SNAPSHOT_JOBS_MAX: usize = 100;
+
+/// Changes of a queue's order whose times are kept (own choice: enough for the jobs that a snapshot shows).
+pub const RANK_TIMES_MAX: usize = 256;
+
 /// Scheduling policies of an account (own choice; the service names no number).
 pub const SCHEDULING_POLICIES_MAX: usize = 500;
 

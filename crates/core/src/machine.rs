@@ -10,6 +10,7 @@ use crate::environment::Life;
 use crate::id::QueueId;
 use crate::limits::ARRAY_SIZE_MAX;
 use crate::resources::Resources;
+use crate::snapshot::{QueueSnapshot, RankTimes, snapshot};
 use crate::state::{Host, RestoreError, State, Stored};
 use crate::step::Step;
 use crate::time::Timestamp;
@@ -52,6 +53,8 @@ pub struct Core {
     pub(crate) woken: BTreeSet<(Reverse<i32>, QueueId)>,
     /// Deleted queues that may have jobs that were not told yet to end.
     pub(crate) draining: BTreeSet<QueueId>,
+    /// Since when jobs have their places in their queues.
+    pub(crate) ranks: RankTimes,
 }
 
 impl Core {
@@ -71,6 +74,7 @@ impl Core {
             state,
             woken: BTreeSet::new(),
             draining: BTreeSet::new(),
+            ranks: RankTimes::default(),
         };
         core.wake_all();
         let deleting = core
@@ -120,6 +124,12 @@ impl Core {
         &self.state
     }
 
+    /// What stands at the front of a queue, and what its jobs hold.
+    #[must_use]
+    pub fn snapshot(&self, queue: QueueId) -> QueueSnapshot {
+        snapshot(&self.state, &self.ranks, queue)
+    }
+
     /// The limits it was told.
     #[must_use]
     pub fn config(&self) -> CoreConfig {
@@ -139,6 +149,7 @@ impl Core {
     pub(crate) fn forget_queue(&mut self, id: QueueId) {
         self.woken.retain(|(_, queue)| *queue != id);
         self.draining.remove(&id);
+        self.ranks.forget(id);
     }
 
     /// Has all queues looked at: capacity that several may share came free, or their order changed.

@@ -52,7 +52,7 @@ pub struct Runnable(BTreeMap<Position, JobId>);
 
 /// A place in the order of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Position {
+pub(crate) struct Position {
     turn: Turn,
     sequence: Sequence,
     child: Option<ArrayIndex>,
@@ -62,6 +62,31 @@ struct Position {
 enum Turn {
     Retried,
     Fresh,
+}
+
+impl Position {
+    /// Of a single job, or of a child of an array.
+    pub(crate) fn of(sequence: Sequence, child: Option<ArrayIndex>, was_tried: bool) -> Self {
+        let turn = if was_tried { Turn::Retried } else { Turn::Fresh };
+        Position {
+            turn,
+            sequence,
+            child,
+        }
+    }
+
+    /// Of a child of the array that has this position.
+    pub(crate) fn of_child(self, child: ArrayIndex) -> Self {
+        Position {
+            child: Some(child),
+            ..self
+        }
+    }
+
+    /// Which child runs again; none for single jobs, and for all the children of an array that never ran.
+    pub(crate) fn child(self) -> Option<ArrayIndex> {
+        self.child
+    }
 }
 
 /// What is next in a queue.
@@ -136,6 +161,11 @@ impl Runnable {
             id: *id,
             child: position.child,
         })
+    }
+
+    /// The jobs in order with their positions, arrays once.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = (Position, JobId)> {
+        self.0.iter().map(|(position, id)| (*position, *id))
     }
 
     /// Whether nothing is runnable.

@@ -53,6 +53,9 @@ pub(crate) const STOP_JOBS_MAX: usize = 50;
 /// Longest that a job may block its queue before an action, in seconds (section A2.9).
 pub(crate) const TIME_LIMIT_SECONDS_MAX: u32 = 86_400;
 
+/// Shares that a queue's snapshot names (section A.4).
+pub(crate) const SNAPSHOT_SHARES_MAX: usize = 20;
+
 /// Tags of a resource (section G.7).
 pub(crate) const TAGS_MAX: usize = 50;
 

@@ -17,7 +17,7 @@ use crate::item::KeptItem;
 use crate::job::{Attempt, Body, Dependency, Execution, Job, Profile};
 use crate::queue::Queue;
 use crate::resources::{GpuSet, Resources};
-use crate::state::occupancy::idle_deadline;
+use crate::state::occupancy::{Holder, idle_deadline};
 use crate::state::{Deadline, Dependent, State};
 use crate::time::Timestamp;
 
@@ -88,7 +88,8 @@ impl State {
             } => {
                 self.take_from_queue(*job);
                 let need = self.profile(job.id).resources;
-                self.occupy(*placement, need);
+                let holder = Holder::of(&self.jobs[&job.id]);
+                self.occupy(&holder, *placement, need);
                 let attempt = Attempt {
                     placement: *placement,
                     started_at: None,
@@ -480,7 +481,8 @@ impl State {
             self.deadlines.remove(&deadline);
         }
         let need = self.profile(key.id).resources;
-        self.vacate(*placement, need, *stopped_at);
+        let holder = Holder::of(&self.jobs[&key.id]);
+        self.vacate(&holder, *placement, need, *stopped_at);
         let execution = self.execution_mut(*key);
         execution.attempt = None;
         execution.attempts_ended += 1;

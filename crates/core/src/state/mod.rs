@@ -23,7 +23,7 @@ use crate::queue::{Candidate, Queue, Runnable};
 use crate::resources::{GpuSet, Resources};
 use crate::time::Timestamp;
 
-use occupancy::is_kept;
+use occupancy::{Held, is_kept};
 pub use restore::{RestoreError, Stored, StoredInstance};
 
 /// What the machine has that jobs are placed on.
@@ -93,6 +93,7 @@ pub struct State {
     profiles: BTreeSet<Arc<Profile>>,
     runnable: BTreeMap<QueueId, Runnable>,
     jobs_by_queue: BTreeMap<QueueId, usize>,
+    usage: BTreeMap<QueueId, BTreeMap<Option<Box<str>>, Held>>,
     dependents: BTreeMap<JobId, BTreeSet<Dependent>>,
     deadlines: BTreeSet<(Timestamp, Deadline)>,
     host_in_use: Resources,
@@ -127,6 +128,7 @@ impl State {
             profiles: BTreeSet::new(),
             runnable: BTreeMap::new(),
             jobs_by_queue: BTreeMap::new(),
+            usage: BTreeMap::new(),
             dependents: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             host_in_use: Resources::default(),
@@ -244,6 +246,12 @@ impl State {
     #[must_use]
     pub fn jobs_in(&self, queue: QueueId) -> usize {
         self.jobs_by_queue.get(&queue).copied().unwrap_or(0)
+    }
+
+    /// What the attempts of a queue's jobs hold, by share; jobs without a share are under `None`.
+    pub fn usage(&self, queue: QueueId) -> impl Iterator<Item = (&Option<Box<str>>, Resources)> {
+        let usage = self.usage.get(&queue).into_iter().flatten();
+        usage.map(|(share, held)| (share, held.resources))
     }
 
     /// The state of a live job or child; `None` if the job has ended or there is no such child.

@@ -1,15 +1,41 @@
 //! What is held of the host, of environments and of instances by attempts.
 
 use crate::environment::{Capacity, Environment, Life};
-use crate::id::{EnvironmentId, InstanceId};
-use crate::job::Placement;
+use crate::id::{EnvironmentId, InstanceId, QueueId};
+use crate::job::{Job, Placement};
 use crate::resources::Resources;
 use crate::state::{Deadline, State};
 use crate::time::{Millis, Timestamp};
 
+/// Who holds what an attempt has.
+pub(super) struct Holder {
+    queue: QueueId,
+    share: Option<Box<str>>,
+}
+
+impl Holder {
+    pub(super) fn of(job: &Job) -> Self {
+        Holder {
+            queue: job.queue,
+            share: job.profile.share.as_ref().map(|share| share.identifier.clone()),
+        }
+    }
+}
+
+/// What the attempts of a share hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(super) struct Held {
+    pub(super) resources: Resources,
+    attempts: u32,
+}
+
 impl State {
     /// An attempt takes its place.
-    pub(super) fn occupy(&mut self, placement: Placement, need: Resources) {
+    pub(super) fn occupy(&mut self, holder: &Holder, placement: Placement, need: Resources) {
+        let usage = self.usage.entry(holder.queue).or_default();
+        let held = usage.entry(holder.share.clone()).or_default();
+        held.resources = held.resources.plus(need);
+        held.attempts += 1;
         let Placement {
             environment: id,
             instance,
@@ -40,7 +66,17 @@ impl State {
     }
 
     /// An attempt gives its place back.
-    pub(super) fn vacate(&mut self, placement: Placement, need: Resources, at: Timestamp) {
+    pub(super) fn vacate(&mut self, holder: &Holder, placement: Placement, need: Resources, at: Timestamp) {
+        let usage = self.usage.get_mut(&holder.queue).expect("the attempt is counted");
+        let held = usage.get_mut(&holder.share).expect("the attempt is counted");
+        held.resources = held.resources.minus(need);
+        held.attempts -= 1;
+        if held.attempts == 0 {
+            usage.remove(&holder.share);
+        }
+        if usage.is_empty() {
+            self.usage.remove(&holder.queue);
+        }
         let Placement {
             environment: id,
             instance,

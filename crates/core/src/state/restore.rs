@@ -11,6 +11,7 @@ use crate::job::{Body, Execution, Job};
 use crate::name::DefinitionName;
 use crate::queue::Queue;
 use crate::resources::{GpuSet, Resources};
+use crate::state::occupancy::Holder;
 use crate::state::{Counters, Host, Revisions, State};
 
 /// The primary half of a state, as a store gives it back.
@@ -152,6 +153,7 @@ impl State {
             Body::Ready(execution) => vec![execution],
             Body::Array(array) => array.executions.values().collect(),
         };
+        let holder = Holder::of(&job);
         for attempt in executions
             .into_iter()
             .filter_map(|execution| execution.attempt.as_ref())
@@ -166,7 +168,7 @@ impl State {
             if !has_place {
                 return Err(RestoreError::AttemptWithoutPlace(id));
             }
-            self.occupy(placement, job.profile.resources);
+            self.occupy(&holder, placement, job.profile.resources);
         }
         *self.jobs_by_queue.entry(job.queue).or_default() += 1;
         self.jobs.insert(id, job);

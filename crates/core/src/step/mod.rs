@@ -16,6 +16,7 @@ use crate::change::Change;
 use crate::command::{Command, Input, Rejection, Reply};
 use crate::effect::Effect;
 use crate::machine::{Core, Output};
+use crate::snapshot::rank_event;
 use crate::state::State;
 use crate::time::Timestamp;
 
@@ -68,6 +69,9 @@ impl Step<'_> {
 
     /// Makes a change and notes it for the store. There is no other way to change the state.
     pub(crate) fn commit(&mut self, change: Change) {
+        if let Some((queue, position)) = rank_event(&self.core.state, &change) {
+            self.core.ranks.note(queue, position, self.now);
+        }
         self.core.state.apply(&change);
         self.out.changes.push(change);
     }

@@ -16,5 +16,6 @@ mod report;
 mod retry;
 mod script;
 mod show;
+mod snapshot;
 mod stop;
 mod words;

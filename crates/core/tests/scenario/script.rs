@@ -15,7 +15,7 @@
 //! started JOB; exited JOB CODE; not-started JOB REASON; lost JOB      JOB is a, a:0 for a child, a#1 for a past attempt
 //! cancel JOB; terminate JOB
 //! at +5                                        seconds go by
-//! show; explain JOB
+//! show; explain JOB; snapshot QUEUE
 //! ```
 
 use std::collections::BTreeMap;
@@ -28,6 +28,7 @@ use batchyard_core::id::{AttemptKey, JobKey};
 use batchyard_core::job::JobStatus;
 use batchyard_core::report::Report;
 use batchyard_core::resources::{Mebibytes, Resources};
+use batchyard_core::snapshot::{QueueSnapshot, Ranked};
 use batchyard_core::state::Stored;
 use batchyard_core::time::{Millis, Timestamp};
 use batchyard_core::{Core, CoreConfig, Output};
@@ -142,6 +143,7 @@ impl Stage {
                 self.rest();
             }
             ("show", _) => self.show(),
+            ("snapshot", queue) => self.snapshot(queue),
             ("explain", job) => {
                 let explanation = explain(self.core.state(), self.names.key(job));
                 let text = explanation.map_or("it is not live\n".to_owned(), |one| one.to_string());
@@ -292,6 +294,26 @@ impl Stage {
         jobs.sort_by_key(|(_, job)| job.sequence);
         for (id, job) in jobs {
             writeln!(lines, "{}", self.names.job(id, job)).expect("a string takes everything");
+        }
+        self.print_lines(&lines);
+    }
+
+    /// The front of a queue, with the seconds from the script's start at which each job came to its place, and what the queue uses.
+    fn snapshot(&mut self, queue: &str) {
+        let (id, _) = self
+            .core
+            .state()
+            .queue_named(&queue_name(queue))
+            .expect("it exists");
+        let QueueSnapshot { front, usage } = self.core.snapshot(id);
+        let mut lines = String::new();
+        for Ranked { job, since } in front {
+            let seconds = (since.as_millis() - START.as_millis()) / 1_000;
+            writeln!(lines, "{job} since +{seconds}").expect("a string takes everything");
+        }
+        for (share, held) in usage {
+            let share = share.as_deref().unwrap_or("queue");
+            writeln!(lines, "{share} uses {held}").expect("a string takes everything");
         }
         self.print_lines(&lines);
     }

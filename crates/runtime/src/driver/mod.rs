@@ -25,8 +25,10 @@ use std::sync::Arc;
 use batchyard_core::command::{Command, Rejection, Reply};
 use batchyard_core::explain::{Explanation, explain};
 use batchyard_core::id::{AttemptKey, JobKey};
+use batchyard_core::name::QueueName;
 use batchyard_core::report::Report;
-use batchyard_core::state::{RestoreError, State};
+use batchyard_core::snapshot::QueueSnapshot;
+use batchyard_core::state::RestoreError;
 use batchyard_core::{Core, CoreConfig};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -67,7 +69,7 @@ enum Request {
         command: Box<Command>,
         reply: oneshot::Sender<Result<Reply, CommandError>>,
     },
-    Read(Box<dyn FnOnce(&State) + Send>),
+    Read(Box<dyn FnOnce(&Core) + Send>),
     Stop {
         done: oneshot::Sender<()>,
     },
@@ -149,12 +151,12 @@ impl Handle {
     /// When the driver is overloaded, has lost its store, or is stopping.
     pub async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&State) -> T + Send + 'static,
+        read: impl FnOnce(&Core) -> T + Send + 'static,
     ) -> Result<T, CommandError> {
         let (reply, answer) = oneshot::channel();
-        let read = Box::new(move |state: &State| {
+        let read = Box::new(move |core: &Core| {
             // The asker may have gone away meanwhile.
-            let _nobody_waits = reply.send(read(state));
+            let _nobody_waits = reply.send(read(core));
         });
         self.requests
             .try_send(Request::Read(read))
@@ -170,7 +172,19 @@ impl Handle {
     /// # Errors
     /// As for [`read`](Handle::read).
     pub async fn explain(&self, key: JobKey) -> Result<Option<Explanation>, CommandError> {
-        self.read(move |state| explain(state, key)).await
+        self.read(move |core| explain(core.state(), key)).await
+    }
+
+    /// What stands at the front of a queue, and what its jobs hold; `None` if there is no such queue.
+    ///
+    /// # Errors
+    /// As for [`read`](Handle::read).
+    pub async fn snapshot(&self, queue: QueueName) -> Result<Option<QueueSnapshot>, CommandError> {
+        self.read(move |core| {
+            let (id, _) = core.state().queue_named(&queue)?;
+            Some(core.snapshot(id))
+        })
+        .await
     }
 
     /// Ends the driver after what it has accepted is durable. Running jobs go on without it.

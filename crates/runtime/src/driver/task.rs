@@ -163,7 +163,7 @@ impl Driver {
                 command,
                 reply,
             } => self.command(principal, *command, reply),
-            Request::Read(read) => read(self.core.state()),
+            Request::Read(read) => read(&self.core),
             Request::Stop { done } => self.stopping = Some(done),
         }
     }

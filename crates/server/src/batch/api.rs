@@ -103,6 +103,14 @@ impl Api for Batch {
         self.delete_queue(caller, &input).await
     }
 
+    async fn get_job_queue_snapshot(
+        &self,
+        _caller: &Caller,
+        input: shapes::GetJobQueueSnapshotRequest,
+    ) -> Result<shapes::GetJobQueueSnapshotResponse, Fault> {
+        self.queue_snapshot(input).await
+    }
+
     async fn register_job_definition(
         &self,
         caller: &Caller,

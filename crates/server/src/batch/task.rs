@@ -24,7 +24,8 @@ impl Batch {
     pub(crate) async fn task(&self, id: &str) -> Result<Option<Task>, Fault> {
         let asked = id.to_owned();
         // The id follows from the attempt, so the attempts that live are looked through: thousands at most.
-        let found = self.driver.read(move |state| {
+        let found = self.driver.read(move |core| {
+            let state = core.state();
             let mut attempts = state.live_attempts();
             let (attempt, profile, execution) =
                 attempts.find(|(attempt, ..)| TaskId::of(*attempt).to_string() == asked)?;

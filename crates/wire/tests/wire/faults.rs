@@ -184,7 +184,6 @@ fn every_operation_that_is_not_served_has_a_reason() {
         DescribeQuotaShare: quota shares are not implemented yet
         DescribeServiceEnvironments: service environments are not implemented yet
         DescribeServiceJob: service jobs are not implemented yet
-        GetJobQueueSnapshot: job queue snapshots are not implemented yet
         ListQuotaShares: quota shares are not implemented yet
         ListServiceJobs: service jobs are not implemented yet
         SubmitServiceJob: service jobs are not implemented yet

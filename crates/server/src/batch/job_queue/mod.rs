@@ -4,6 +4,7 @@ mod check;
 mod create;
 mod delete;
 mod describe;
+mod snapshot;
 mod update;
 
 use batchyard_core::change::Document;

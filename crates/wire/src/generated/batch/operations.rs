@@ -411,7 +411,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::GET_JOB_QUEUE_SNAPSHOT_REQUEST,
         output: Some(&schema::GET_JOB_QUEUE_SNAPSHOT_RESPONSE),
         result_wrapper: "",
-        not_served: Some("job queue snapshots are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "ListConsumableResources",
@@ -750,6 +750,13 @@ pub trait Api: Sync {
         input: shapes::DescribeSchedulingPoliciesRequest,
     ) -> impl Future<Output = Result<shapes::DescribeSchedulingPoliciesResponse, Fault>> + Send;
 
+    /// `GetJobQueueSnapshot`.
+    fn get_job_queue_snapshot(
+        &self,
+        context: &Self::Context,
+        input: shapes::GetJobQueueSnapshotRequest,
+    ) -> impl Future<Output = Result<shapes::GetJobQueueSnapshotResponse, Fault>> + Send;
+
     /// `ListConsumableResources`.
     fn list_consumable_resources(
         &self,
@@ -981,6 +988,10 @@ pub async fn dispatch<A: Api>(
                 &api.describe_scheduling_policies(context, input).await?,
             )
         }
+        Operation::GetJobQueueSnapshot => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(facts, request, &api.get_job_queue_snapshot(context, input).await?)
+        }
         Operation::ListConsumableResources => {
             let input = SERVICE.input(facts, request, refuse)?;
             SERVICE.answer(
@@ -1089,9 +1100,6 @@ pub async fn dispatch<A: Api>(
         }
         Operation::DescribeServiceJob => {
             SERVICE.not_served::<shapes::DescribeServiceJobRequest>(facts, request, refuse)
-        }
-        Operation::GetJobQueueSnapshot => {
-            SERVICE.not_served::<shapes::GetJobQueueSnapshotRequest>(facts, request, refuse)
         }
         Operation::ListQuotaShares => {
             SERVICE.not_served::<shapes::ListQuotaSharesRequest>(facts, request, refuse)

@@ -1,0 +1,98 @@
+//! GetJobQueueSnapshot: what goes next, and what the queue's jobs hold.
+
+use std::cmp::Reverse;
+
+use batchyard_core::resources::Resources;
+use batchyard_core::snapshot::{QueueSnapshot, Ranked};
+use batchyard_runtime::store::QueueRow;
+use batchyard_wire::Fault;
+use batchyard_wire::batch::{
+    FairshareCapacityUsage, FairshareCapacityUtilization, FairshareUtilizationDetail, FrontOfQueueDetail,
+    FrontOfQueueJobSummary, GetJobQueueSnapshotRequest, GetJobQueueSnapshotResponse, JobQueueType,
+    QueueSnapshotCapacityUsage, QueueSnapshotUtilizationDetail,
+};
+
+use super::QueueDocument;
+use crate::batch::{Batch, unavailable};
+use crate::limits::SNAPSHOT_SHARES_MAX;
+
+impl Batch {
+    pub(in crate::batch) async fn queue_snapshot(
+        &self,
+        input: GetJobQueueSnapshotRequest,
+    ) -> Result<GetJobQueueSnapshotResponse, Fault> {
+        let row = self.queue(&input.job_queue).await?;
+        let snapshot = self.driver.snapshot(row.name.clone()).await;
+        // A queue that went between the two looks is as one without jobs.
+        let QueueSnapshot { front, usage } =
+            snapshot
+                .map_err(|error| unavailable(&error))?
+                .unwrap_or(QueueSnapshot {
+                    front: Vec::new(),
+                    usage: Vec::new(),
+                });
+        let now = Some(self.now().as_millis());
+        let jobs = front
+            .into_iter()
+            .map(|Ranked { job, since }| FrontOfQueueJobSummary {
+                earliest_time_at_position: Some(since.as_millis()),
+                job_arn: Some(self.account.job(job)),
+            });
+        let total = usage
+            .iter()
+            .fold(Resources::default(), |total, (_, held)| total.plus(*held));
+        let unit = capacity_unit(&row);
+        Ok(GetJobQueueSnapshotResponse {
+            front_of_queue: Some(FrontOfQueueDetail {
+                jobs: Some(jobs.collect()),
+                last_updated_at: now,
+            }),
+            front_of_quota_shares: None,
+            queue_utilization: Some(QueueSnapshotUtilizationDetail {
+                fairshare_utilization: row.policy.is_some().then(|| by_share(usage, unit)),
+                last_updated_at: now,
+                quota_share_utilization: None,
+                total_capacity_usage: Some(vec![QueueSnapshotCapacityUsage {
+                    capacity_unit: Some(unit.to_owned()),
+                    quantity: Some(vcpus(total)),
+                }]),
+            }),
+        })
+    }
+}
+
+/// The shares that use most, and how many use anything.
+fn by_share(usage: Vec<(Option<Box<str>>, Resources)>, unit: &str) -> FairshareUtilizationDetail {
+    let mut shares: Vec<(Box<str>, Resources)> = usage
+        .into_iter()
+        .filter_map(|(share, held)| Some((share?, held)))
+        .collect();
+    shares.sort_by(|(one, held), (other, of_other)| {
+        (Reverse(held.vcpus), one).cmp(&(Reverse(of_other.vcpus), other))
+    });
+    let count = shares.len();
+    let top = shares.into_iter().take(SNAPSHOT_SHARES_MAX);
+    let top = top.map(|(share, held)| FairshareCapacityUtilization {
+        capacity_usage: Some(vec![FairshareCapacityUsage {
+            capacity_unit: Some(unit.to_owned()),
+            quantity: Some(vcpus(held)),
+        }]),
+        share_identifier: Some(share.into()),
+    });
+    FairshareUtilizationDetail {
+        active_share_count: i64::try_from(count).ok(),
+        top_capacity_utilization: Some(top.collect()),
+    }
+}
+
+/// What the use of a queue is counted in (section A.4).
+fn capacity_unit(row: &QueueRow) -> &'static str {
+    match QueueDocument::read(&row.document).job_queue_type {
+        JobQueueType::Eks => "cpu",
+        _ => "VCPU",
+    }
+}
+
+fn vcpus(held: Resources) -> f64 {
+    f64::from(held.vcpus.0) / 1_000.0
+}
