@@ -165,6 +165,7 @@ impl Yard {
             is_sequential: false,
             dependencies: Vec::new(),
             content: self.content.clone(),
+            token: None,
         })));
     }
 

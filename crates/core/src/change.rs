@@ -19,6 +19,7 @@ use crate::name::{DefinitionName, EnvironmentName, QueueName, SchedulingPolicyNa
 use crate::reason::StatusReason;
 use crate::resources::{GpuSet, Resources};
 use crate::time::Timestamp;
+use crate::token::KeptToken;
 
 /// Text in the server's words that the core passes to the store unread: what a client wrote and will read again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +75,10 @@ pub enum Change {
     ItemRemoved(ItemKey),
     /// Tags of a resource were set or removed.
     TagsChanged(Box<TagsChanged>),
+    /// The next job was submitted with a client token.
+    TokenKept(Box<KeptToken>),
+    /// These tokens count no more.
+    TokensForgotten(Vec<Box<str>>),
     /// A job was submitted. It waits, even for nothing: what makes it runnable is a change of its own.
     JobAdded(Box<JobAdded>),
     /// A job need not wait for this other one any more.
@@ -417,6 +422,8 @@ impl Change {
             | Change::ItemPut(_)
             | Change::ItemRemoved(_)
             | Change::TagsChanged(_)
+            | Change::TokenKept(_)
+            | Change::TokensForgotten(_)
             | Change::JobAdded(_)
             | Change::JobReady(_)
             | Change::ArrayEnded(_) => None,

@@ -11,6 +11,7 @@ use crate::item::{Item, ItemKey};
 use crate::job::{JobStatus, Profile};
 use crate::name::{DefinitionName, EnvironmentName, QueueName, SchedulingPolicyName};
 use crate::report::Report;
+use crate::token::ClientToken;
 
 /// What enters the core.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -174,6 +175,9 @@ pub struct SubmitJob {
     pub dependencies: Vec<DependsOn>,
     /// What the store keeps of it besides.
     pub content: JobContent,
+    /// What the client marked it with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<ClientToken>,
 }
 
 /// A job to wait for.
@@ -292,6 +296,12 @@ pub enum Rejection {
     /// A job with this identifier exists.
     #[error("job {0} exists")]
     JobExists(JobId),
+    /// The client token stands for another submission.
+    #[error("the client token was used for another job, {0}")]
+    TokenUsed(JobId),
+    /// So many tokens came within their lifetime that no more can be kept.
+    #[error("{0} client tokens were used within a day, the most that is kept")]
+    TooManyTokens(usize),
     /// A dependency is neither live nor known to have ended.
     #[error("job {0}, which this job depends on, does not exist")]
     DependencyNotFound(JobKey),

@@ -43,5 +43,6 @@ pub mod snapshot;
 pub mod state;
 mod step;
 pub mod time;
+pub mod token;
 
 pub use machine::{Core, CoreConfig, Output};

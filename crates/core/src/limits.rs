@@ -42,6 +42,12 @@ pub const SNAPSHOT_JOBS_MAX: usize = 100;
 /// Changes of a queue's order whose times are kept (own choice: enough for the jobs that a snapshot shows).
 pub const RANK_TIMES_MAX: usize = 256;
 
+/// Client tokens that are kept (own choice: as many as the jobs that may wait to be looked at, section I).
+pub const CLIENT_TOKENS_MAX: usize = 1_000_000;
+
+/// Expired client tokens that one submission clears away (own choice: more than come in).
+pub const CLIENT_TOKENS_CLEARED_MAX: usize = 16;
+
 /// Scheduling policies of an account (own choice; the service names no number).
 pub const SCHEDULING_POLICIES_MAX: usize = 500;
 

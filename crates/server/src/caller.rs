@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use batchyard_core::token::ClientToken;
+
 /// What an operation knows of its request beside the input.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
@@ -11,6 +13,8 @@ pub(crate) struct Caller {
     pub(crate) user_id: Arc<str>,
     /// The id under which the answer goes out.
     pub(crate) request_id: Arc<str>,
+    /// What the client marked the request with: the header `X-Batchyard-Client-Token`.
+    pub(crate) client_token: Option<ClientToken>,
     /// Size of the body in bytes.
     pub(crate) body_bytes: usize,
 }

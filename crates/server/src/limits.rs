@@ -56,6 +56,9 @@ pub(crate) const TIME_LIMIT_SECONDS_MAX: u32 = 86_400;
 /// Shares that a queue's snapshot names (section A.4).
 pub(crate) const SNAPSHOT_SHARES_MAX: usize = 20;
 
+/// Characters of the header `X-Batchyard-Client-Token` (own choice: twice what the service's own tokens have).
+pub(crate) const CLIENT_TOKEN_MAX: usize = 128;
+
 /// Tags of a resource (section G.7).
 pub(crate) const TAGS_MAX: usize = 50;
 

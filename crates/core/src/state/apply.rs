@@ -20,6 +20,7 @@ use crate::resources::{GpuSet, Resources};
 use crate::state::occupancy::{Holder, idle_deadline};
 use crate::state::{Deadline, Dependent, State};
 use crate::time::Timestamp;
+use crate::token::KeptToken;
 
 impl State {
     /// Makes one change.
@@ -66,6 +67,12 @@ impl State {
             }
             // Tags are the store's alone.
             Change::TagsChanged(_) => {}
+            Change::TokenKept(kept) => self.keep_token(kept),
+            Change::TokensForgotten(tokens) => {
+                for kept in tokens.iter().filter_map(|token| self.tokens.remove(token)) {
+                    self.token_ages.remove(&(kept.at, kept.token.token));
+                }
+            }
             Change::JobAdded(added) => self.add_job(added),
             Change::DependencyMet { job, dependency } => self.meet_dependency(*job, *dependency),
             Change::PairingMet { job, on, children } => {
@@ -308,6 +315,12 @@ impl State {
         let revisions = self.definitions.entry(name.clone()).or_default();
         revisions.highest = revisions.highest.max(*revision);
         revisions.active.insert(Interval::one(*revision));
+    }
+
+    pub(super) fn keep_token(&mut self, kept: &KeptToken) {
+        let token = &kept.token.token;
+        self.token_ages.insert((kept.at, token.clone()));
+        self.tokens.insert(token.clone(), kept.clone());
     }
 
     fn add_job(&mut self, added: &JobAdded) {

@@ -22,6 +22,7 @@ use crate::name::{ConsumableResourceName, DefinitionName, EnvironmentName, Queue
 use crate::queue::{Candidate, Queue, Runnable};
 use crate::resources::{GpuSet, Resources};
 use crate::time::Timestamp;
+use crate::token::KeptToken;
 
 use occupancy::{Held, is_kept};
 pub use restore::{RestoreError, Stored, StoredInstance};
@@ -87,6 +88,7 @@ pub struct State {
     definitions: BTreeMap<DefinitionName, Revisions>,
     items: BTreeMap<ItemKey, KeptItem>,
     jobs: BTreeMap<JobId, Job>,
+    tokens: BTreeMap<Box<str>, KeptToken>,
 
     environment_names: BTreeMap<EnvironmentName, EnvironmentId>,
     queue_names: BTreeMap<QueueName, QueueId>,
@@ -95,6 +97,7 @@ pub struct State {
     jobs_by_queue: BTreeMap<QueueId, usize>,
     usage: BTreeMap<QueueId, BTreeMap<Option<Box<str>>, Held>>,
     dependents: BTreeMap<JobId, BTreeSet<Dependent>>,
+    token_ages: BTreeSet<(Timestamp, Box<str>)>,
     deadlines: BTreeSet<(Timestamp, Deadline)>,
     host_in_use: Resources,
     gpus_in_use: GpuSet,
@@ -123,6 +126,8 @@ impl State {
             definitions: BTreeMap::new(),
             items: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            token_ages: BTreeSet::new(),
             environment_names: BTreeMap::new(),
             queue_names: BTreeMap::new(),
             profiles: BTreeSet::new(),
@@ -223,6 +228,26 @@ impl State {
     /// All of them, by kind and name.
     pub fn items(&self) -> impl Iterator<Item = (&ItemKey, &KeptItem)> {
         self.items.iter()
+    }
+
+    /// A client token that was used and not forgotten yet.
+    pub(crate) fn token(&self, token: &str) -> Option<&KeptToken> {
+        self.tokens.get(token)
+    }
+
+    /// How many client tokens are kept.
+    pub(crate) fn token_count(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// The tokens that count no more, oldest first.
+    pub(crate) fn expired_tokens(&self, now: Timestamp) -> impl Iterator<Item = &str> {
+        let by_age = self.token_ages.iter().map(|(_, token)| &**token);
+        by_age.take_while(move |token| {
+            self.tokens
+                .get(*token)
+                .is_some_and(|kept| kept.expires_at() <= now)
+        })
     }
 
     /// Whether a live job takes of a consumable resource.

@@ -13,6 +13,7 @@ use crate::queue::Queue;
 use crate::resources::{GpuSet, Resources};
 use crate::state::occupancy::Holder;
 use crate::state::{Counters, Host, Revisions, State};
+use crate::token::KeptToken;
 
 /// The primary half of a state, as a store gives it back.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -31,6 +32,8 @@ pub struct Stored {
     pub items: Vec<(ItemKey, KeptItem)>,
     /// The live jobs.
     pub jobs: Vec<(JobId, Job)>,
+    /// The client tokens, by their text.
+    pub tokens: Vec<KeptToken>,
 }
 
 /// An instance without what its attempts hold, which follows from them.
@@ -77,6 +80,7 @@ impl State {
             definitions,
             items,
             jobs,
+            tokens,
         } = stored;
         let mut state = State::empty(host);
         state.next = counters;
@@ -104,6 +108,9 @@ impl State {
         state.items = items.into_iter().collect();
         for (id, job) in jobs {
             state.restore_job(id, job)?;
+        }
+        for kept in &tokens {
+            state.keep_token(kept);
         }
         let environments: Vec<EnvironmentId> = state.environments.keys().copied().collect();
         for id in environments {
@@ -288,6 +295,7 @@ impl State {
                 .iter()
                 .map(|(id, job)| (*id, own_profile(job)))
                 .collect(),
+            tokens: self.tokens.values().cloned().collect(),
         }
     }
 }

@@ -8,10 +8,11 @@ use crate::id::{JobId, QueueId};
 use crate::interval_set::IntervalSet;
 use crate::item::{Item, ItemKey, SchedulingPolicy};
 use crate::job::{Dependency, JobStatus, ShareClaim};
-use crate::limits::DEPENDENCIES_MAX;
+use crate::limits::{CLIENT_TOKENS_CLEARED_MAX, CLIENT_TOKENS_MAX, DEPENDENCIES_MAX};
 use crate::name::QueueName;
 use crate::queue::Queue;
 use crate::step::Step;
+use crate::token::{ClientToken, KeptToken};
 
 /// What the dependencies of a new job come to.
 #[derive(Default)]
@@ -34,7 +35,13 @@ impl Step<'_> {
             is_sequential,
             dependencies,
             content,
+            token,
         } = submit;
+        if let Some(token) = &token
+            && let Some(job) = self.known_token(token)?
+        {
+            return Ok(Reply::Job(job));
+        }
         if self.state().job(id).is_some() {
             return Err(Rejection::JobExists(id));
         }
@@ -74,6 +81,9 @@ impl Step<'_> {
             content,
             at: self.now,
         };
+        if let Some(token) = token {
+            self.keep_token(token, id);
+        }
         self.commit(Change::JobAdded(Box::new(added)));
         if has_failed {
             self.fail_for_dependency(id);
@@ -85,6 +95,34 @@ impl Step<'_> {
             self.release(id);
         }
         Ok(Reply::Job(id))
+    }
+
+    /// The job that came of the same submission before; none if the token is new, or old enough to be so again.
+    fn known_token(&self, token: &ClientToken) -> Result<Option<JobId>, Rejection> {
+        let count = self.state().token_count();
+        match self.state().token(&token.token) {
+            Some(kept) if kept.expires_at() <= self.now => Ok(None),
+            Some(kept) if kept.token.digest == token.digest => Ok(Some(kept.job)),
+            Some(kept) => Err(Rejection::TokenUsed(kept.job)),
+            None if count >= CLIENT_TOKENS_MAX && self.state().expired_tokens(self.now).next().is_none() => {
+                Err(Rejection::TooManyTokens(count))
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn keep_token(&mut self, token: ClientToken, job: JobId) {
+        let expired = self.state().expired_tokens(self.now);
+        let mut forgotten: Vec<Box<str>> = expired.take(CLIENT_TOKENS_CLEARED_MAX).map(Box::from).collect();
+        // It may stand for a job of long ago without being among the oldest.
+        if self.state().token(&token.token).is_some() && !forgotten.contains(&token.token) {
+            forgotten.push(token.token.clone());
+        }
+        if !forgotten.is_empty() {
+            self.commit(Change::TokensForgotten(forgotten));
+        }
+        let at = self.now;
+        self.commit(Change::TokenKept(Box::new(KeptToken { token, job, at })));
     }
 
     /// A job has a share if and only if its queue orders by share (section A4.4).

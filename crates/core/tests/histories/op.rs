@@ -78,6 +78,8 @@ pub(crate) struct SubmitOp {
     pub(crate) profile: ProfileOp,
     pub(crate) array_size: Option<u32>,
     pub(crate) is_sequential: bool,
+    /// Which client token, if it has one.
+    pub(crate) token: Option<u8>,
     pub(crate) dependencies: Vec<DependencyOp>,
 }
 
@@ -160,7 +162,7 @@ fn op() -> impl Strategy<Value = Op> {
         12 => (any::<u8>(), fact()).prop_map(|(pick, fact)| Op::Progress { pick, fact }),
         1 => garbage(),
         1 => any::<bool>().prop_map(|deregister| Op::Register { deregister }),
-        3 => prop_oneof![0u32..2_000, Just(5_000), Just(70_000)].prop_map(|ms| Op::Elapse { ms }),
+        3 => prop_oneof![0u32..2_000, Just(5_000), Just(70_000), Just(86_400_000)].prop_map(|ms| Op::Elapse { ms }),
         1 => Just(Op::Restart),
         3 => any::<bool>().prop_map(|is_crowded| Op::Crowd { is_crowded }),
         1 => (0u8..3).prop_map(|name| Op::DropQueue { name }),
@@ -228,14 +230,16 @@ fn submit() -> impl Strategy<Value = SubmitOp> {
         profile(),
         array_size,
         prop::bool::weighted(0.15),
+        prop_oneof![4 => Just(None), 1 => (0u8..4).prop_map(Some)],
         dependencies,
     )
         .prop_map(
-            |(queue, profile, array_size, is_sequential, dependencies)| SubmitOp {
+            |(queue, profile, array_size, is_sequential, token, dependencies)| SubmitOp {
                 queue,
                 profile,
                 array_size,
                 is_sequential,
+                token,
                 dependencies,
             },
         )

@@ -18,4 +18,5 @@ mod script;
 mod show;
 mod snapshot;
 mod stop;
+mod token;
 mod words;

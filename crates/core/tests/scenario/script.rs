@@ -11,7 +11,7 @@
 //! update environment …; update queue …; update item …    [version=N]: the present version unless given
 //! delete environment NAME; delete queue NAME; delete item PATH
 //! submit JOB QUEUE [vcpus=1] [memory=512] [gpus=0] [attempts=1] [timeout=SECONDS] [array=N] [sequential] [after=JOB,JOB:0]
-//!        [pair=JOB] [platform=fargate] [share=NAME] [take=CONSUMABLE:1] [exit-on=code:1] [retry-on=status:Host*]
+//!        [token=TOKEN:DIGEST] [pair=JOB] [platform=fargate] [share=NAME] [take=CONSUMABLE:1] [exit-on=code:1] [retry-on=status:Host*]
 //! started JOB; exited JOB CODE; not-started JOB REASON; lost JOB      JOB is a, a:0 for a child, a#1 for a past attempt
 //! cancel JOB; terminate JOB
 //! at +5                                        seconds go by
@@ -31,6 +31,7 @@ use batchyard_core::resources::{Mebibytes, Resources};
 use batchyard_core::snapshot::{QueueSnapshot, Ranked};
 use batchyard_core::state::Stored;
 use batchyard_core::time::{Millis, Timestamp};
+use batchyard_core::token::ClientToken;
 use batchyard_core::{Core, CoreConfig, Output};
 
 use crate::put::{
@@ -176,6 +177,13 @@ impl Stage {
             is_sequential: words.has("sequential"),
             dependencies: after.chain(paired).collect(),
             content: content(name),
+            token: words.value("token").map(|text| {
+                let (token, digest) = text.split_once(':').unwrap_or((text, "0"));
+                ClientToken {
+                    token: token.into(),
+                    digest: [digest.parse().expect("a small number"); 16],
+                }
+            }),
         };
         self.command(Command::SubmitJob(Box::new(submit)));
     }

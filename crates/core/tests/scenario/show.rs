@@ -130,6 +130,8 @@ impl Names {
 
     fn job_change(&self, change: &Change) -> String {
         match change {
+            Change::TokenKept(kept) => format!("token {} stands for {}", kept.token.token, self.of(kept.job)),
+            Change::TokensForgotten(tokens) => format!("forgotten tokens: {}", tokens.join(", ")),
             Change::JobAdded(added) => format!(
                 "{} is number {} of queue {}",
                 self.of(added.id),

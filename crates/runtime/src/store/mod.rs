@@ -23,6 +23,7 @@ use batchyard_core::item::ItemKey;
 use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
 use batchyard_core::state::{Counters, Stored};
 use batchyard_core::time::Timestamp;
+use batchyard_core::token::KeptToken;
 
 pub use query::{
     DefinitionQuery, ItemScope, ItemSelect, JobCursor, JobFilter, JobQuery, JobScope, Page, Select, TextMatch,
@@ -113,6 +114,12 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// When the store cannot be read.
     fn launch(&self, id: JobId) -> Result<Option<LaunchRow>, StoreError>;
+
+    /// What came of a submission with this client token; `None` if it was not used, or so long ago that it was forgotten.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn client_token(&self, token: &str) -> Result<Option<KeptToken>, StoreError>;
 
     /// How a job or child ended; `None` if it is not known, or has not ended.
     ///

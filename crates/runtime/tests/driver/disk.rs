@@ -12,6 +12,7 @@ use batchyard_core::job::JobStatus;
 use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
 use batchyard_core::state::{Host, State, Stored};
 use batchyard_core::time::Timestamp;
+use batchyard_core::token::KeptToken;
 use batchyard_runtime::store::{
     Batch, DefinitionQuery, DefinitionRevision, DefinitionRow, EnvironmentRow, ItemRow, ItemSelect,
     JobCursor, JobQuery, JobRow, JobSummaryRow, JournalEntry, LaunchRow, Page, QueueRow, Select, Store,
@@ -249,6 +250,10 @@ impl Store for MemoryStore {
             return Err(full());
         }
         Ok(())
+    }
+
+    fn client_token(&self, _token: &str) -> Result<Option<KeptToken>, StoreError> {
+        unreachable!("the driver does not ask for tokens")
     }
 
     fn launch(&self, id: JobId) -> Result<Option<LaunchRow>, StoreError> {

@@ -108,5 +108,6 @@ pub(crate) fn submission(number: usize) -> SubmitJob {
             document: document(),
             tags: Vec::new(),
         },
+        token: None,
     }
 }

@@ -51,6 +51,12 @@ pub(super) fn text(rejection: &Rejection) -> Fault {
             format!("shareIdentifier is required for jobs in JobQueue {name}, which has a fair share scheduling policy.")
         }
         Rejection::JobExists(id) => format!("Job {id} exists."),
+        Rejection::TokenUsed(job) => {
+            format!("The client token was used for another request, which made the job {job}.")
+        }
+        Rejection::TooManyTokens(most) => {
+            format!("{most} client tokens were used within a day, the most that is kept.")
+        }
         Rejection::DependencyNotFound(key) => format!("Job {key} in dependsOn not found."),
         Rejection::BadDependency(bad) => match bad {
             BadDependency::TooMany => "dependsOn can have at most 20 entries.".to_owned(),

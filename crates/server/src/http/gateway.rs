@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use batchyard_core::token::ClientToken;
 use batchyard_iam::{SigningInput, UnixSeconds};
 use batchyard_runtime::clock::Clock;
 use batchyard_wire::{Answer, Fault, Protocol, RawRequest, Service, batch, identify, logs, sts};
@@ -10,15 +11,19 @@ use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
 use super::auth::{Auth, Authenticated, claimed_service};
 use super::{metadata, respond};
 use crate::batch::{Batch, explain};
 use crate::caller::Caller;
-use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT, REQUESTS_MAX};
+use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT, CLIENT_TOKEN_MAX, REQUESTS_MAX};
 use crate::logs::LogsApi;
 use crate::sts::Sts;
+
+/// The header that makes a submission safe to send again.
+const CLIENT_TOKEN: &str = "x-batchyard-client-token";
 
 /// Everything that answers requests.
 pub(crate) struct Gateway {
@@ -125,7 +130,12 @@ impl Gateway {
             user_id,
             service,
         } = authenticated;
+        let client_token = match client_token(parts, body) {
+            Ok(token) => token,
+            Err(fault) => return respond::fault(&fault, protocol, request_id),
+        };
         let caller = Caller {
+            client_token,
             principal,
             user_id,
             request_id: Arc::clone(request_id),
@@ -159,6 +169,32 @@ impl Gateway {
             Service::Sts => sts::dispatch(&self.sts, caller, sts::Operation::route(raw)?, raw).await,
         }
     }
+}
+
+/// The client's mark, with a digest of what it marks: how the members of the body are ordered and spaced makes no difference.
+fn client_token(parts: &Parts, body: &[u8]) -> Result<Option<ClientToken>, Fault> {
+    let Some(value) = parts.headers.get(CLIENT_TOKEN) else {
+        return Ok(None);
+    };
+    let is_token = |text: &&str| (1..=CLIENT_TOKEN_MAX).contains(&text.len());
+    let Some(token) = value.to_str().ok().filter(is_token) else {
+        return Err(Fault::new(
+            400,
+            "ClientException",
+            format!(
+                "the header X-Batchyard-Client-Token must have 1 to {CLIENT_TOKEN_MAX} characters of ASCII"
+            ),
+        ));
+    };
+    // What is no JSON is refused later.
+    let ordered = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
+    let hash = Sha256::digest(ordered.to_string());
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&hash[..16]);
+    Ok(Some(ClientToken {
+        token: token.into(),
+        digest,
+    }))
 }
 
 fn raw<'a>(parts: &'a Parts, body: &'a [u8], request_id: &'a str) -> RawRequest<'a> {

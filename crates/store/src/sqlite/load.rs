@@ -14,6 +14,7 @@ use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName, Schedulin
 use batchyard_core::queue::Queue;
 use batchyard_core::resources::Resources;
 use batchyard_core::state::{Counters, Revisions, Stored, StoredInstance};
+use batchyard_core::token::{ClientToken, KeptToken};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::code::{
@@ -45,6 +46,7 @@ pub(super) fn load(connection: &Connection) -> Result<Stored, Failure> {
         definitions: definitions(connection)?,
         items: items(connection)?,
         jobs,
+        tokens: tokens(connection)?,
     })
 }
 
@@ -154,6 +156,25 @@ fn items(connection: &Connection) -> Result<Vec<(ItemKey, KeptItem)>, Failure> {
     // In the order in which a state has them.
     items.sort_by(|(one, _), (other, _): &(ItemKey, KeptItem)| one.cmp(other));
     Ok(items)
+}
+
+fn tokens(connection: &Connection) -> Result<Vec<KeptToken>, Failure> {
+    let mut statement =
+        connection.prepare("SELECT token, digest, job, at FROM client_tokens ORDER BY token")?;
+    let kept = statement.query_map([], kept_token)?;
+    Ok(kept.collect::<Result<_, _>>()?)
+}
+
+/// A row of `client_tokens`.
+pub(super) fn kept_token(row: &Row<'_>) -> Result<KeptToken, rusqlite::Error> {
+    Ok(KeptToken {
+        token: ClientToken {
+            token: row.get(0)?,
+            digest: row.get(1)?,
+        },
+        job: job_id(row.get(2)?),
+        at: time(row.get(3)?),
+    })
 }
 
 fn definitions(connection: &Connection) -> Result<Vec<(DefinitionName, Revisions)>, Failure> {

@@ -22,6 +22,7 @@ use batchyard_core::item::ItemKey;
 use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
 use batchyard_core::state::Stored;
 use batchyard_core::time::Timestamp;
+use batchyard_core::token::KeptToken;
 use batchyard_runtime::store::{
     Batch, DefinitionQuery, DefinitionRevision, DefinitionRow, EnvironmentRow, ItemRow, ItemSelect,
     JobCursor, JobQuery, JobRow, JobSummaryRow, LaunchRow, Page, QueueRow, Select, Store, StoreError,
@@ -109,6 +110,10 @@ impl Store for SqliteStore {
 
     fn launch(&self, id: JobId) -> Result<Option<LaunchRow>, StoreError> {
         self.read(|connection| read::job::launch(connection, id))
+    }
+
+    fn client_token(&self, token: &str) -> Result<Option<KeptToken>, StoreError> {
+        self.read(|connection| read::job::client_token(connection, token))
     }
 
     fn ended(&self, key: JobKey) -> Result<Option<Ended>, StoreError> {

@@ -174,6 +174,7 @@ pub(crate) fn submission(number: usize) -> SubmitJob {
                 Vec::new()
             },
         },
+        token: None,
     }
 }
 

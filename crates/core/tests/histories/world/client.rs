@@ -3,12 +3,13 @@
 use batchyard_core::blocked::{LimitedReason, TimeLimitAction};
 use batchyard_core::change::StopKind;
 use batchyard_core::command::{
-    Command, DependsOn, Ended, PutEnvironment, PutQueue, RegisterDefinition, SubmitJob,
+    Command, DependsOn, Ended, PutEnvironment, PutQueue, RegisterDefinition, Reply, SubmitJob,
 };
 use batchyard_core::environment::Switch;
 use batchyard_core::id::{JobId, JobKey};
 use batchyard_core::name::{EnvironmentName, QueueName};
 use batchyard_core::time::{Millis, Timestamp};
+use batchyard_core::token::ClientToken;
 
 use crate::op::{DependencyOp, EnvironmentOp, QueueOp, SubmitOp, Verb};
 use crate::world::fixture::{content, definition, document, environment_spec, profile_of, status, switch};
@@ -135,6 +136,7 @@ impl World {
             profile,
             array_size,
             is_sequential,
+            token,
             dependencies,
         } = op;
         // The time of submission does not order identifiers here: that is the sequence's work.
@@ -152,8 +154,13 @@ impl World {
             is_sequential: *is_sequential,
             dependencies: dependencies.collect(),
             content: content(),
+            token: token.map(|number| ClientToken {
+                token: format!("t{}", number / 2).into(),
+                digest: [number % 2; 16],
+            }),
         };
-        if self.command(Command::SubmitJob(Box::new(submit))).is_some() {
+        // A token that was used answers the first job.
+        if self.command(Command::SubmitJob(Box::new(submit))) == Some(Reply::Job(id)) {
             self.jobs.push(id);
         }
     }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use batchyard_core::change::JobContent;
-use batchyard_core::command::{Command, DependsOn, Rejection, SubmitJob};
+use batchyard_core::command::{Command, DependsOn, Rejection, Reply, SubmitJob};
 use batchyard_core::environment::Platform;
 use batchyard_core::id::{JobId, JobKey};
 use batchyard_core::job::ShareClaim;
+use batchyard_core::token::ClientToken;
 use batchyard_runtime::driver::CommandError;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
@@ -32,6 +33,10 @@ impl Batch {
         input: SubmitJobRequest,
     ) -> Result<SubmitJobResponse, Fault> {
         check(caller, &input)?;
+        // First of all: what the job was made from may be gone by now.
+        if let Some(job) = self.submitted_before(caller).await? {
+            return Ok(self.submitted(job, input.job_name));
+        }
         let Some(reference) = Reference::parse(&input.job_definition) else {
             let name = &input.job_definition;
             return Err(wrapped(
@@ -85,26 +90,48 @@ impl Batch {
                 document,
                 tags,
             },
+            token: caller.client_token.clone(),
         };
-        for attempt in 1..=TRIES_MAX {
+        let mut tries = 0;
+        loop {
+            tries += 1;
             submit.dependencies = self.looked_up(&dependencies).await?;
             let has_dependencies = !submit.dependencies.is_empty();
             let result = self
                 .command(caller, Command::SubmitJob(Box::new(submit.clone())))
                 .await;
             match result {
-                Ok(_) => break,
+                // Another one if the same submission got in before this one.
+                Ok(Reply::Job(id)) => return Ok(self.submitted(id, job_name)),
+                Ok(_) => unreachable!("a submission is answered with a job"),
                 // It may have ended since it was looked up; then the store knows by now.
                 Err(CommandError::Rejected(Rejection::DependencyNotFound(_)))
-                    if has_dependencies && attempt < TRIES_MAX => {}
+                    if has_dependencies && tries < TRIES_MAX => {}
                 Err(error) => return Err(refusal(&error, submit.profile.platform)),
             }
         }
-        Ok(SubmitJobResponse {
+    }
+
+    fn submitted(&self, id: JobId, job_name: String) -> SubmitJobResponse {
+        SubmitJobResponse {
             job_arn: Some(self.account.job(JobKey::whole(id))),
             job_id: id.to_string(),
             job_name,
-        })
+        }
+    }
+
+    /// The job that this very request made before, where a client token says that it is the same.
+    async fn submitted_before(&self, caller: &Caller) -> Result<Option<JobId>, Fault> {
+        let Some(ClientToken { token, digest }) = caller.client_token.clone() else {
+            return Ok(None);
+        };
+        let now = self.now();
+        let kept = self.read(move |store| store.client_token(&token)).await?;
+        match kept.filter(|kept| now < kept.expires_at()) {
+            None => Ok(None),
+            Some(kept) if kept.token.digest == digest => Ok(Some(kept.job)),
+            Some(kept) => Err(crate::batch::refusal::text(&Rejection::TokenUsed(kept.job))),
+        }
     }
 
     /// The dependencies, each with how it ended if it has.

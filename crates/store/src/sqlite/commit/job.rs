@@ -3,12 +3,32 @@
 use batchyard_core::change::{Document, JobAdded, JobContent, JobFailed, StopKind};
 use batchyard_core::id::{JobId, JobKey};
 use batchyard_core::job::{Dependency, JobStatus, StopCause};
+use batchyard_core::token::{ClientToken, KeptToken};
 
 use super::Writing;
 use crate::sqlite::code::{at, json, number, status_code};
 use crate::sqlite::failure::Failure;
 
 impl Writing<'_> {
+    pub(super) fn keep_token(&self, kept: &KeptToken) -> Result<(), Failure> {
+        let KeptToken {
+            token: ClientToken { token, digest },
+            job,
+            at: when,
+        } = kept;
+        self.run(
+            "INSERT INTO client_tokens (token, digest, job, at) VALUES (?1, ?2, ?3, ?4)",
+            (token, digest, job.to_bytes(), at(*when)),
+        )
+    }
+
+    pub(super) fn forget_tokens(&self, tokens: &[Box<str>]) -> Result<(), Failure> {
+        for token in tokens {
+            self.run("DELETE FROM client_tokens WHERE token = ?1", [token])?;
+        }
+        Ok(())
+    }
+
     pub(super) fn add_job(&mut self, added: &JobAdded) -> Result<(), Failure> {
         let JobAdded {
             id,

@@ -86,6 +86,8 @@ impl Writing<'_> {
             Change::ItemPut(put) => self.put_item(put),
             Change::ItemRemoved(key) => self.remove_item(key),
             Change::TagsChanged(changed) => self.change_tags(changed),
+            Change::TokenKept(kept) => self.keep_token(kept),
+            Change::TokensForgotten(tokens) => self.forget_tokens(tokens),
             Change::JobAdded(added) => self.add_job(added),
             Change::DependencyMet { job, dependency } => self.meet_dependency(*job, *dependency),
             // What an array's children wait for, and how they stand, is in its record, which is written at the batch's end.

@@ -8,6 +8,7 @@ use batchyard_core::id::{AttemptNumber, EnvironmentId, InstanceId, JobId, JobKey
 use batchyard_core::job::{Dependency, Placement};
 use batchyard_core::name::{DefinitionName, QueueName};
 use batchyard_core::time::Timestamp;
+use batchyard_core::token::KeptToken;
 use batchyard_runtime::store::{ArrayRow, AttemptRow, JobRow, JobStateRow, LaunchRow, PlaceRow};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -16,7 +17,7 @@ use super::queue::{BlockedFronts, environment_name};
 use super::tags;
 use crate::sqlite::code::{child_code, from_json, gpus, job_id, narrow, placement, status, time};
 use crate::sqlite::failure::Failure;
-use crate::sqlite::load::array;
+use crate::sqlite::load::{array, kept_token};
 use crate::sqlite::profile::KnownProfiles;
 
 pub(in crate::sqlite) fn launch(connection: &Connection, id: JobId) -> Result<Option<LaunchRow>, Failure> {
@@ -36,6 +37,15 @@ pub(in crate::sqlite) fn launch(connection: &Connection, id: JobId) -> Result<Op
         queue: queue_name(&queue)?,
         array_size,
     }))
+}
+
+pub(in crate::sqlite) fn client_token(
+    connection: &Connection,
+    token: &str,
+) -> Result<Option<KeptToken>, Failure> {
+    let mut statement =
+        connection.prepare_cached("SELECT token, digest, job, at FROM client_tokens WHERE token = ?1")?;
+    Ok(statement.query_row([token], kept_token).optional()?)
 }
 
 pub(in crate::sqlite) fn jobs(

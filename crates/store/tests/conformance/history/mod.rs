@@ -3,12 +3,13 @@
 mod op;
 
 use batchyard_core::change::StopKind;
-use batchyard_core::command::{Command, RegisterDefinition};
+use batchyard_core::command::{Command, RegisterDefinition, Reply};
 use batchyard_core::environment::Switch;
 use batchyard_core::id::{AttemptKey, JobId, JobKey};
 use batchyard_core::job::ShareClaim;
 use batchyard_core::report::Report;
 use batchyard_core::time::{Millis, Timestamp};
+use batchyard_core::token::ClientToken;
 use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 
 use crate::fixture::{
@@ -232,6 +233,11 @@ fn submit(world: &mut World<'_>, jobs: &mut Vec<JobId>, op: &SubmitOp) {
     submit.array_size = *array_size;
     submit.is_sequential = *is_sequential;
     submit.dependencies = dependencies.iter().filter_map(depends_on).collect();
+    // Some are marked, later with a mark that was used.
+    submit.token = jobs.len().is_multiple_of(4).then(|| ClientToken {
+        token: format!("t{}", jobs.len() % 24).into(),
+        digest: [u8::from(jobs.len() > 36); 16],
+    });
     let (_, known) = match world.state().queue_named(&submit.queue) {
         Some(known) => known,
         None => return,
@@ -242,7 +248,9 @@ fn submit(world: &mut World<'_>, jobs: &mut Vec<JobId>, op: &SubmitOp) {
         priority: 0,
     });
     let id = submit.id;
-    if world.command(Command::SubmitJob(Box::new(submit))).is_ok() {
+    // A token that was used answers the first job.
+    let answer = world.command(Command::SubmitJob(Box::new(submit)));
+    if answer.is_ok_and(|answer| answer == Reply::Job(id)) {
         jobs.push(id);
     }
 }

@@ -14,6 +14,7 @@ use batchyard_core::item::ItemKey;
 use batchyard_core::job::{Dependency, JobStatus, Placement};
 use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
 use batchyard_core::reason::StatusReason;
+use batchyard_core::token::KeptToken;
 use batchyard_runtime::store::{DefinitionRow, EnvironmentRow, ItemRow, JobRow, PlaceRow, QueueRow};
 
 #[derive(Default)]
@@ -22,6 +23,7 @@ pub(crate) struct Model {
     pub(crate) queues: BTreeMap<QueueId, QueueRow>,
     pub(crate) definitions: BTreeMap<(DefinitionName, Reverse<u32>), DefinitionRow>,
     blocked: BTreeMap<QueueId, Blocked>,
+    pub(crate) tokens: BTreeMap<Box<str>, KeptToken>,
     pub(crate) items: BTreeMap<ItemKey, ItemRow>,
     pub(crate) jobs: BTreeMap<JobId, ModelJob>,
     pub(crate) tags: BTreeMap<String, BTreeMap<String, String>>,
@@ -74,6 +76,14 @@ impl Model {
                 self.tags.remove(&key.resource());
             }
             Change::TagsChanged(changed) => self.change_tags(changed),
+            Change::TokenKept(kept) => {
+                self.tokens.insert(kept.token.token.clone(), (**kept).clone());
+            }
+            Change::TokensForgotten(tokens) => {
+                for token in tokens {
+                    self.tokens.remove(token);
+                }
+            }
             Change::JobAdded(added) => self.add_job(added),
             Change::DependencyMet { job, dependency } => self.meet(*job, *dependency),
             Change::PairingMet { .. } | Change::PairingClosed { .. } => {}

@@ -106,6 +106,10 @@ fn check_registry(store: &dyn Store, model: &Model) {
         });
         assert_same(&items, &model.item_rows(is_wanted), &format!("{scope:?}"));
     }
+    for (token, kept) in &model.tokens {
+        assert_eq!(store.client_token(token).unwrap().as_ref(), Some(kept));
+    }
+    assert_eq!(store.client_token("unknown").unwrap(), None);
     for resource in model.tags.keys() {
         assert_same(&store.tags(resource).unwrap(), &model.tags_of(resource), resource);
     }
