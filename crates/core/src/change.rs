@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::array::Array;
 use crate::blocked::{Blocked, TimeLimitAction};
-use crate::environment::{EnvironmentSpec, InstanceTypeName, Life, Switch};
+use crate::environment::{EnvironmentSpec, InstanceTypeName, Life, Renewal, Switch};
 use crate::id::{ArrayIndex, AttemptNumber, EnvironmentId, InstanceId, JobId, JobKey, QueueId, Sequence};
 use crate::interval_set::IntervalSet;
 use crate::item::{Item, ItemKey};
@@ -32,6 +32,13 @@ pub struct Document(pub Arc<str>);
 pub enum Change {
     /// A compute environment was created or updated: this is what it is now.
     EnvironmentPut(Box<EnvironmentPut>),
+    /// Which instances of a compute environment are being replaced.
+    EnvironmentRenewal {
+        /// Which environment.
+        environment: EnvironmentId,
+        /// `None` when all have been.
+        renewal: Option<Renewal>,
+    },
     /// A compute environment is going away.
     EnvironmentDeleting(EnvironmentId),
     /// A compute environment is gone.
@@ -409,6 +416,7 @@ impl Change {
             Change::AttemptEnded(ended) => of_child(&ended.job),
             Change::JobFailed(failed) => of_child(&failed.job),
             Change::EnvironmentPut(_)
+            | Change::EnvironmentRenewal { .. }
             | Change::EnvironmentDeleting(_)
             | Change::EnvironmentRemoved(_)
             | Change::InstanceAdded(_)

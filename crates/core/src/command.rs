@@ -11,6 +11,7 @@ use crate::item::{Item, ItemKey};
 use crate::job::{JobStatus, Profile};
 use crate::name::{DefinitionName, EnvironmentName, QueueName, SchedulingPolicyName};
 use crate::report::Report;
+use crate::time::Millis;
 use crate::token::ClientToken;
 
 /// What enters the core.
@@ -40,6 +41,9 @@ pub enum Command {
         put: Box<PutEnvironment>,
         /// The version it was computed from.
         version: u64,
+        /// For an infrastructure update: its instances are replaced, and what runs on them may run for so long (section D4.3).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        renewal: Option<Millis>,
     },
     /// DeleteComputeEnvironment.
     DeleteEnvironment(EnvironmentName),

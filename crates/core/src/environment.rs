@@ -25,12 +25,23 @@ pub struct Environment {
     pub life: Life,
     /// What it offers.
     pub spec: EnvironmentSpec,
+    /// Which of its instances are being replaced, if any.
+    pub renewal: Option<Renewal>,
     /// The slices of hosts that it has, where its capacity comes in instances.
     pub instances: BTreeMap<InstanceId, Instance>,
     /// What the jobs placed in it hold together.
     pub in_use: Resources,
     /// How many attempts run in it, or are about to.
     pub attempts: u32,
+}
+
+/// The replacement of an environment's instances after an infrastructure update (section D4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewal {
+    /// Older instances take no further jobs, and go when their last one has ended.
+    pub outdated_before: InstanceId,
+    /// When their jobs are stopped; `None` once they were.
+    pub due: Option<Timestamp>,
 }
 
 /// What a compute environment offers.
@@ -144,6 +155,13 @@ impl Environment {
     #[must_use]
     pub fn takes_jobs(&self) -> bool {
         self.switch == Switch::Enabled && self.life == Life::Valid
+    }
+
+    /// Whether an instance is being replaced.
+    #[must_use]
+    pub fn is_outdated(&self, instance: InstanceId) -> bool {
+        self.renewal
+            .is_some_and(|renewal| instance < renewal.outdated_before)
     }
 
     /// vCPUs it has now, as `desiredvCpus` shows them: those of its instances, or of its jobs where it has none.

@@ -222,6 +222,12 @@ impl fmt::Display for Explanation {
                         "It is being stopped: compute environment {environment} was deleted."
                     )
                 }
+                Some(StopCause::InstanceReplaced) => {
+                    writeln!(
+                        f,
+                        "It is being stopped: compute environment {environment} was updated, and replaces its instance."
+                    )
+                }
             },
             Because::Ended => writeln!(f, "It has ended; its array has not."),
         }

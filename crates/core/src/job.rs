@@ -118,6 +118,8 @@ pub enum StopCause {
     TimedOut,
     /// Its compute environment was deleted: as if the host had gone, so it may be tried again elsewhere.
     EnvironmentDeleted,
+    /// Its instance was replaced after an update of the environment: as if the host had gone.
+    InstanceReplaced,
 }
 
 /// What an attempt holds, and where.

@@ -101,6 +101,7 @@ impl Core {
         let mut step = Step { core: self, now, out };
         step.fire_timers();
         step.drain_deleted();
+        step.renew_environments();
         step.schedule();
     }
 
@@ -113,9 +114,11 @@ impl Core {
         self.state.first_deadline().map(|(at, _)| at)
     }
 
-    /// Whether something that was deleted has nothing left in it, and can go. Cheap: queues and environments are few.
+    /// Whether something that was deleted, or is being replaced, has nothing left in it, and can go. Cheap: queues and environments are few.
     fn has_drained(&self) -> bool {
-        self.state.drained_queues().next().is_some() || self.state.drained_environments().next().is_some()
+        self.state.drained_queues().next().is_some()
+            || self.state.drained_environments().next().is_some()
+            || self.state.renewable_environments().next().is_some()
     }
 
     /// All that the core remembers.

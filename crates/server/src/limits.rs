@@ -59,6 +59,9 @@ pub(crate) const SNAPSHOT_SHARES_MAX: usize = 20;
 /// Characters of the header `X-Batchyard-Client-Token` (own choice: twice what the service's own tokens have).
 pub(crate) const CLIENT_TOKEN_MAX: usize = 128;
 
+/// How long jobs on instances that are replaced may go on unless said otherwise, in minutes (section A.1).
+pub(crate) const JOB_EXECUTION_TIMEOUT_MINUTES: u64 = 30;
+
 /// Tags of a resource (section G.7).
 pub(crate) const TAGS_MAX: usize = 50;
 

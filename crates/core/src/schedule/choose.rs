@@ -164,7 +164,7 @@ fn on_instance(
     let with_room = environment
         .instances
         .iter()
-        .filter(|(_, instance)| instance.free().fits(need));
+        .filter(|(id, instance)| !environment.is_outdated(**id) && instance.free().fits(need));
     if let Some((instance, _)) =
         with_room.min_by_key(|(instance_id, instance)| (instance.free(), **instance_id))
     {

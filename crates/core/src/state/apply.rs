@@ -31,6 +31,10 @@ impl State {
     pub fn apply(&mut self, change: &Change) {
         match change {
             Change::EnvironmentPut(put) => self.put_environment(put),
+            Change::EnvironmentRenewal { environment, renewal } => {
+                self.environment_mut(*environment).renewal = *renewal;
+                self.note_renewal_deadline(*environment);
+            }
             Change::EnvironmentDeleting(id) => {
                 self.environment_mut(*id).life = Life::Deleting;
                 self.renew_idle_deadlines(*id);
@@ -174,6 +178,7 @@ impl State {
             switch: *switch,
             life: *life,
             spec: spec.clone(),
+            renewal: None,
             instances: BTreeMap::new(),
             in_use: Resources::default(),
             attempts: 0,
@@ -181,11 +186,13 @@ impl State {
         let environment = match self.environments.remove(id) {
             None => environment,
             Some(Environment {
+                renewal,
                 instances,
                 in_use,
                 attempts,
                 ..
             }) => Environment {
+                renewal,
                 instances,
                 in_use,
                 attempts,
@@ -196,6 +203,18 @@ impl State {
         self.environment_names.insert(name.clone(), *id);
         self.next.environment = self.next.environment.max(EnvironmentId(id.0 + 1));
         self.renew_idle_deadlines(*id);
+    }
+
+    /// Makes the deadline of an environment's renewal anew.
+    pub(super) fn note_renewal_deadline(&mut self, id: EnvironmentId) {
+        let deadline = Deadline::Renewal(id);
+        self.deadlines.retain(|(_, other)| *other != deadline);
+        let renewal = self
+            .environments
+            .get(&id)
+            .and_then(|environment| environment.renewal);
+        let due = renewal.and_then(|renewal| renewal.due);
+        self.deadlines.extend(due.map(|at| (at, deadline)));
     }
 
     fn remove_environment(&mut self, id: EnvironmentId) {

@@ -74,6 +74,8 @@ pub(crate) enum Deadline {
     Timeout(AttemptKey),
     /// An instance has been idle for long enough.
     Idle(EnvironmentId, InstanceId),
+    /// Jobs on instances that are being replaced have had their time.
+    Renewal(EnvironmentId),
     /// The front of a queue has been blocked for too long.
     Blocked(QueueId),
 }
@@ -304,6 +306,18 @@ impl State {
         environments
             .filter(|(_, environment)| environment.life == Life::Deleting && environment.attempts == 0)
             .map(|(id, _)| *id)
+    }
+
+    /// Environments whose instances are being replaced, and that have one to give back, or none left to replace.
+    pub(crate) fn renewable_environments(&self) -> impl Iterator<Item = EnvironmentId> {
+        let renewing = self.environments.iter().filter(|(_, environment)| {
+            let Some(renewal) = environment.renewal else {
+                return false;
+            };
+            let mut outdated = environment.instances.range(..renewal.outdated_before).peekable();
+            outdated.peek().is_none() || outdated.any(|(_, instance)| instance.is_idle())
+        });
+        renewing.map(|(id, _)| *id)
     }
 
     /// The runnable jobs of a queue in order.

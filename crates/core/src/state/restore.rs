@@ -115,6 +115,7 @@ impl State {
         let environments: Vec<EnvironmentId> = state.environments.keys().copied().collect();
         for id in environments {
             state.renew_idle_deadlines(id);
+            state.note_renewal_deadline(id);
         }
         Ok(state)
     }

@@ -7,6 +7,7 @@ mod dependents;
 mod drain;
 mod item;
 mod registry;
+mod renew;
 mod report;
 mod stop;
 mod submit;
@@ -41,7 +42,11 @@ impl Step<'_> {
     fn command(&mut self, command: Command) -> Result<Reply, Rejection> {
         match command {
             Command::CreateEnvironment(put) => self.create_environment(*put),
-            Command::UpdateEnvironment { put, version } => self.update_environment(*put, version),
+            Command::UpdateEnvironment {
+                put,
+                version,
+                renewal,
+            } => self.update_environment(*put, version, renewal),
             Command::DeleteEnvironment(name) => self.delete_environment(&name),
             Command::CreateQueue(put) => self.create_queue(*put),
             Command::UpdateQueue { put, version } => self.update_queue(*put, version),

@@ -6,10 +6,11 @@ use crate::effect::Effect;
 use crate::environment::{Life, Switch};
 use crate::id::{AttemptKey, EnvironmentId, QueueId};
 use crate::item::ItemKey;
-use crate::job::StopCause;
+use crate::job::{Placement, StopCause};
 use crate::limits::{ENVIRONMENTS_MAX, QUEUES_MAX};
 use crate::name::{DefinitionName, EnvironmentName, QueueName};
 use crate::step::Step;
+use crate::time::Millis;
 
 impl Step<'_> {
     pub(super) fn create_environment(&mut self, put: PutEnvironment) -> Result<Reply, Rejection> {
@@ -21,7 +22,7 @@ impl Step<'_> {
             return Err(Rejection::TooManyEnvironments(count));
         }
         let id = self.state().counters().environment;
-        self.put_environment(id, put, 1);
+        self.put_environment(id, put, 1, None);
         Ok(Reply::Environment(id))
     }
 
@@ -29,21 +30,28 @@ impl Step<'_> {
         &mut self,
         put: PutEnvironment,
         version: u64,
+        renewal: Option<Millis>,
     ) -> Result<Reply, Rejection> {
         let Some((id, environment)) = self.state().environment_named(&put.name) else {
             return Err(Rejection::EnvironmentNotFound(put.name));
         };
-        if environment.life == Life::Deleting {
+        if environment.life == Life::Deleting || environment.renewal.is_some() {
             return Err(Rejection::EnvironmentBusy(put.name));
         }
         if environment.version != version {
             return Err(Rejection::VersionConflict);
         }
-        self.put_environment(id, put, version + 1);
+        self.put_environment(id, put, version + 1, renewal);
         Ok(Reply::Environment(id))
     }
 
-    fn put_environment(&mut self, id: EnvironmentId, put: PutEnvironment, version: u64) {
+    fn put_environment(
+        &mut self,
+        id: EnvironmentId,
+        put: PutEnvironment,
+        version: u64,
+        renewal: Option<Millis>,
+    ) {
         let PutEnvironment {
             name,
             switch,
@@ -63,6 +71,9 @@ impl Step<'_> {
         };
         self.commit(Change::EnvironmentPut(Box::new(put)));
         self.change_tags(resource, tags, Vec::new());
+        if let Some(grace) = renewal {
+            self.begin_renewal(id, grace);
+        }
         self.grow_to_minimum(id);
         self.core.wake_all();
     }
@@ -71,7 +82,7 @@ impl Step<'_> {
         let Some((id, environment)) = self.state().environment_named(name) else {
             return Err(Rejection::EnvironmentNotFound(name.clone()));
         };
-        if environment.life == Life::Deleting {
+        if environment.life == Life::Deleting || environment.renewal.is_some() {
             return Err(Rejection::EnvironmentBusy(name.clone()));
         }
         let user = self
@@ -85,18 +96,26 @@ impl Step<'_> {
             return Err(Rejection::EnvironmentEnabled(name.clone()));
         }
         self.commit(Change::EnvironmentDeleting(id));
-        self.stop_attempts_in(id);
+        // Whatever still runs loses its host.
+        self.stop_attempts_in(id, |_| true, StopCause::EnvironmentDeleted);
         Ok(Reply::Done)
     }
 
-    /// Whatever still runs in an environment loses its host.
-    fn stop_attempts_in(&mut self, id: EnvironmentId) {
+    /// Stops the attempts in an environment whose placement is wanted and that were not told to stop yet.
+    pub(super) fn stop_attempts_in(
+        &mut self,
+        id: EnvironmentId,
+        is_wanted: impl Fn(&Placement) -> bool,
+        cause: StopCause,
+    ) {
         let in_environment = self
             .state()
             .live_attempts()
             .filter_map(|(key, profile, execution)| {
                 let attempt = execution.attempt.as_ref()?;
-                let is_to_stop = attempt.placement.environment == id && attempt.stopping.is_none();
+                let placement = &attempt.placement;
+                let is_to_stop =
+                    placement.environment == id && attempt.stopping.is_none() && is_wanted(placement);
                 is_to_stop.then_some((key, profile.stop_timeout))
             });
         let in_environment: Vec<_> = in_environment.collect();
@@ -104,7 +123,7 @@ impl Step<'_> {
             let AttemptKey { job, attempt: _ } = attempt;
             self.commit(Change::StopRequested {
                 job,
-                cause: StopCause::EnvironmentDeleted,
+                cause: cause.clone(),
             });
             self.cause(Effect::Stop { attempt, grace });
         }

@@ -151,7 +151,9 @@ impl Step<'_> {
         let status_reason = match stopping {
             Some(StopCause::Terminated(reason)) => return (AfterAttempt::Failed, reason.clone()),
             Some(StopCause::TimedOut) => return (AfterAttempt::Failed, TIMED_OUT),
-            Some(StopCause::EnvironmentDeleted) => StatusReason::host_terminated(instance),
+            Some(StopCause::EnvironmentDeleted | StopCause::InstanceReplaced) => {
+                StatusReason::host_terminated(instance)
+            }
             None if end.exit_code == Some(0) => return (AfterAttempt::Succeeded, end.status_reason.clone()),
             None => end.status_reason.clone(),
         };

@@ -90,7 +90,7 @@ impl Step<'_> {
             None => false,
             Some(StopCause::Terminated(_) | StopCause::TimedOut) => return,
             // It is on its way out already, but would be tried again elsewhere: the caller's wish prevails.
-            Some(StopCause::EnvironmentDeleted) => true,
+            Some(StopCause::EnvironmentDeleted | StopCause::InstanceReplaced) => true,
         };
         let Some(job) = self.state().job(key.id) else {
             return;

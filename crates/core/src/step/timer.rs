@@ -14,6 +14,7 @@ impl Step<'_> {
         while let Some((_, deadline)) = self.state().first_deadline().filter(|(at, _)| *at <= self.now) {
             match deadline {
                 Deadline::Timeout(key) => self.time_out(key),
+                Deadline::Renewal(environment) => self.force_renewal(environment),
                 Deadline::Blocked(queue) => self.act_on_blocked(queue),
                 Deadline::Idle(environment, instance) => {
                     self.commit(Change::InstanceRemoved {

@@ -61,6 +61,8 @@ pub(crate) struct EnvironmentOp {
     pub(crate) kind: u8,
     pub(crate) is_enabled: bool,
     pub(crate) is_outdated: bool,
+    /// For an infrastructure update: the grace in milliseconds.
+    pub(crate) renewal: Option<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -126,6 +128,7 @@ pub(crate) fn history() -> impl Strategy<Value = Vec<Op>> {
                 kind,
                 is_enabled: true,
                 is_outdated: false,
+                renewal: None,
             })
         };
         let queue = |name, environments| {
@@ -177,14 +180,18 @@ fn environment() -> impl Strategy<Value = EnvironmentOp> {
         0u8..7,
         prop::bool::weighted(0.6),
         prop::bool::weighted(0.1),
+        prop_oneof![2 => Just(None), 1 => Just(Some(0)), 1 => (0u32..3_000).prop_map(Some)],
     )
-        .prop_map(|(verb, name, kind, is_enabled, is_outdated)| EnvironmentOp {
-            verb,
-            name,
-            kind,
-            is_enabled,
-            is_outdated,
-        })
+        .prop_map(
+            |(verb, name, kind, is_enabled, is_outdated, renewal)| EnvironmentOp {
+                verb,
+                name,
+                kind,
+                is_enabled,
+                is_outdated,
+                renewal,
+            },
+        )
 }
 
 fn queue() -> impl Strategy<Value = QueueOp> {

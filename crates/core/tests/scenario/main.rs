@@ -12,6 +12,7 @@ mod life;
 mod order;
 mod put;
 mod registry;
+mod renewal;
 mod report;
 mod retry;
 mod script;

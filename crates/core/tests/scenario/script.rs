@@ -9,6 +9,7 @@
 //! item consumable-resource/NAME [total=1] [burns]
 //! item job-queue/QUEUE/quota-share/NAME [disabled]
 //! update environment …; update queue …; update item …    [version=N]: the present version unless given
+//! update environment NAME … renew=SECONDS       an infrastructure update
 //! delete environment NAME; delete queue NAME; delete item PATH
 //! submit JOB QUEUE [vcpus=1] [memory=512] [gpus=0] [attempts=1] [timeout=SECONDS] [array=N] [sequential] [after=JOB,JOB:0]
 //!        [token=TOKEN:DIGEST] [pair=JOB] [platform=fargate] [share=NAME] [take=CONSUMABLE:1] [exit-on=code:1] [retry-on=status:Host*]
@@ -115,7 +116,14 @@ impl Stage {
                 let known = self.core.state().environment_named(&put.name);
                 let version =
                     words.number("version", known.map_or(1, |(_, environment)| environment.version));
-                self.command(Command::UpdateEnvironment { put, version });
+                let renewal = words
+                    .value("renew")
+                    .map(|seconds| Millis::from_seconds(seconds.parse().expect("a number of seconds")));
+                self.command(Command::UpdateEnvironment {
+                    put,
+                    version,
+                    renewal,
+                });
             }
             ("update", "queue") => {
                 let put = put_queue(words.at(2), words, 3);

@@ -84,6 +84,15 @@ impl Names {
                 "environment {:?} {} is version {}, {:?}",
                 put.id.0, put.name, put.version, put.switch
             ),
+            Change::EnvironmentRenewal { environment, renewal } => match renewal {
+                None => format!("environment {} is renewed", environment.0),
+                Some(renewal) => format!(
+                    "environment {} replaces instances before {}{}",
+                    environment.0,
+                    renewal.outdated_before.0,
+                    if renewal.due.is_none() { ", now" } else { "" }
+                ),
+            },
             Change::EnvironmentDeleting(id) => format!("environment {} is being deleted", id.0),
             Change::EnvironmentRemoved(id) => format!("environment {} is gone", id.0),
             Change::InstanceAdded(added) => {
@@ -164,6 +173,7 @@ impl Names {
                     StopCause::Terminated(reason) => reason.as_str(),
                     StopCause::TimedOut => "timeout",
                     StopCause::EnvironmentDeleted => "environment deleted",
+                    StopCause::InstanceReplaced => "instance replaced",
                 };
                 format!("{} is to stop: {cause}", self.one(*job))
             }

@@ -30,6 +30,8 @@ pub struct EnvironmentRow {
     pub spec: EnvironmentSpec,
     /// vCPUs of its instances together.
     pub instance_vcpus: u32,
+    /// Whether instances of it are being replaced.
+    pub is_renewing: bool,
     /// The server's words.
     pub document: Document,
     /// Its tags.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use batchyard_core::array::Array;
 use batchyard_core::blocked::Blocked;
-use batchyard_core::environment::{Environment, InstanceTypeName};
+use batchyard_core::environment::{Environment, InstanceTypeName, Renewal};
 use batchyard_core::id::{EnvironmentId, InstanceId, JobId, JobKey, QueueId, Sequence};
 use batchyard_core::interval_set::Interval;
 use batchyard_core::item::{ItemKey, KeptItem};
@@ -63,7 +63,7 @@ fn counters(connection: &Connection) -> Result<Counters, Failure> {
 
 fn environments(connection: &Connection) -> Result<Vec<(EnvironmentId, Environment)>, Failure> {
     let mut statement = connection.prepare(
-        "SELECT id, name, version, switch, life, spec FROM environments WHERE life < ?1 ORDER BY id",
+        "SELECT id, name, version, switch, life, spec, renewal FROM environments WHERE life < ?1 ORDER BY id",
     )?;
     let mut rows = statement.query([LIFE_GONE])?;
     let mut environments = Vec::new();
@@ -75,6 +75,7 @@ fn environments(connection: &Connection) -> Result<Vec<(EnvironmentId, Environme
             switch: switch(row.get(3)?)?,
             life: life(row.get(4)?)?,
             spec: from_json("environments.spec", &row.get::<_, String>(5)?)?,
+            renewal: renewal(row.get(6)?)?,
             instances: BTreeMap::new(),
             in_use: Resources::default(),
             attempts: 0,
@@ -135,6 +136,11 @@ pub(super) fn policy(name: Option<String>) -> Result<Option<SchedulingPolicyName
     name.map(parse)
         .transpose()
         .map_err(|error| Failure::damaged("queues.policy", error))
+}
+
+fn renewal(json: Option<String>) -> Result<Option<Renewal>, Failure> {
+    json.map(|json| from_json("environments.renewal", &json))
+        .transpose()
 }
 
 /// What is in the column `blocked` of a queue.

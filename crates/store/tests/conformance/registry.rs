@@ -127,7 +127,11 @@ fn remove_queue_and_environment(world: &mut World<'_>) {
         ..environment.clone()
     });
     world
-        .command(Command::UpdateEnvironment { put, version: 1 })
+        .command(Command::UpdateEnvironment {
+            put,
+            version: 1,
+            renewal: None,
+        })
         .unwrap();
     world
         .command(Command::DeleteEnvironment(environment.name))

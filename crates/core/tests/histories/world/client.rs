@@ -23,6 +23,7 @@ impl World {
             kind,
             is_enabled,
             is_outdated,
+            renewal,
         } = op;
         let name = EnvironmentName::parse(&format!("ce{name}")).expect("it is a name");
         let put = Box::new(PutEnvironment {
@@ -36,7 +37,11 @@ impl World {
         let version = known.map_or(1, |(_, environment)| environment.version) + u64::from(*is_outdated);
         self.command(match verb {
             Verb::Create => Command::CreateEnvironment(put),
-            Verb::Update => Command::UpdateEnvironment { put, version },
+            Verb::Update => Command::UpdateEnvironment {
+                put,
+                version,
+                renewal: renewal.map(|ms| Millis::new(u64::from(ms))),
+            },
             Verb::Delete => Command::DeleteEnvironment(name),
         });
     }
@@ -98,6 +103,7 @@ impl World {
                 kind,
                 is_enabled: false,
                 is_outdated: false,
+                renewal: None,
             });
         }
     }

@@ -56,6 +56,7 @@ impl Batch {
             life,
             spec,
             instance_vcpus,
+            is_renewing,
             document,
             tags,
         } = row;
@@ -84,6 +85,7 @@ impl Batch {
                 Switch::Disabled => CEState::Disabled,
             }),
             status: Some(match life {
+                Life::Valid if is_renewing => CEStatus::Updating,
                 Life::Valid => CEStatus::Valid,
                 Life::Deleting => CEStatus::Deleting,
             }),

@@ -2,16 +2,18 @@
 
 use batchyard_core::command::{Command, PutEnvironment};
 use batchyard_core::environment::{Life, Switch};
+use batchyard_core::time::Millis;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 use batchyard_wire::batch::{
     CEState, CRAllocationStrategy, CRType, ComputeResource, ComputeResourceUpdate,
-    UpdateComputeEnvironmentRequest, UpdateComputeEnvironmentResponse,
+    UpdateComputeEnvironmentRequest, UpdateComputeEnvironmentResponse, UpdatePolicy,
 };
 
 use super::{EnvironmentDocument, capacity, check};
 use crate::batch::{Batch, unavailable};
 use crate::caller::Caller;
+use crate::limits::JOB_EXECUTION_TIMEOUT_MINUTES;
 
 impl Batch {
     pub(in crate::batch) async fn update_environment(
@@ -26,15 +28,20 @@ impl Batch {
                 input.compute_environment
             )));
         };
-        if row.life == Life::Deleting {
+        if row.life == Life::Deleting || row.is_renewing {
             return Err(client_exception("Cannot update, resource is being modified"));
         }
         let mut document = EnvironmentDocument::read(&row.document);
+        let before = document.compute_resources.clone();
         apply(&mut document, &input, row.instance_vcpus)?;
         let spec = capacity::spec(
             document.compute_resources.as_ref(),
             document.eks_configuration.is_some(),
         )?;
+        let is_infrastructure_update = before
+            .zip(document.compute_resources.as_ref())
+            .is_some_and(|(before, after)| replaces_instances(&before, after));
+        let grace = grace(document.update_policy.as_ref());
         let put = PutEnvironment {
             name: row.name.clone(),
             switch: match input.state {
@@ -49,6 +56,7 @@ impl Batch {
         let command = Command::UpdateEnvironment {
             put: Box::new(put),
             version: row.version,
+            renewal: is_infrastructure_update.then_some(grace),
         };
         self.command(caller, command)
             .await
@@ -57,6 +65,31 @@ impl Batch {
             compute_environment_arn: Some(self.account.environment(row.name.as_str())),
             compute_environment_name: Some(row.name.to_string()),
         })
+    }
+}
+
+/// Whether a change of compute resources replaces the instances: every change but those of the scaling settings, and of the network of
+/// Fargate (sections D4.1 and D4.2).
+fn replaces_instances(before: &ComputeResource, after: &ComputeResource) -> bool {
+    let without_scaling = |resources: &ComputeResource| ComputeResource {
+        desired_vcpus: None,
+        max_vcpus: 0,
+        min_vcpus: None,
+        scaling_policy: None,
+        ..resources.clone()
+    };
+    let is_fargate = matches!(after.r#type, CRType::Fargate | CRType::FargateSpot);
+    !is_fargate && without_scaling(before) != without_scaling(after)
+}
+
+/// How long jobs on instances that are replaced may go on (section D4.3).
+fn grace(policy: Option<&UpdatePolicy>) -> Millis {
+    let minutes = policy
+        .and_then(|policy| policy.job_execution_timeout_minutes)
+        .and_then(|minutes| u64::try_from(minutes).ok());
+    match policy.and_then(|policy| policy.terminate_jobs_on_update) {
+        Some(true) => Millis::default(),
+        Some(false) | None => Millis::from_seconds(60 * minutes.unwrap_or(JOB_EXECUTION_TIMEOUT_MINUTES)),
     }
 }
 

@@ -68,6 +68,9 @@ impl Writing<'_> {
     fn change(&mut self, change: &Change) -> Result<(), Failure> {
         match change {
             Change::EnvironmentPut(put) => self.put_environment(put),
+            Change::EnvironmentRenewal { environment, renewal } => {
+                self.renew_environment(*environment, renewal.as_ref())
+            }
             Change::EnvironmentDeleting(id) => self.environment_is_deleting(*id),
             Change::EnvironmentRemoved(id) => self.remove_environment(*id),
             Change::InstanceAdded(added) => self.add_instance(added),

@@ -4,7 +4,7 @@ use batchyard_core::blocked::Blocked;
 use batchyard_core::change::{
     DefinitionRegistered, EnvironmentPut, InstanceAdded, ItemPut, QueuePut, TagsChanged,
 };
-use batchyard_core::environment::Life;
+use batchyard_core::environment::{Life, Renewal};
 use batchyard_core::id::{EnvironmentId, InstanceId, QueueId};
 use batchyard_core::item::ItemKey;
 use batchyard_core::name::{DefinitionName, SchedulingPolicyName};
@@ -38,6 +38,17 @@ impl Writing<'_> {
                 json(spec),
                 &*document.0,
             ),
+        )
+    }
+
+    pub(super) fn renew_environment(
+        &self,
+        id: EnvironmentId,
+        renewal: Option<&Renewal>,
+    ) -> Result<(), Failure> {
+        self.run(
+            "UPDATE environments SET renewal = ?2 WHERE id = ?1",
+            (id.0, renewal.map(json)),
         )
     }
 

@@ -13,7 +13,8 @@ use crate::sqlite::code::{from_json, life, narrow, switch};
 use crate::sqlite::failure::Failure;
 
 const COLUMNS: &str = "SELECT id, name, version, switch, life, spec, document,
-     (SELECT coalesce(sum(vcpus), 0) FROM instances WHERE environment = environments.id) FROM environments";
+     (SELECT coalesce(sum(vcpus), 0) FROM instances WHERE environment = environments.id), renewal IS NOT NULL
+     FROM environments";
 
 pub(in crate::sqlite) fn environments(
     connection: &Connection,
@@ -40,6 +41,7 @@ fn environment(connection: &Connection, row: &Row<'_>) -> Result<EnvironmentRow,
         life: life(row.get(4)?)?,
         spec: from_json("environments.spec", &row.get::<_, String>(5)?)?,
         instance_vcpus: row.get(7)?,
+        is_renewing: row.get(8)?,
         document: Document(Arc::from(row.get::<_, String>(6)?)),
         tags: tags(connection, &format!("compute-environment/{name}"))?,
     })

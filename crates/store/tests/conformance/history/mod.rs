@@ -160,7 +160,14 @@ fn environment(world: &mut World<'_>, op: &EnvironmentOp) {
     let put = Box::new(put);
     let _may_be_refused = world.command(match verb {
         Verb::Create => Command::CreateEnvironment(put),
-        Verb::Update => Command::UpdateEnvironment { put, version },
+        Verb::Update => Command::UpdateEnvironment {
+            put,
+            version,
+            // Every other kind comes with new instances.
+            renewal: kind
+                .is_multiple_of(2)
+                .then_some(Millis::from_seconds(u64::from(op.name))),
+        },
         Verb::Delete => Command::DeleteEnvironment(name),
     });
 }

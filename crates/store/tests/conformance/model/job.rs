@@ -95,7 +95,7 @@ impl Model {
     pub(super) fn request_stop(&mut self, key: JobKey, cause: &StopCause) {
         match cause {
             StopCause::Terminated(_) => self.note_stop(key, StopKind::Terminate),
-            StopCause::TimedOut | StopCause::EnvironmentDeleted => {}
+            StopCause::TimedOut | StopCause::EnvironmentDeleted | StopCause::InstanceReplaced => {}
         }
     }
 

@@ -51,6 +51,10 @@ impl Model {
     pub(crate) fn follow(&mut self, change: &Change) {
         match change {
             Change::EnvironmentPut(put) => self.put_environment(put),
+            Change::EnvironmentRenewal { environment, renewal } => {
+                let row = self.environments.get_mut(environment).unwrap();
+                row.is_renewing = renewal.is_some();
+            }
             Change::EnvironmentDeleting(id) => self.environment_is_deleting(*id),
             Change::EnvironmentRemoved(id) => self.remove_environment(*id),
             Change::InstanceAdded(added) => {

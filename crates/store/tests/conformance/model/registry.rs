@@ -31,6 +31,7 @@ impl Model {
             life,
             spec,
             instance_vcpus: 0,
+            is_renewing: self.environments.get(&id).is_some_and(|row| row.is_renewing),
             document,
             tags: Vec::new(),
         };
