@@ -61,6 +61,8 @@ pub enum Platform {
     Ec2,
     /// ECS on Fargate or Fargate Spot.
     Fargate,
+    /// ECS on instances that the service chooses by what jobs ask for.
+    ManagedInstances,
     /// Kubernetes.
     Eks,
 }

@@ -299,6 +299,9 @@ impl fmt::Display for Hindrance {
             Hindrance::Deleting => f.write_str("is being deleted"),
             Hindrance::Platform(Platform::Ec2) => f.write_str("runs EC2 jobs only"),
             Hindrance::Platform(Platform::Fargate) => f.write_str("runs Fargate jobs only"),
+            Hindrance::Platform(Platform::ManagedInstances) => {
+                f.write_str("runs jobs for managed instances only")
+            }
             Hindrance::Platform(Platform::Eks) => f.write_str("runs EKS jobs only"),
             Hindrance::OverMaximum { vcpus_max } => {
                 write!(f, "may have {vcpus_max} vCPU at most, less than the job needs")

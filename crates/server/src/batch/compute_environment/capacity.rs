@@ -1,7 +1,7 @@
 //! From a client's compute resources to what the scheduler can offer.
 //!
 //! On this engine an instance is a slice of the host. Environments that leave the choice of types to the service, Fargate
-//! ones and unmanaged ones need no slices: their jobs are placed straight on the host.
+//! ones, those of managed instances (section C2.4) and unmanaged ones need no slices: their jobs are placed straight on the host.
 
 use batchyard_core::environment::{
     Capacity, EnvironmentSpec, InstanceChoice, InstancePlan, InstanceTypeName, Platform,
@@ -29,13 +29,15 @@ pub(super) fn spec(resources: Option<&ComputeResource>, is_eks: bool) -> Result<
     };
     let platform = match resources.r#type {
         CRType::Fargate | CRType::FargateSpot => Platform::Fargate,
+        CRType::EcsManagedInstances => Platform::ManagedInstances,
         _ if is_eks => Platform::Eks,
         _ => Platform::Ec2,
     };
     let vcpus_max = whole(Some(resources.max_vcpus));
     let types = resources.instance_types.as_deref().unwrap_or_default();
     let leaves_the_choice = types.iter().any(|name| BUNDLES.contains(&name.as_str()));
-    if platform == Platform::Fargate || leaves_the_choice {
+    let is_sized_by_jobs = matches!(platform, Platform::Fargate | Platform::ManagedInstances);
+    if is_sized_by_jobs || leaves_the_choice {
         return Ok(EnvironmentSpec {
             platform,
             capacity: Capacity::Shared {

@@ -10,16 +10,17 @@ use batchyard_wire::batch::{
 };
 
 use super::capacity::has_mixed_architectures;
+use super::managed_instances;
 use crate::batch::tags;
 
-type Check = Result<(), Fault>;
+pub(super) type Check = Result<(), Fault>;
 
-fn refuse(text: impl Into<String>) -> Check {
+pub(super) fn refuse(text: impl Into<String>) -> Check {
     Err(client_exception(text))
 }
 
 /// Refuses with `text` unless `is_good`.
-fn require(is_good: bool, text: &str) -> Check {
+pub(super) fn require(is_good: bool, text: &str) -> Check {
     if is_good { Ok(()) } else { refuse(text) }
 }
 
@@ -71,6 +72,9 @@ pub(super) fn creation(
 /// Checks compute resources as they are to be.
 pub(super) fn resources(resources: &ComputeResource, eks: Option<&EksConfiguration>) -> Check {
     vcpus(resources)?;
+    if resources.r#type != CRType::EcsManagedInstances {
+        managed_instances::refuse_elsewhere(resources)?;
+    }
     match &resources.r#type {
         CRType::Fargate | CRType::FargateSpot => {
             require(
@@ -80,10 +84,15 @@ pub(super) fn resources(resources: &ComputeResource, eks: Option<&EksConfigurati
             fargate(resources)
         }
         CRType::Ec2 | CRType::Spot => ec2(resources, eks),
-        // Own words.
-        other => refuse(format!(
-            "Compute environments of type {other} are not served by this version of Batchyard"
-        )),
+        CRType::EcsManagedInstances => {
+            require(
+                eks.is_none(),
+                "Supported compute types for EKS compute environments are [EC2, SPOT]",
+            )?;
+            managed_instances::check(resources)
+        }
+        // Own words; the model's check knows all types.
+        CRType::Unknown(other) => refuse(format!("type {other} of computeResources is not known.")),
     }
 }
 

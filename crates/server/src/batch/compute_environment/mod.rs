@@ -5,6 +5,7 @@ mod check;
 mod create;
 mod delete;
 mod describe;
+mod managed_instances;
 mod update;
 
 use batchyard_core::change::Document;
@@ -62,9 +63,4 @@ impl Batch {
             .await?;
         Ok(page.rows.into_iter().next())
     }
-}
-
-/// Whether the environment's instances are Fargate's.
-pub(super) fn is_fargate(row: &EnvironmentRow) -> bool {
-    row.spec.platform == batchyard_core::environment::Platform::Fargate
 }

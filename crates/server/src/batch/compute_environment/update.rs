@@ -10,7 +10,7 @@ use batchyard_wire::batch::{
     UpdateComputeEnvironmentRequest, UpdateComputeEnvironmentResponse, UpdatePolicy,
 };
 
-use super::{EnvironmentDocument, capacity, check};
+use super::{EnvironmentDocument, capacity, check, managed_instances};
 use crate::batch::{Batch, unavailable};
 use crate::caller::Caller;
 use crate::limits::JOB_EXECUTION_TIMEOUT_MINUTES;
@@ -185,7 +185,7 @@ fn merge(
         instance_role,
         instance_types,
         launch_template,
-        managed_instances_provider: _,
+        managed_instances_provider,
         max_vcpus,
         min_vcpus,
         placement_group,
@@ -224,7 +224,17 @@ fn merge(
         present.desired_vcpus = present.desired_vcpus.map(|desired| desired.max(*min));
     }
     if let Some(kind) = r#type {
+        let managed = CRType::EcsManagedInstances;
+        // Own words (section K.1).
+        if (*kind == managed) != (present.r#type == managed) {
+            return Err(client_exception(
+                "The type of an ECS_MANAGED_INSTANCES compute environment cannot be changed.",
+            ));
+        }
         present.r#type = kind.clone();
+    }
+    if let Some(update) = managed_instances_provider {
+        managed_instances::merge(&mut present.managed_instances_provider, update)?;
     }
     replace(&mut present.bid_percentage, bid_percentage);
     replace(&mut present.capacity_tags, capacity_tags);

@@ -8,6 +8,7 @@ use batchyard_wire::batch::{
 };
 
 use super::template::Definition;
+use crate::batch::job_definition::check::Platform as Capability;
 use crate::batch::job_definition::check::{check_environment, check_resource_requirements};
 
 /// The overrides of the one container, wherever the request has them.
@@ -68,7 +69,7 @@ pub(super) fn of_request(
 pub(super) fn apply(
     mut container: ContainerProperties,
     overrides: ContainerOverrides,
-    is_fargate: bool,
+    platform: Capability,
 ) -> Result<ContainerProperties, Fault> {
     let ContainerOverrides {
         command,
@@ -105,7 +106,7 @@ pub(super) fn apply(
         container.memory = memory;
     }
     if let Some(requirements) = resource_requirements {
-        check_resource_requirements(&requirements, is_fargate)?;
+        check_resource_requirements(&requirements, platform)?;
         for requirement in requirements {
             require(&mut container, requirement);
         }

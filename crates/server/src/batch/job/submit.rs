@@ -277,7 +277,7 @@ fn prepare(known: &Known, input: SubmitJobRequest) -> Result<Prepared, Fault> {
     }
     let mut container = definition.container.clone();
     if let Some(overrides) = overrides {
-        container = overrides::apply(container, overrides, definition.is_fargate())?;
+        container = overrides::apply(container, overrides, definition.capability())?;
     }
     let mut parameters: BTreeMap<String, String> = definition.parameters.clone();
     parameters.extend(additions.parameters.clone());
@@ -289,6 +289,7 @@ fn refusal(error: &CommandError, platform: Platform) -> Fault {
         CommandError::Rejected(Rejection::PlatformMismatch(_)) => {
             let capability = match platform {
                 Platform::Fargate => "FARGATE",
+                Platform::ManagedInstances => "MANAGED_INSTANCES",
                 Platform::Ec2 | Platform::Eks => "EC2",
             };
             client_exception(format!(

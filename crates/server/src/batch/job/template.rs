@@ -22,6 +22,7 @@ use serde::de::DeserializeOwned;
 
 use super::document::JobDocument;
 use super::{launch, resources};
+use crate::batch::job_definition::check::Platform as Capability;
 use crate::batch::job_definition::check::check_fargate_size;
 
 /// Time between asking an attempt to stop and killing it, unless the definition says otherwise (section F.6).
@@ -179,6 +180,14 @@ impl Definition {
         u16::try_from(priority).unwrap_or(0)
     }
 
+    pub(super) fn capability(&self) -> Capability {
+        match self.capability {
+            PlatformCapability::Fargate => Capability::Fargate,
+            PlatformCapability::ManagedInstances => Capability::ManagedInstances,
+            PlatformCapability::Ec2 | PlatformCapability::Unknown(_) => Capability::Ec2,
+        }
+    }
+
     pub(super) fn is_fargate(&self) -> bool {
         self.capability == PlatformCapability::Fargate
     }
@@ -218,10 +227,10 @@ impl Definition {
             .as_ref()
             .and_then(|timeout| timeout.attempt_duration_seconds);
         let profile = Profile {
-            platform: if self.is_fargate() {
-                Platform::Fargate
-            } else {
-                Platform::Ec2
+            platform: match self.capability() {
+                Capability::Fargate => Platform::Fargate,
+                Capability::ManagedInstances => Platform::ManagedInstances,
+                Capability::Ec2 => Platform::Ec2,
             },
             resources: needed,
             retry: retry_strategy.as_ref().map(retry_rules).unwrap_or_default(),

@@ -16,7 +16,6 @@ use batchyard_wire::batch::{
 };
 
 use crate::batch::Batch;
-use crate::batch::compute_environment::is_fargate;
 use crate::limits::TIME_LIMIT_SECONDS_MAX;
 
 /// Environments of a queue (section A2.2).
@@ -80,11 +79,15 @@ pub(super) fn queue_type(
     environments: &[(i32, EnvironmentRow)],
     asked: Option<&JobQueueType>,
 ) -> Result<JobQueueType, Fault> {
-    let fargate = environments.iter().filter(|(_, row)| is_fargate(row)).count();
-    let eks = environments
-        .iter()
-        .filter(|(_, row)| row.spec.platform == Platform::Eks)
-        .count();
+    let count = |platform| {
+        let of_platform = environments
+            .iter()
+            .filter(|(_, row)| row.spec.platform == platform);
+        of_platform.count()
+    };
+    let fargate = count(Platform::Fargate);
+    let eks = count(Platform::Eks);
+    let managed = count(Platform::ManagedInstances);
     if fargate > 0 && fargate < environments.len() {
         return Err(client_exception(
             "Fargate and EC2 compute environments can not be mixed.",
@@ -95,10 +98,17 @@ pub(super) fn queue_type(
             "EKS job queue type must have EKS compute environment.",
         ));
     }
-    let natural = match (fargate, eks) {
-        (1.., _) => JobQueueType::EcsFargate,
-        (_, 1..) => JobQueueType::Eks,
-        (0, 0) => JobQueueType::Ecs,
+    // Own words.
+    if managed > 0 && managed < environments.len() {
+        return Err(client_exception(
+            "Managed instances and other compute environments can not be mixed.",
+        ));
+    }
+    let natural = match (fargate, eks, managed) {
+        (1.., _, _) => JobQueueType::EcsFargate,
+        (_, 1.., _) => JobQueueType::Eks,
+        (_, _, 1..) => JobQueueType::EcsManagedInstances,
+        (0, 0, 0) => JobQueueType::Ecs,
     };
     match asked {
         Some(JobQueueType::SagemakerTraining) => Err(client_exception(

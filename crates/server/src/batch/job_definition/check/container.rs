@@ -12,6 +12,7 @@ pub(super) fn check(container: &ContainerProperties, platform: Platform) -> Chec
     match platform {
         Platform::Fargate => on_fargate(container)?,
         Platform::Ec2 => on_ec2(container)?,
+        Platform::ManagedInstances => refuse("Cannot use ECS containerProperties for MANAGED_INSTANCES")?,
     }
     requirement::complete(requirements, container.vcpus, container.memory, platform)?;
     container.linux_parameters.as_ref().map_or(Ok(()), linux::check)?;

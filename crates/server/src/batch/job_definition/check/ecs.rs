@@ -49,7 +49,24 @@ fn check_task(task: &EcsTaskProperties, platform: Platform) -> Check {
             task.runtime_platform.is_none(),
             "runtimePlatform is not applicable for EC2.",
         )?,
+        Platform::ManagedInstances => {
+            let family = task
+                .runtime_platform
+                .as_ref()
+                .and_then(|platform| platform.operating_system_family.as_deref());
+            require(
+                family.is_none_or(|family| family == "LINUX"),
+                "runtimePlatform for MANAGED_INSTANCES only supports LINUX operating system family.",
+            )?;
+        }
     }
+    // Own words (section K.2).
+    require(
+        task.network_mode
+            .as_deref()
+            .is_none_or(|mode| mode == "host" && platform == Platform::ManagedInstances),
+        "networkMode can only be host, and is only applicable for MANAGED_INSTANCES.",
+    )?;
     task.runtime_platform
         .as_ref()
         .map_or(Ok(()), |platform| runtime::check(platform, &[]))?;
@@ -91,6 +108,11 @@ fn check_container(one: &TaskContainerProperties, task: &EcsTaskProperties, plat
         if let Some(log) = &one.log_configuration {
             fargate::log_driver(&log.log_driver)?;
         }
+    }
+    if platform == Platform::ManagedInstances
+        && let Some(log) = &one.log_configuration
+    {
+        fargate::log_driver_of("MANAGED_INSTANCES", &log.log_driver)?;
     }
     let secret_options = one
         .log_configuration

@@ -77,12 +77,17 @@ pub(super) fn linux(linux: &LinuxParameters) -> Check {
 }
 
 pub(super) fn log_driver(driver: &LogDriver) -> Check {
+    log_driver_of("Fargate", driver)
+}
+
+/// The drivers that there are without access to the instance; the words for managed instances are our own.
+pub(super) fn log_driver_of(platform: &str, driver: &LogDriver) -> Check {
     require(
         matches!(
             driver,
             LogDriver::Awslogs | LogDriver::Splunk | LogDriver::Awsfirelens
         ),
-        format!("Log driver for Fargate is not valid: {driver}"),
+        format!("Log driver for {platform} is not valid: {driver}"),
     )
 }
 

@@ -36,9 +36,10 @@ type Check = Result<(), Fault>;
 
 /// Where the jobs of a definition can run.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Platform {
+pub(crate) enum Platform {
     Ec2,
     Fargate,
+    ManagedInstances,
 }
 
 /// Checks a definition.
@@ -87,10 +88,6 @@ pub(crate) fn check(request: &RegisterJobDefinitionRequest) -> Check {
             *r#type != JobDefinitionType::Multinode,
             "MANAGED_INSTANCES does not support MNP jobs",
         )?;
-        require(
-            container_properties.is_none(),
-            "Cannot use ECS containerProperties for MANAGED_INSTANCES",
-        )?;
     }
     let platform = platform(platform_capabilities.as_deref(), eks_properties.is_some())?;
     match r#type {
@@ -137,10 +134,7 @@ fn platform(capabilities: Option<&[PlatformCapability]>, is_eks: bool) -> Result
     match capability {
         PlatformCapability::Ec2 => Ok(Platform::Ec2),
         PlatformCapability::Fargate => Ok(Platform::Fargate),
-        // Own words.
-        PlatformCapability::ManagedInstances => Err(client_exception(
-            "Capability MANAGED_INSTANCES is not served by this version of Batchyard",
-        )),
+        PlatformCapability::ManagedInstances => Ok(Platform::ManagedInstances),
         PlatformCapability::Unknown(other) => Err(client_exception(format!(
             "Capability {other} is not valid. Valid capabilities: [FARGATE, EC2, MANAGED_INSTANCES]"
         ))),

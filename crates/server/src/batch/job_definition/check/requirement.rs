@@ -9,7 +9,8 @@ use super::{Check, Platform, refuse, require};
 const MEMORY_MIB_MIN: i64 = 4;
 
 /// Checks each requirement by itself; whether there are enough of them is known only with the definition.
-pub(crate) fn check_resource_requirements(requirements: &[ResourceRequirement], is_fargate: bool) -> Check {
+pub(crate) fn check_resource_requirements(requirements: &[ResourceRequirement], platform: Platform) -> Check {
+    let is_fargate = platform == Platform::Fargate;
     for (index, ResourceRequirement { r#type, value }) in requirements.iter().enumerate() {
         require(
             !requirements[..index]
@@ -25,9 +26,9 @@ pub(crate) fn check_resource_requirements(requirements: &[ResourceRequirement], 
                 number.is_some_and(|count| (1..=64).contains(&count)),
                 format!("GPU must be a whole number from 1 to 64, got {value}."),
             )?,
-            ResourceType::Vcpu if is_fargate => require(
-                milli_vcpus(value).is_some(),
-                format!("vCPU must be a number, got {value}."),
+            ResourceType::Vcpu if platform != Platform::Ec2 => require(
+                milli_vcpus(value).is_some_and(|count| count > 0),
+                format!("vCPU must be a positive number, got {value}."),
             )?,
             ResourceType::Vcpu => match number {
                 Some(count) => require(count >= 1, format!("vCPU must be at least 1, got {count}."))?,
@@ -58,7 +59,7 @@ pub(super) fn complete(
     platform: Platform,
 ) -> Check {
     let is_fargate = platform == Platform::Fargate;
-    check_resource_requirements(requirements, is_fargate)?;
+    check_resource_requirements(requirements, platform)?;
     let required = |kind: ResourceType| {
         requirements
             .iter()
@@ -100,8 +101,10 @@ pub(super) fn complete(
         let (vcpus, memory) = (milli_vcpus(&vcpus).unwrap_or(0), memory.parse().unwrap_or(0));
         return check_fargate_size(vcpus, memory);
     }
-    let count = vcpus.parse::<i64>().unwrap_or(0);
-    require(count >= 1, format!("vCPU must be at least 1, got {count}."))?;
+    if platform == Platform::Ec2 {
+        let count = vcpus.parse::<i64>().unwrap_or(0);
+        require(count >= 1, format!("vCPU must be at least 1, got {count}."))?;
+    }
     let mib = memory.parse::<i64>().unwrap_or(0);
     require(
         mib >= MEMORY_MIB_MIN,
