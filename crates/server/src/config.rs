@@ -33,6 +33,8 @@ pub struct Config {
     pub time_limit_seconds_min: u32,
     /// How long ended jobs are kept, in days.
     pub job_retention_days: u32,
+    /// How long deregistered job definitions are kept, in days (section A3.25).
+    pub definition_retention_days: u32,
     /// How long the journal of accepted commands is kept, in days.
     pub journal_retention_days: u32,
     /// Whether jobs get `AWS_ENDPOINT_URL`, `AWS_REGION` and `AWS_DEFAULT_REGION` of this server.
@@ -98,6 +100,7 @@ impl Default for Config {
             array_size_max: 10_000,
             time_limit_seconds_min: 600,
             job_retention_days: 7,
+            definition_retention_days: 180,
             journal_retention_days: 90,
             jobs_see_endpoint: true,
             host: HostConfig::default(),

@@ -1,4 +1,4 @@
-//! Forgetting: ended jobs, journal entries and log events that are past their time.
+//! Forgetting: ended jobs, deregistered definitions, journal entries and log events that are past their time.
 
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ use crate::limits::{PURGE_INTERVAL, PURGE_ROWS_MAX};
 pub(crate) struct Retention {
     pub(crate) jobs_days: u32,
     pub(crate) journal_days: u32,
+    /// Of deregistered definitions.
+    pub(crate) definition_days: u32,
 }
 
 /// Looks again and again, until the task is aborted. What fails is tried again at the next look.
@@ -39,6 +41,13 @@ async fn purge_store(
     let now = clock.now().as_millis();
     let before = |days: u32| batchyard_core::time::Timestamp::from_millis(now - i64::from(days) * 86_400_000);
     let (jobs, journal) = (before(retention.jobs_days), before(retention.journal_days));
+    let definitions = before(retention.definition_days);
+    let forget = {
+        let store = Arc::clone(store);
+        tokio::task::spawn_blocking(move || store.forget_definitions(definitions, PURGE_ROWS_MAX))
+    };
+    // What is left over is for the next look: there are few.
+    let _has_more = forget.await.expect("forgetting does not panic")?;
     loop {
         let store = Arc::clone(store);
         let purge = tokio::task::spawn_blocking(move || store.purge(jobs, journal, PURGE_ROWS_MAX));

@@ -169,6 +169,7 @@ impl Server {
         let retention = Retention {
             jobs_days: config.job_retention_days,
             journal_days: config.journal_retention_days,
+            definition_days: config.definition_retention_days,
         };
         let purge_task = tokio::spawn(purge::run(
             Arc::clone(&store) as Arc<dyn Store>,

@@ -189,6 +189,13 @@ pub trait Store: Send + Sync + 'static {
     /// When the store cannot be read.
     fn counts(&self, queue: QueueId) -> Result<StatusCounts, StoreError>;
 
+    /// Removes what was kept of job definitions that were deregistered before `deregistered_before`, at most `limit`. Their revision numbers
+    /// are not used again. Whether there may be more.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn forget_definitions(&self, deregistered_before: Timestamp, limit: usize) -> Result<bool, StoreError>;
+
     /// Removes jobs that ended before `jobs_before` and journal entries older than `journal_before`, at most `limit` of each. Whether there
     /// may be more.
     ///

@@ -253,7 +253,7 @@ impl Store for MemoryStore {
     }
 
     fn client_token(&self, _token: &str) -> Result<Option<KeptToken>, StoreError> {
-        unreachable!("the driver does not ask for tokens")
+        not_the_drivers()
     }
 
     fn launch(&self, id: JobId) -> Result<Option<LaunchRow>, StoreError> {
@@ -308,6 +308,10 @@ impl Store for MemoryStore {
     }
 
     fn counts(&self, _: QueueId) -> Result<StatusCounts, StoreError> {
+        not_the_drivers()
+    }
+
+    fn forget_definitions(&self, _: Timestamp, _: usize) -> Result<bool, StoreError> {
         not_the_drivers()
     }
 

@@ -12,6 +12,9 @@ use serde::de::DeserializeOwned;
 use super::failure::Failure;
 
 /// `life` of what is gone: its row stays for its name.
+/// `is_active` of a definition of which only the number is left.
+pub(super) const DEFINITION_FORGOTTEN: i64 = 2;
+
 pub(super) const LIFE_GONE: i64 = 2;
 
 /// `child` of an attempt of a single job.

@@ -194,7 +194,7 @@ fn definitions(connection: &Connection) -> Result<Vec<(DefinitionName, Revisions
         let revision: u32 = row.get(1)?;
         let revisions = definitions.entry(name).or_default();
         revisions.highest = revisions.highest.max(revision);
-        if row.get(2)? {
+        if row.get::<_, i64>(2)? == 1 {
             revisions.active.insert(Interval::one(revision));
         }
     }

@@ -162,6 +162,10 @@ impl Store for SqliteStore {
         self.read(|connection| read::counts(connection, queue))
     }
 
+    fn forget_definitions(&self, deregistered_before: Timestamp, limit: usize) -> Result<bool, StoreError> {
+        self.write(|connection, _| purge::forget_definitions(connection, deregistered_before, limit))
+    }
+
     fn purge(
         &self,
         jobs_before: Timestamp,

@@ -3,7 +3,7 @@
 use batchyard_core::time::Timestamp;
 use rusqlite::Connection;
 
-use super::code::{at, job_id};
+use super::code::{DEFINITION_FORGOTTEN, at, job_id};
 use super::failure::Failure;
 
 /// Tables with rows of a job, keyed by its identifier.
@@ -76,4 +76,31 @@ fn purge_job(connection: &Connection, sequence: i64, id: [u8; 16]) -> Result<usi
         rows += connection.prepare_cached(statement)?.execute([sequence])?;
     }
     Ok(rows)
+}
+
+/// A definition goes but for its number, which a later revision must not have.
+pub(super) fn forget_definitions(
+    connection: &Connection,
+    before: Timestamp,
+    limit: usize,
+) -> Result<bool, Failure> {
+    let mut old = connection.prepare_cached(
+        "SELECT name, revision FROM definitions WHERE is_active = 0 AND deregistered_at < ?1 LIMIT ?2",
+    )?;
+    let old: Vec<(String, u32)> = old
+        .query_map((at(before), i64::try_from(limit).unwrap_or(i64::MAX)), |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    for (name, revision) in &old {
+        connection
+            .prepare_cached(
+                "UPDATE definitions SET is_active = ?3, document = '' WHERE name = ?1 AND revision = ?2",
+            )?
+            .execute((name, revision, DEFINITION_FORGOTTEN))?;
+        connection
+            .prepare_cached("DELETE FROM tags WHERE resource = ?1")?
+            .execute([format!("job-definition/{name}:{revision}")])?;
+    }
+    Ok(old.len() >= limit)
 }

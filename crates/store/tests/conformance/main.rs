@@ -74,6 +74,7 @@ macro_rules! conformance {
                 purge::only_what_ended_before_goes,
                 purge::a_purge_takes_no_more_than_its_limit,
                 purge::an_array_goes_as_a_whole,
+                purge::old_definitions_leave_only_their_number,
                 purge::journal_entries_go_by_age,
             ]
         );

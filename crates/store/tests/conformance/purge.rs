@@ -1,9 +1,10 @@
 //! Forgetting what ended long ago.
 
+use batchyard_core::command::Command;
 use batchyard_core::id::{JobId, JobKey};
 use batchyard_core::time::{Millis, Timestamp};
 
-use crate::fixture::submission;
+use crate::fixture::{definition_name, submission};
 use crate::place::Place;
 use crate::world::World;
 
@@ -86,6 +87,29 @@ pub(crate) fn an_array_goes_as_a_whole(place: &dyn Place) {
     while store.purge(second(1), second(-1), 2).unwrap() {}
     let keys: Vec<JobKey> = arrays.iter().map(|id| JobKey::child(*id, 4)).collect();
     assert!(known(&world, &keys).is_empty());
+}
+
+pub(crate) fn old_definitions_leave_only_their_number(place: &dyn Place) {
+    let mut world = World::new(place);
+    for _ in 0..3 {
+        world.register("d");
+    }
+    for revision in [2, 3] {
+        let name = definition_name("d");
+        world
+            .command(Command::DeregisterDefinition { name, revision })
+            .unwrap();
+        world.elapse(Millis::from_seconds(1));
+    }
+    world.forget_definitions(second(0));
+    assert_eq!(world.model.definition_rows().len(), 4);
+    world.forget_definitions(second(1_000));
+    assert_eq!(world.model.definition_rows().len(), 2);
+    world.restart();
+    world.register("d");
+    let (newest, _) = world.model.definitions.first_key_value().unwrap();
+    assert_eq!(newest.1.0, 5);
+    world.commit();
 }
 
 pub(crate) fn journal_entries_go_by_age(place: &dyn Place) {

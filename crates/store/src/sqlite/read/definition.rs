@@ -8,6 +8,7 @@ use batchyard_runtime::store::{DefinitionQuery, DefinitionRevision, DefinitionRo
 use rusqlite::{Connection, Row};
 
 use super::{one_more, page, tags};
+use crate::sqlite::code::DEFINITION_FORGOTTEN;
 use crate::sqlite::failure::Failure;
 
 const COLUMNS: &str = "SELECT name, revision, is_active, document FROM definitions";
@@ -18,11 +19,12 @@ pub(in crate::sqlite) fn definitions(
 ) -> Result<Page<DefinitionRow, DefinitionRevision>, Failure> {
     match query {
         DefinitionQuery::Revisions(revisions) => {
-            let mut statement =
-                connection.prepare_cached(&format!("{COLUMNS} WHERE name = ?1 AND revision = ?2"))?;
+            let mut statement = connection.prepare_cached(&format!(
+                "{COLUMNS} WHERE name = ?1 AND revision = ?2 AND is_active <> ?3"
+            ))?;
             let mut found = Vec::new();
             for DefinitionRevision { name, revision } in revisions {
-                let mut rows = statement.query((name.as_str(), revision))?;
+                let mut rows = statement.query((name.as_str(), revision, DEFINITION_FORGOTTEN))?;
                 if let Some(row) = rows.next()? {
                     found.push(definition(connection, row)?);
                 }
@@ -41,7 +43,7 @@ pub(in crate::sqlite) fn definitions(
             // Within the name of the last one lower revisions follow, then higher names.
             let mut statement = connection.prepare_cached(&format!(
                 "{COLUMNS} WHERE (name > ?1 OR (name = ?1 AND revision < ?2)) AND (?3 IS NULL OR name = ?3)
-                 AND (?4 IS NULL OR is_active = ?4) ORDER BY name, revision DESC LIMIT ?5"
+                 AND (?4 IS NULL OR is_active = ?4) AND is_active <> ?6 ORDER BY name, revision DESC LIMIT ?5"
             ))?;
             let (after_name, after_revision) = after
                 .as_ref()
@@ -52,6 +54,7 @@ pub(in crate::sqlite) fn definitions(
                 name.as_ref().map(|name| name.as_str()),
                 is_active,
                 one_more(*limit),
+                DEFINITION_FORGOTTEN,
             ))?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {

@@ -14,6 +14,7 @@ use batchyard_core::item::ItemKey;
 use batchyard_core::job::{Dependency, JobStatus, Placement};
 use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
 use batchyard_core::reason::StatusReason;
+use batchyard_core::time::Timestamp;
 use batchyard_core::token::KeptToken;
 use batchyard_runtime::store::{DefinitionRow, EnvironmentRow, ItemRow, JobRow, PlaceRow, QueueRow};
 
@@ -24,6 +25,7 @@ pub(crate) struct Model {
     pub(crate) definitions: BTreeMap<(DefinitionName, Reverse<u32>), DefinitionRow>,
     blocked: BTreeMap<QueueId, Blocked>,
     pub(crate) tokens: BTreeMap<Box<str>, KeptToken>,
+    deregistered: BTreeMap<(DefinitionName, Reverse<u32>), Timestamp>,
     pub(crate) items: BTreeMap<ItemKey, ItemRow>,
     pub(crate) jobs: BTreeMap<JobId, ModelJob>,
     pub(crate) tags: BTreeMap<String, BTreeMap<String, String>>,
@@ -73,7 +75,7 @@ impl Model {
             Change::QueueDeleting(id) => self.queue_is_deleting(*id),
             Change::QueueRemoved(id) => self.remove_queue(*id),
             Change::DefinitionRegistered(registered) => self.register(registered),
-            Change::DefinitionDeregistered { name, revision, .. } => self.deregister(name, *revision),
+            Change::DefinitionDeregistered { name, revision, at } => self.deregister(name, *revision, *at),
             Change::ItemPut(put) => self.put_item(put),
             Change::ItemRemoved(key) => {
                 self.items.remove(key);

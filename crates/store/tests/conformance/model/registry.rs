@@ -7,6 +7,7 @@ use batchyard_core::environment::Life;
 use batchyard_core::id::{EnvironmentId, QueueId};
 use batchyard_core::item::ItemKey;
 use batchyard_core::name::DefinitionName;
+use batchyard_core::time::Timestamp;
 use batchyard_runtime::store::{DefinitionRevision, DefinitionRow, EnvironmentRow, ItemRow, QueueRow};
 
 use super::Model;
@@ -134,9 +135,19 @@ impl Model {
         self.definitions.insert((name, Reverse(revision)), row);
     }
 
-    pub(super) fn deregister(&mut self, name: &DefinitionName, revision: u32) {
+    pub(super) fn deregister(&mut self, name: &DefinitionName, revision: u32, at: Timestamp) {
         let key = (name.clone(), Reverse(revision));
+        self.deregistered.insert(key.clone(), at);
         self.definitions.get_mut(&key).unwrap().is_active = false;
+    }
+
+    /// Forgets what was deregistered before.
+    pub(crate) fn forget_definitions(&mut self, before: Timestamp) {
+        for (key, _) in self.deregistered.iter().filter(|(_, at)| **at < before) {
+            self.definitions.remove(key);
+            let (name, Reverse(revision)) = key;
+            self.tags.remove(&format!("job-definition/{name}:{revision}"));
+        }
     }
 
     /// The definitions by name, newest revision first.

@@ -135,6 +135,15 @@ impl<'a> World<'a> {
         check::check(store, &self.core, &self.model);
     }
 
+    /// Removes definitions that were deregistered before, one at a time.
+    pub(crate) fn forget_definitions(&mut self, before: Timestamp) {
+        self.commit();
+        self.model.forget_definitions(before);
+        let store = self.raw_store();
+        while store.forget_definitions(before, 1).unwrap() {}
+        check::check(store, &self.core, &self.model);
+    }
+
     /// Lets an input in, and the core come to rest.
     pub(crate) fn input(&mut self, input: Input) -> Result<Reply, Rejection> {
         let mut out = Output::default();
