@@ -108,3 +108,24 @@ def test_an_update_outlives_a_kill(own_server, tmp_path):
     gate.touch()
     assert site.ended(job)["status"] == "SUCCEEDED"
     site.wait_environment(environment)
+
+
+def test_an_environment_that_is_updated_cannot_be_deleted(site, gate):
+    environment = make_environment(site)
+    queue = site.make_queue(environment)
+    job = site.submit(waiting(site, gate), queue)
+    site.reached(job, "RUNNING")
+    # Out of the queue and disabled, with an instance to replace.
+    order = [{"order": 1, "computeEnvironment": site.environment}]
+    site.batch.update_job_queue(jobQueue=queue, computeEnvironmentOrder=order)
+    site.batch.update_compute_environment(
+        computeEnvironment=environment, state="DISABLED", computeResources={"instanceTypes": ["c5.xlarge"]}
+    )
+    found = refusal(site.batch.delete_compute_environment, computeEnvironment=environment)
+    assert found == ("ClientException", "Cannot delete, resource is being modified")
+    gate.touch()
+    assert site.ended(job)["status"] == "SUCCEEDED"
+    site.wait_environment(environment)
+    site.batch.delete_compute_environment(computeEnvironment=environment)
+    describe = site.batch.describe_compute_environments
+    assert describe(computeEnvironments=[environment])["computeEnvironments"] == []

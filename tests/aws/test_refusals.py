@@ -616,6 +616,12 @@ DEFINITIONS = [
         "runtimePlatform is not applicable for EC2.",
     ),
     (
+        "unknown-system",
+        windows(runtimePlatform={"operatingSystemFamily": "MULTICS"}),
+        "RuntimePlatform supports only one from [LINUX, WINDOWS_SERVER_2019_CORE, WINDOWS_SERVER_2019_FULL, "
+        "WINDOWS_SERVER_2022_CORE, WINDOWS_SERVER_2022_FULL]",
+    ),
+    (
         "windows-arm",
         windows(runtimePlatform={"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE", "cpuArchitecture": "ARM64"}),
         "Windows supported only by X86_64 cpuArchitecture",

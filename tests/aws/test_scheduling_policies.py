@@ -121,6 +121,10 @@ def test_with_the_cli(site):
             )
             for identifier in ("", "a b", "*", "a*b", "a" * 256)
         ],
+        (
+            {"quotaSharePolicy": {"idleResourceAssignmentStrategy": "LIFO"}},
+            "Idle resource assignment strategy must be one of [FIFO].",
+        ),
         *[
             ({"fairsharePolicy": {"shareDecaySeconds": seconds}}, "shareDecaySeconds should be between 0 and 604800.")
             for seconds in (-1, 604801)

@@ -19,6 +19,8 @@ fn is_let_through(operation: Operation, violation: &Violation) -> bool {
             bound: Bound::AtLeast(1),
             ..
         } => violation.path == "tags",
+        // The operation has the service's own words (section A.5).
+        Problem::NotOneOf { .. } if violation.path.ends_with("idleResourceAssignmentStrategy") => true,
         // Actions may have any case (section B6.7).
         Problem::NotOneOf { value, allowed } => {
             violation.path.ends_with(".action") && allowed.contains(&value.to_ascii_uppercase().as_str())
