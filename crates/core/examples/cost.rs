@@ -134,6 +134,7 @@ impl Yard {
             spec: EnvironmentSpec {
                 platform: Platform::Ec2,
                 capacity: Capacity::Shared { vcpus_max: None },
+                refuses_multi_node: false,
             },
             document: document(),
             tags: Vec::new(),
@@ -287,6 +288,7 @@ fn profile() -> Profile {
         stop_timeout: Millis::from_seconds(30),
         share: None,
         consumables: Vec::new(),
+        nodes: None,
     }
 }
 
@@ -316,6 +318,7 @@ fn content() -> JobContent {
         definition: definition(),
         revision: 1,
         launch: Arc::new(launch),
+        nodes: None,
         document: document(),
         tags: Vec::new(),
     }

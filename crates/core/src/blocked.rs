@@ -133,15 +133,16 @@ impl Cause {
         profile: &Profile,
     ) -> Option<Cause> {
         let mut cause = Cause::EnvironmentsInvalid;
+        let main = profile.nodes.as_ref().map(|shape| shape.main);
         for (environment, hindrance) in hindrances {
             match hindrance {
-                Hindrance::Disabled | Hindrance::Deleting => {}
+                Hindrance::Disabled | Hindrance::Deleting | Hindrance::SingleNodesOnly => {}
                 // Its own jobs hold what this one needs, and will end.
                 Hindrance::MaximumReached { .. } => return None,
                 Hindrance::HostBusy { .. } if environment.attempts > 0 => return None,
                 Hindrance::HostBusy { .. } => {
                     cause = Cause::InsufficientCapacity {
-                        instance_type: wanted_type(environment, profile.resources),
+                        instance_type: wanted_type(environment, profile.need(main)),
                     }
                 }
                 Hindrance::OverMaximum { .. } if cause == Cause::EnvironmentsInvalid => {

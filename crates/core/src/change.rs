@@ -14,7 +14,8 @@ use crate::id::{ArrayIndex, AttemptNumber, EnvironmentId, InstanceId, JobId, Job
 use crate::interval_set::IntervalSet;
 use crate::item::{Item, ItemKey};
 use crate::job::{Dependency, JobStatus, Placement, Profile, StopCause};
-use crate::launch::LaunchSpec;
+use crate::launch::{LaunchSpec, NodeLaunches};
+use crate::multi_node::{MainEnd, NodeIndex};
 use crate::name::{DefinitionName, EnvironmentName, QueueName, SchedulingPolicyName};
 use crate::reason::StatusReason;
 use crate::resources::{GpuSet, Resources};
@@ -138,7 +139,22 @@ pub enum Change {
         /// When, by the clock of its host.
         at: Timestamp,
     },
-    /// An attempt is to be stopped.
+    /// All nodes of a multi-node parallel job got their places: STARTING.
+    GangPlaced(Box<GangPlaced>),
+    /// The main node's program started: the job is RUNNING, and the other nodes are launched.
+    GangStarted {
+        /// Whose.
+        job: JobId,
+        /// The main node.
+        main: NodeIndex,
+        /// Which attempt.
+        attempt: AttemptNumber,
+        /// When, by the clock of its host.
+        at: Timestamp,
+    },
+    /// All nodes of an attempt have ended, and with it perhaps the job.
+    GangEnded(Box<GangEnded>),
+    /// An attempt is to be stopped; of a multi-node parallel job as a whole, the attempts of all nodes.
     StopRequested {
         /// Whose.
         job: JobKey,
@@ -303,8 +319,11 @@ pub struct JobContent {
     pub definition: DefinitionName,
     /// The definition's revision.
     pub revision: u32,
-    /// How to run it.
+    /// How to run it; of a multi-node parallel job, its main node.
     pub launch: Arc<LaunchSpec>,
+    /// How to run the nodes of a multi-node parallel job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<Arc<NodeLaunches>>,
     /// The server's words.
     pub document: Document,
     /// Its tags.
@@ -342,6 +361,30 @@ pub struct AttemptEnded {
     pub status_reason: StatusReason,
     /// What the job is now: RUNNABLE again, SUCCEEDED or FAILED.
     pub next: AfterAttempt,
+}
+
+/// The places of all nodes of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GangPlaced {
+    /// Whose.
+    pub job: JobId,
+    /// Which attempt.
+    pub attempt: AttemptNumber,
+    /// The main node.
+    pub main: NodeIndex,
+    /// What each node holds, by index.
+    pub placements: Vec<Placement>,
+}
+
+/// The end of an attempt of all nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GangEnded {
+    /// Whose.
+    pub job: JobId,
+    /// Which.
+    pub attempt: AttemptNumber,
+    /// How the main node ended, and what the job is now.
+    pub end: MainEnd,
 }
 
 /// What becomes of a job when an attempt has ended.
@@ -413,6 +456,8 @@ impl Change {
             | Change::AttemptStarted { job, .. }
             | Change::StopRequested { job, .. }
             | Change::CancelNoted(job) => of_child(job),
+            // Nodes have no record that is written as a whole.
+            Change::GangPlaced(_) | Change::GangStarted { .. } | Change::GangEnded(_) => None,
             Change::AttemptEnded(ended) => of_child(&ended.job),
             Change::JobFailed(failed) => of_child(&failed.job),
             Change::EnvironmentPut(_)

@@ -291,6 +291,12 @@ pub enum Rejection {
     /// None of the queue's environments can run jobs of this platform.
     #[error("job queue {0} has no compute environment for this platform")]
     PlatformMismatch(QueueName),
+    /// None of the queue's environments takes multi-node parallel jobs.
+    #[error("job queue {0} has no compute environment for multi-node parallel jobs")]
+    NoMultiNodeEnvironment(QueueName),
+    /// A job has children or nodes, not both.
+    #[error("a multi-node parallel job cannot be an array job")]
+    ArrayOfNodes,
     /// A queue with a fair-share policy takes only jobs with a share.
     #[error("job queue {0} orders its jobs by share, and the job has none")]
     ShareMissing(QueueName),

@@ -51,6 +51,9 @@ pub struct EnvironmentSpec {
     pub platform: Platform,
     /// Where its capacity comes from.
     pub capacity: Capacity,
+    /// Whether it takes no multi-node parallel jobs: Spot, Fargate and unmanaged ones (section B11.7).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refuses_multi_node: bool,
 }
 
 /// Which jobs an environment runs, and which environments a job can run in.

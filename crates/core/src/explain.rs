@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use crate::id::JobKey;
-use crate::job::{Body, Execution, Job, JobStatus, StopCause};
+use crate::id::{JobKey, NodeKey};
+use crate::job::{Attempt, Body, Execution, Job, JobStatus, StopCause};
 use crate::limits::POSITION_COUNTED_MAX;
+use crate::multi_node::{Gang, MultiNode};
 use crate::name::{EnvironmentName, QueueName};
 use crate::resources::Resources;
 use crate::schedule::{Hindrance, Verdict, consider};
@@ -21,6 +22,8 @@ pub struct Explanation {
     pub queue: QueueName,
     /// What it needs.
     pub need: Resources,
+    /// How many nodes the job has, if it has nodes.
+    pub nodes: Option<u32>,
     /// Why.
     pub because: Because,
 }
@@ -52,6 +55,21 @@ pub enum Because {
         /// Why it is being stopped, if it is.
         stopping: Option<StopCause>,
     },
+    /// It is a node that starts when its main node has started.
+    WaitsForMain(EnvironmentName),
+    /// Its nodes have their places in this environment.
+    NodesActive {
+        /// Where.
+        environment: EnvironmentName,
+        /// Nodes that run.
+        running: usize,
+        /// Nodes that do not run yet.
+        starting: usize,
+        /// Nodes that have ended.
+        ended: usize,
+        /// Why it is being stopped, if it is.
+        stopping: Option<StopCause>,
+    },
     /// It is an array's child that has ended.
     Ended,
 }
@@ -66,7 +84,12 @@ pub fn explain(state: &State, key: JobKey) -> Option<Explanation> {
             Because::WaitsFor(dependencies.iter().map(|dependency| dependency.on).collect())
         }
         (Body::Array(array), None) => Because::ChildrenLive(array.counts()),
-        (Body::Ready(_) | Body::Array(_), _) => match status {
+        (Body::MultiNode(multi_node), None) if multi_node.gang.is_some() => nodes_active(state, multi_node)?,
+        (Body::MultiNode(_), Some(_)) if status == JobStatus::Starting && !state.is_launched(key) => {
+            let attempt = state.execution(key)?.attempt.as_ref()?;
+            Because::WaitsForMain(state.environment(attempt.placement.environment).name.clone())
+        }
+        (Body::Ready(_) | Body::Array(_) | Body::MultiNode(_), _) => match status {
             JobStatus::Pending | JobStatus::Submitted => waits_for(job, key),
             JobStatus::Runnable => runnable(state, job, key),
             JobStatus::Starting | JobStatus::Running => active(state, state.execution(key)?)?,
@@ -78,7 +101,8 @@ pub fn explain(state: &State, key: JobKey) -> Option<Explanation> {
         job: key,
         status,
         queue,
-        need: job.profile.resources,
+        need: job.profile.need(key.child),
+        nodes: job.profile.nodes.as_ref().map(|shape| shape.count),
         because,
     })
 }
@@ -110,9 +134,11 @@ fn runnable(state: &State, job: &Job, key: JobKey) -> Because {
         .take_while(|entry| !is_it(entry))
         .count();
     let front = state.front(job.queue);
-    if let Some((front, profile)) = front.filter(|(front, _)| *front != key) {
+    // The nodes of a job wait as one.
+    let is_it = |front: JobKey| front == key || job.profile.nodes.is_some() && front.id == key.id;
+    if let Some((front, profile)) = front.filter(|(front, _)| !is_it(*front)) {
         let hindrances = match consider(state, job.queue, profile) {
-            Verdict::Place(_) => None,
+            Verdict::Place(_) | Verdict::PlaceGang(_) => None,
             Verdict::Wait(hindrances) => Some((front, hindrances)),
         };
         return Because::Behind {
@@ -122,7 +148,7 @@ fn runnable(state: &State, job: &Job, key: JobKey) -> Because {
         };
     }
     match consider(state, job.queue, &job.profile) {
-        Verdict::Place(_) => Because::AboutToStart,
+        Verdict::Place(_) | Verdict::PlaceGang(_) => Because::AboutToStart,
         Verdict::Wait(hindrances) => Because::NoPlace(hindrances),
     }
 }
@@ -136,6 +162,21 @@ fn active(state: &State, execution: &Execution) -> Option<Because> {
     })
 }
 
+fn nodes_active(state: &State, multi_node: &MultiNode) -> Option<Because> {
+    let gang: &Gang = multi_node.gang.as_ref()?;
+    let live: Vec<&Attempt> = gang.live().map(|(_, attempt)| attempt).collect();
+    let environment = live.first()?.placement.environment;
+    let running = live.iter().filter(|attempt| attempt.started_at.is_some()).count();
+    let main_has_ended = gang.main_end.as_ref().map(|_| StopCause::MainEnded);
+    Some(Because::NodesActive {
+        environment: state.environment(environment).name.clone(),
+        running,
+        starting: live.len() - running,
+        ended: gang.nodes.len() - live.len(),
+        stopping: gang.stopping.clone().or(main_has_ended),
+    })
+}
+
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Explanation {
@@ -143,13 +184,18 @@ impl fmt::Display for Explanation {
             status,
             queue,
             need,
+            nodes,
             because,
         } = self;
-        writeln!(
-            f,
-            "{job} is {} in queue {queue}; it needs {need}.",
-            status.as_str()
-        )?;
+        let status = status.as_str();
+        match (NodeKey::of(*job), nodes) {
+            (Some(node), Some(_)) => writeln!(f, "{node} is {status} in queue {queue}; it needs {need}.")?,
+            (_, None) => writeln!(f, "{job} is {status} in queue {queue}; it needs {need}.")?,
+            (None, Some(nodes)) => writeln!(
+                f,
+                "{job} is {status} in queue {queue}; its {nodes} nodes need {need} together."
+            )?,
+        }
         match because {
             Because::WaitsFor(jobs) => {
                 for job in jobs {
@@ -203,34 +249,54 @@ impl fmt::Display for Explanation {
                 stopping,
             } => match stopping {
                 None => writeln!(f, "It has its place in compute environment {environment}."),
-                Some(StopCause::Terminated(reason)) => {
-                    writeln!(
-                        f,
-                        "It is being stopped in compute environment {environment}: {}.",
-                        reason.as_str()
-                    )
-                }
-                Some(StopCause::TimedOut) => {
-                    writeln!(
-                        f,
-                        "It is being stopped in compute environment {environment}: it ran longer than its timeout."
-                    )
-                }
-                Some(StopCause::EnvironmentDeleted) => {
-                    writeln!(
-                        f,
-                        "It is being stopped: compute environment {environment} was deleted."
-                    )
-                }
-                Some(StopCause::InstanceReplaced) => {
-                    writeln!(
-                        f,
-                        "It is being stopped: compute environment {environment} was updated, and replaces its instance."
-                    )
-                }
+                Some(cause) => write_stop(f, environment, cause),
             },
+            Because::WaitsForMain(environment) => writeln!(
+                f,
+                "It has its place in compute environment {environment}, and starts when the main node runs."
+            ),
+            Because::NodesActive {
+                environment,
+                running,
+                starting,
+                ended,
+                stopping,
+            } => {
+                writeln!(
+                    f,
+                    "Its nodes have their places in compute environment {environment}: {starting} starting, {running} running, {ended} ended."
+                )?;
+                match stopping {
+                    None => Ok(()),
+                    Some(cause) => write_stop(f, environment, cause),
+                }
+            }
             Because::Ended => writeln!(f, "It has ended; its array has not."),
         }
+    }
+}
+
+fn write_stop(f: &mut fmt::Formatter<'_>, environment: &EnvironmentName, cause: &StopCause) -> fmt::Result {
+    write!(f, "It is being stopped")?;
+    match cause {
+        StopCause::Terminated(reason) => {
+            writeln!(f, " in compute environment {environment}: {}.", reason.as_str())
+        }
+        StopCause::TimedOut => {
+            writeln!(
+                f,
+                " in compute environment {environment}: it ran longer than its timeout."
+            )
+        }
+        StopCause::EnvironmentDeleted => writeln!(f, ": compute environment {environment} was deleted."),
+        StopCause::InstanceReplaced => {
+            writeln!(
+                f,
+                ": compute environment {environment} was updated, and replaces its instance."
+            )
+        }
+        StopCause::NodeNotStarted(reason) => writeln!(f, ": another node could not be started: {reason}."),
+        StopCause::MainEnded => writeln!(f, ": the main node has ended."),
     }
 }
 

@@ -19,12 +19,23 @@ pub struct JobId(u128);
 pub type ArrayIndex = u32;
 
 /// What runs, waits and ends on its own: a single job, or one child of an array job. Written `<uuid>` or `<uuid>:<index>`.
+///
+/// A node of a multi-node parallel job has such a key too; what clients read and write of it is a [`NodeKey`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobKey {
     /// The submitted job.
     pub id: JobId,
-    /// The child, where the submitted job is an array.
+    /// The child, where the submitted job is an array; the node, where it has nodes.
     pub child: Option<ArrayIndex>,
+}
+
+/// A node of a multi-node parallel job, as clients know it: `<uuid>#<index>` (section B11.1).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeKey {
+    /// The submitted job.
+    pub id: JobId,
+    /// The node, from 0.
+    pub node: ArrayIndex,
 }
 
 /// The number of an attempt of a job, from 1, as `AWS_BATCH_JOB_ATTEMPT` shows it.
@@ -100,6 +111,21 @@ impl JobKey {
     }
 }
 
+impl NodeKey {
+    /// The node that this key names; `None` for a job as a whole.
+    #[must_use]
+    pub fn of(key: JobKey) -> Option<Self> {
+        let JobKey { id, child } = key;
+        child.map(|node| NodeKey { id, node })
+    }
+
+    /// The key that the core knows the node by.
+    #[must_use]
+    pub fn key(self) -> JobKey {
+        JobKey::child(self.id, self.node)
+    }
+}
+
 impl TaskId {
     /// The task of this attempt.
     #[must_use]
@@ -168,18 +194,45 @@ impl FromStr for JobKey {
     type Err = ParseIdError;
 
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
-        let Some((id, index)) = text.split_once(':') else {
-            return Ok(JobKey::whole(text.parse()?));
-        };
+        match indexed(text, ':')? {
+            Some((id, index)) => Ok(JobKey::child(id, index)),
+            None => Ok(JobKey::whole(text.parse()?)),
+        }
+    }
+}
+
+/// The identifier and the index on both sides of a mark; `None` without the mark.
+fn indexed(text: &str, mark: char) -> Result<Option<(JobId, ArrayIndex)>, ParseIdError> {
+    let Some((id, index)) = text.split_once(mark) else {
+        return Ok(None);
+    };
+    let error = || ParseIdError {
+        kind: "job id",
+        text: text.chars().take(64).collect(),
+    };
+    let canonical = index == "0" || !index.starts_with('0');
+    if !canonical || !index.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(error());
+    }
+    Ok(Some((id.parse()?, index.parse().map_err(|_| error())?)))
+}
+
+impl fmt::Display for NodeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.id, self.node)
+    }
+}
+
+impl FromStr for NodeKey {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
         let error = || ParseIdError {
-            kind: "job id",
+            kind: "node id",
             text: text.chars().take(64).collect(),
         };
-        let canonical = index == "0" || !index.starts_with('0');
-        if !canonical || !index.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(error());
-        }
-        Ok(JobKey::child(id.parse()?, index.parse().map_err(|_| error())?))
+        let (id, node) = indexed(text, '#')?.ok_or_else(error)?;
+        Ok(NodeKey { id, node })
     }
 }
 
@@ -228,7 +281,7 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(JobId, JobKey, AttemptKey, TaskId);
+as_text!(JobId, JobKey, NodeKey, AttemptKey, TaskId);
 
 macro_rules! from_text {
     ($($name:ident),*) => {$(
@@ -304,6 +357,19 @@ mod tests {
             assert!(text.parse::<JobKey>().is_err(), "{text} was accepted");
         }
         assert!(id.to_string().to_uppercase().parse::<JobId>().is_err());
+    }
+
+    #[test]
+    fn nodes_have_a_mark_of_their_own() {
+        let id = JobId::new(Timestamp::from_millis(1_700_000_000_000), 7);
+        let node = NodeKey { id, node: 12 };
+        assert_eq!(node.to_string(), format!("{id}#12"));
+        assert_eq!(node.to_string().parse(), Ok(node));
+        for bad in ["{id}", "{id}:1", "{id}#", "{id}#01", "{id}#1:2", "#1"] {
+            let text = bad.replace("{id}", &id.to_string());
+            assert!(text.parse::<NodeKey>().is_err(), "{text} was accepted");
+        }
+        assert!(node.to_string().parse::<JobKey>().is_err());
     }
 
     #[test]

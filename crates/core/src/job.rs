@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::array::Array;
 use crate::environment::Platform;
-use crate::id::{AttemptNumber, EnvironmentId, InstanceId, JobKey, QueueId, Sequence};
+use crate::id::{ArrayIndex, AttemptNumber, EnvironmentId, InstanceId, JobKey, QueueId, Sequence};
+use crate::multi_node::{MultiNode, NodeShape};
 use crate::name::ConsumableResourceName;
 use crate::reason::StatusReason;
 use crate::resources::{GpuSet, Resources};
@@ -33,7 +34,7 @@ pub struct Job {
 pub struct Profile {
     /// Which environments can run it.
     pub platform: Platform,
-    /// What an attempt (of each child) holds while it runs.
+    /// What an attempt (of each child; of all nodes together) holds while it runs.
     pub resources: Resources,
     /// Whether and when to try again.
     pub retry: RetryStrategy,
@@ -47,6 +48,9 @@ pub struct Profile {
     /// What an attempt takes of consumable resources: at most 5 entries, names unique.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consumables: Vec<ConsumableClaim>,
+    /// The nodes of a multi-node parallel job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<NodeShape>,
 }
 
 /// A job's place among the shares of a queue (sections A4.4 and C3.6).
@@ -77,6 +81,8 @@ pub enum Body {
     Ready(Execution),
     /// An array job: PENDING until all children have ended.
     Array(Box<Array>),
+    /// A multi-node parallel job that may run, runs, or runs again.
+    MultiNode(Box<MultiNode>),
 }
 
 /// A job that another one waits for, as a whole: all of it must succeed.
@@ -120,6 +126,10 @@ pub enum StopCause {
     EnvironmentDeleted,
     /// Its instance was replaced after an update of the environment: as if the host had gone.
     InstanceReplaced,
+    /// Another node of its job could not be started, for this reason of the container: without it the rest is of no use.
+    NodeNotStarted(String),
+    /// The main node of its job has ended, and with it the job.
+    MainEnded,
 }
 
 /// What an attempt holds, and where.
@@ -233,6 +243,24 @@ impl Job {
         match &self.body {
             Body::Waiting(_) | Body::Array(_) => JobStatus::Pending,
             Body::Ready(execution) => execution.status(),
+            Body::MultiNode(multi_node) => multi_node.status(self.profile.main_node()),
         }
+    }
+}
+
+impl Profile {
+    /// What an attempt of a single job, of a child or of a node holds.
+    #[must_use]
+    pub fn need(&self, child: Option<ArrayIndex>) -> Resources {
+        match (&self.nodes, child) {
+            (Some(shape), Some(node)) => shape.need(node),
+            (Some(_), None) | (None, _) => self.resources,
+        }
+    }
+
+    /// The main node of a multi-node parallel job; 0 for others.
+    #[must_use]
+    pub fn main_node(&self) -> ArrayIndex {
+        self.nodes.as_ref().map_or(0, |shape| shape.main)
     }
 }

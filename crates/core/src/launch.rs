@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,37 @@ pub struct LaunchSpec {
     pub log: Option<LogTarget>,
     /// Time between asking the job to stop and killing it (section F.6: 30 s).
     pub stop_timeout: Millis,
+}
+
+/// How the nodes of a multi-node parallel job are run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeLaunches {
+    /// How many nodes.
+    pub count: u32,
+    /// The main one.
+    pub main: u32,
+    /// How they are run, in order, without gaps and overlaps.
+    pub groups: Vec<NodeLaunch>,
+}
+
+/// How neighbouring nodes are run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeLaunch {
+    /// The first of them.
+    pub first: u32,
+    /// The last of them.
+    pub last: u32,
+    /// How each is run.
+    pub launch: Arc<LaunchSpec>,
+}
+
+impl NodeLaunches {
+    /// How this node is run; `None` if there is no such node.
+    #[must_use]
+    pub fn of(&self, node: u32) -> Option<&Arc<LaunchSpec>> {
+        let is_of = |group: &&NodeLaunch| (group.first..=group.last).contains(&node);
+        self.groups.iter().find(is_of).map(|group| &group.launch)
+    }
 }
 
 /// What carries a job.

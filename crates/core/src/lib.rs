@@ -11,7 +11,7 @@
 //! | what can be asked, answered, refused | [`command`] |
 //! | what an engine tells, and is asked for | [`report`], [`effect`], [`launch`] |
 //! | what a step does | [`change`], then `step/` |
-//! | what is remembered | [`state`], [`job`], [`mod@array`], [`queue`], [`environment`], [`item`] |
+//! | what is remembered | [`state`], [`job`], [`mod@array`], [`multi_node`], [`queue`], [`environment`], [`item`] |
 //! | who goes next, and where | `schedule/` |
 //! | what stands at a queue's front | [`snapshot`] |
 //! | why a job waits | [`explain`], [`blocked`] |
@@ -32,6 +32,7 @@ pub mod job;
 pub mod launch;
 pub mod limits;
 mod machine;
+pub mod multi_node;
 pub mod name;
 pub mod queue;
 pub mod reason;

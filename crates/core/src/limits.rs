@@ -17,6 +17,9 @@ pub const DEPENDENCIES_MAX: usize = 20;
 /// Children of an array job unless configured otherwise (section I).
 pub const ARRAY_SIZE_MAX: u32 = 10_000;
 
+/// Nodes of a multi-node parallel job (section B11.7).
+pub const NODES_MAX: u32 = 1000;
+
 /// Attempts of a job (section B.5).
 pub const ATTEMPTS_MAX: u8 = 10;
 

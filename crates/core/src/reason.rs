@@ -21,6 +21,10 @@ pub const TASK_FAILED_TO_START: StatusReason = fixed("Task failed to start");
 pub const DEPENDENT_JOB_FAILED: StatusReason = fixed("Dependent Job failed");
 /// An array job of which at least one child has failed.
 pub const ARRAY_CHILD_FAILED: StatusReason = fixed("Array Child Job failed");
+/// A node was stopped, or never started, because the main node of its job had ended (own choice of words).
+pub const MAIN_NODE_ENDED: StatusReason = fixed("Main node of the job ended");
+/// A node was stopped because another one of its job could not be started (own choice of words).
+pub const NODE_NOT_STARTED: StatusReason = fixed("Another node of the job failed to start");
 /// The queue was deleted under the job (own choice of words).
 pub const QUEUE_DELETED: StatusReason = fixed("Job queue was deleted");
 

@@ -64,9 +64,13 @@ impl RankTimes {
 pub(crate) fn rank_event(state: &State, change: &Change) -> Option<(QueueId, Position)> {
     let of_job = |key: JobKey| {
         let job = state.job(key.id)?;
-        let was_tried = state
-            .execution(key)
-            .is_some_and(|execution| execution.attempts_ended > 0);
+        let attempts_ended = match state.multi_node(key.id) {
+            Some(multi_node) => multi_node.attempts_ended,
+            None => state
+                .execution(key)
+                .map_or(0, |execution| execution.attempts_ended),
+        };
+        let was_tried = attempts_ended > 0;
         Some((job.queue, Position::of(job.sequence, key.child, was_tried)))
     };
     let if_runnable = |key: JobKey| of_job(key).filter(|_| state.status(key) == Some(JobStatus::Runnable));
@@ -74,6 +78,13 @@ pub(crate) fn rank_event(state: &State, change: &Change) -> Option<(QueueId, Pos
         Change::JobReady(id) => of_job(JobKey::whole(*id)),
         Change::ChildrenReady { job, children } => of_job(JobKey::child(*job, children.first()?)),
         Change::AttemptPlaced { job, .. } => of_job(*job),
+        Change::GangPlaced(placed) => of_job(JobKey::whole(placed.job)),
+        Change::GangEnded(ended) if ended.end.next == AfterAttempt::Retried => {
+            let job = state.job(ended.job)?;
+            Some((job.queue, Position::of(job.sequence, None, true)))
+        }
+        // Nodes are tried again together.
+        Change::AttemptEnded(ended) if state.multi_node(ended.job.id).is_some() => None,
         Change::AttemptEnded(ended) if ended.next == AfterAttempt::Retried => {
             let job = state.job(ended.job.id)?;
             Some((job.queue, Position::of(job.sequence, ended.job.child, true)))
@@ -84,7 +95,7 @@ pub(crate) fn rank_event(state: &State, change: &Change) -> Option<(QueueId, Pos
                 let first = array.runnable.intersection(children).first()?;
                 of_job(JobKey::child(*job, first))
             }
-            Body::Waiting(_) | Body::Ready(_) => None,
+            Body::Waiting(_) | Body::Ready(_) | Body::MultiNode(_) => None,
         },
         _ => None,
     }

@@ -122,6 +122,7 @@ fn launch(attempt: AttemptKey, spec: &Arc<LaunchSpec>) -> Launch {
         environment: Vec::new(),
         stream: None,
         gpus: GpuSet::default(),
+        node: None,
     }
 }
 

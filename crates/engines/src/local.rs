@@ -271,6 +271,7 @@ mod tests {
             environment: Vec::new(),
             stream: None,
             gpus: GpuSet::default(),
+            node: None,
         }))
     }
 

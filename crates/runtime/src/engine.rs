@@ -64,7 +64,22 @@ pub struct Launch {
     pub stream: Option<StreamName>,
     /// The GPUs of the host that are this attempt's alone.
     pub gpus: GpuSet,
+    /// Which node of a multi-node parallel job this is.
+    pub node: Option<Node>,
 }
+
+/// A node of a multi-node parallel job. Nodes of one attempt that run as containers share a private network, on which each has the name
+/// `node-INDEX`; the nodes besides the main one find its address in [`MAIN_ADDRESS`], which the engine sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Which one.
+    pub index: u32,
+    /// The attempt of the main one, whose program has started before any other is launched.
+    pub main: AttemptKey,
+}
+
+/// The variable with the main node's address (section F.1); the main node itself has none.
+pub const MAIN_ADDRESS: &str = "AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS";
 
 /// An attempt that the core holds for alive, as `recover` is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,14 +1,15 @@
 //! From an attempt to what an engine is told: the environment that Batch promises to jobs (sections F.1 and F.2).
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use batchyard_core::id::{AttemptKey, JobKey, TaskId};
+use batchyard_core::id::{AttemptKey, JobKey, NodeKey, TaskId};
 use batchyard_core::job::Placement;
-use batchyard_core::launch::{LaunchSpec, LogTarget, Variable};
+use batchyard_core::launch::{LaunchSpec, LogTarget, NodeLaunches, Runner, Variable};
 use batchyard_core::name::EnvironmentName;
 
-use crate::engine::Launch;
+use crate::engine::{Launch, MAIN_ADDRESS, Node};
 use crate::log::StreamName;
 use crate::store::LaunchRow;
 
@@ -30,22 +31,32 @@ pub(crate) fn compose(
     settings: &LaunchSettings,
 ) -> Launch {
     let LaunchRow {
-        launch: spec,
+        launch: _,
         queue,
         array_size,
+        nodes,
     } = row;
+    let spec = row.launch_of(attempt.job);
     let task = TaskId::of(attempt);
     let AttemptKey {
-        job: JobKey { id: _, child },
+        job: JobKey { id, child },
         attempt: number,
     } = attempt;
+    let of_node = child.zip(nodes.as_deref());
     let mut own = vec![
-        variable("AWS_BATCH_JOB_ID", attempt.job),
+        match of_node {
+            Some((node, _)) => variable("AWS_BATCH_JOB_ID", NodeKey { id, node }),
+            None => variable("AWS_BATCH_JOB_ID", attempt.job),
+        },
         variable("AWS_BATCH_JOB_ATTEMPT", number),
         variable("AWS_BATCH_JQ_NAME", queue),
         variable("AWS_BATCH_CE_NAME", environment),
     ];
-    own.extend(child.map(|index| variable("AWS_BATCH_JOB_ARRAY_INDEX", index)));
+    if let Some((node, nodes)) = of_node {
+        own.extend(node_variables(node, nodes, &spec.runner));
+    } else {
+        own.extend(child.map(|index| variable("AWS_BATCH_JOB_ARRAY_INDEX", index)));
+    }
     own.extend(
         child
             .and(*array_size)
@@ -71,7 +82,27 @@ pub(crate) fn compose(
         ]),
         stream: stream(spec, task),
         gpus: placement.gpus,
+        node: of_node.map(|(index, nodes)| Node {
+            index,
+            main: AttemptKey {
+                job: JobKey::child(id, nodes.main),
+                attempt: number,
+            },
+        }),
     }
+}
+
+/// What nodes know of their job. The main node's address is the host's where nodes are processes; for containers the engine sets it.
+fn node_variables(node: u32, nodes: &NodeLaunches, runner: &Runner) -> Vec<Variable> {
+    let mut variables = vec![
+        variable("AWS_BATCH_JOB_NODE_INDEX", node),
+        variable("AWS_BATCH_JOB_NUM_NODES", nodes.count),
+        variable("AWS_BATCH_JOB_MAIN_NODE_INDEX", nodes.main),
+    ];
+    if node != nodes.main && matches!(runner, Runner::Process(_)) {
+        variables.push(variable(MAIN_ADDRESS, Ipv4Addr::LOCALHOST));
+    }
+    variables
 }
 
 /// The stream that the output of a task goes to (section F.5).
@@ -104,7 +135,7 @@ fn merge(lists: [Vec<Variable>; 4]) -> Vec<Variable> {
 #[cfg(test)]
 mod tests {
     use batchyard_core::id::{EnvironmentId, JobId};
-    use batchyard_core::launch::{ProcessSpec, Runner};
+    use batchyard_core::launch::ProcessSpec;
     use batchyard_core::name::QueueName;
     use batchyard_core::resources::GpuSet;
     use batchyard_core::time::{Millis, Timestamp};
@@ -130,6 +161,7 @@ mod tests {
             launch: Arc::new(spec),
             queue,
             array_size: child.map(|_| 10),
+            nodes: None,
         };
         let placement = Placement {
             environment: EnvironmentId(1),

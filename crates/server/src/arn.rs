@@ -1,6 +1,6 @@
 //! The names that resources have in the whole of AWS (section 0.16), written and read.
 
-use batchyard_core::id::{AttemptKey, EnvironmentId, InstanceId, JobKey, TaskId};
+use batchyard_core::id::{AttemptKey, EnvironmentId, InstanceId, JobKey, NodeKey, TaskId};
 use sha2::{Digest, Sha256};
 
 /// The account that a server plays: what every ARN begins with.
@@ -51,6 +51,12 @@ impl Account {
     /// Of a job or of a child.
     #[must_use]
     pub fn job(&self, key: JobKey) -> String {
+        self.arn("batch", format_args!("job/{key}"))
+    }
+
+    /// Of a node of a multi-node parallel job.
+    #[must_use]
+    pub fn node(&self, key: NodeKey) -> String {
         self.arn("batch", format_args!("job/{key}"))
     }
 

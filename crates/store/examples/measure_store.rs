@@ -265,6 +265,7 @@ fn environment() -> Change {
         spec: EnvironmentSpec {
             platform: Platform::Ec2,
             capacity: Capacity::Shared { vcpus_max: None },
+            refuses_multi_node: false,
         },
         document: Document(Arc::from("{}")),
     };
@@ -335,6 +336,7 @@ fn job(number: u64) -> JobAdded {
             stop_timeout: Millis::from_seconds(30),
             share: None,
             consumables: Vec::new(),
+            nodes: None,
         },
         dependencies: Vec::new(),
         array: None,
@@ -343,6 +345,7 @@ fn job(number: u64) -> JobAdded {
             definition: DefinitionName::parse("process-sample").expect("it is a name"),
             revision: 1,
             launch: Arc::new(launch),
+            nodes: None,
             document: Document(Arc::from(document)),
             tags: Vec::new(),
         },

@@ -9,6 +9,7 @@ use crate::id::{EnvironmentId, InstanceId, QueueId};
 use crate::job::Profile;
 use crate::name::EnvironmentName;
 use crate::resources::{MilliVcpus, Resources};
+use crate::schedule::gang::{self, GangPlan};
 use crate::state::State;
 
 /// Whether a job can start now.
@@ -16,6 +17,8 @@ use crate::state::State;
 pub enum Verdict {
     /// Yes, so.
     Place(Plan),
+    /// Yes, all nodes of a multi-node parallel job, so.
+    PlaceGang(GangPlan),
     /// No: for each environment of the queue, in order, what is in the way.
     Wait(Vec<(EnvironmentName, Hindrance)>),
 }
@@ -56,6 +59,8 @@ pub enum Hindrance {
     Disabled,
     /// It is being deleted.
     Deleting,
+    /// It takes no multi-node parallel jobs.
+    SingleNodesOnly,
     /// It runs jobs of another platform.
     Platform(Platform),
     /// The job needs more vCPUs than the environment may ever have.
@@ -87,6 +92,9 @@ pub enum Hindrance {
 /// Whether the job with this profile can start now from this queue, and where: the first of the queue's environments, in order, that
 /// has room or can make it (section C1.2).
 pub(crate) fn consider(state: &State, queue: QueueId, profile: &Profile) -> Verdict {
+    if let Some(shape) = &profile.nodes {
+        return gang::consider(state, queue, profile, shape);
+    }
     let mut hindrances = Vec::new();
     for id in &state.queue(queue).environments {
         let environment = state.environment(*id);
@@ -104,28 +112,36 @@ fn consider_environment(
     environment: &Environment,
     profile: &Profile,
 ) -> Result<Plan, Hindrance> {
+    if let Some(hindrance) = hindrance_of_spec(state, environment, profile) {
+        return Err(hindrance);
+    }
     let need = profile.resources;
-    if environment.life == Life::Deleting {
-        return Err(Hindrance::Deleting);
-    }
-    if environment.switch == Switch::Disabled {
-        return Err(Hindrance::Disabled);
-    }
-    if environment.spec.platform != profile.platform {
-        return Err(Hindrance::Platform(environment.spec.platform));
-    }
-    if !state.host().resources.fits(need) {
-        return Err(Hindrance::OverHost {
-            host: state.host().resources,
-        });
-    }
     match &environment.spec.capacity {
         Capacity::Shared { vcpus_max } => on_host(state, id, environment, need, *vcpus_max),
         Capacity::Instances(plan) => on_instance(state, id, environment, need, plan),
     }
 }
 
-fn on_host(
+/// What of an environment's facts, or the host's size, keeps a job out for good.
+pub(super) fn hindrance_of_spec(
+    state: &State,
+    environment: &Environment,
+    profile: &Profile,
+) -> Option<Hindrance> {
+    if environment.life == Life::Deleting {
+        return Some(Hindrance::Deleting);
+    }
+    if environment.switch == Switch::Disabled {
+        return Some(Hindrance::Disabled);
+    }
+    if environment.spec.platform != profile.platform {
+        return Some(Hindrance::Platform(environment.spec.platform));
+    }
+    let host = state.host().resources;
+    (!host.fits(profile.resources)).then_some(Hindrance::OverHost { host })
+}
+
+pub(super) fn on_host(
     state: &State,
     id: EnvironmentId,
     environment: &Environment,
@@ -264,6 +280,17 @@ fn make_room(
     own: Option<EnvironmentId>,
     reclaimed: &mut Vec<(EnvironmentId, InstanceId)>,
 ) -> Result<(), Hindrance> {
+    make_room_besides(state, need, own, &[], reclaimed)
+}
+
+/// The same, but the `used` instances stay.
+pub(super) fn make_room_besides(
+    state: &State,
+    need: Resources,
+    own: Option<EnvironmentId>,
+    used: &[InstanceId],
+    reclaimed: &mut Vec<(EnvironmentId, InstanceId)>,
+) -> Result<(), Hindrance> {
     let given_back = reclaimed
         .iter()
         .map(|(of, instance)| state.environment(*of).instances[instance].capacity);
@@ -277,7 +304,7 @@ fn make_room(
         idle.map(move |(instance_id, instance)| (id, *instance_id, instance))
     });
     for (environment, id, instance) in state.reclaimable().chain(own) {
-        if reclaimed.contains(&(environment, id)) {
+        if reclaimed.contains(&(environment, id)) || used.contains(&id) {
             continue;
         }
         free = free.plus(instance.capacity);
@@ -297,6 +324,7 @@ impl fmt::Display for Hindrance {
         match self {
             Hindrance::Disabled => f.write_str("is disabled"),
             Hindrance::Deleting => f.write_str("is being deleted"),
+            Hindrance::SingleNodesOnly => f.write_str("takes no multi-node parallel jobs"),
             Hindrance::Platform(Platform::Ec2) => f.write_str("runs EC2 jobs only"),
             Hindrance::Platform(Platform::Fargate) => f.write_str("runs Fargate jobs only"),
             Hindrance::Platform(Platform::ManagedInstances) => {

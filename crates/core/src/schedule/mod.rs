@@ -4,12 +4,13 @@
 //! it is. A front that finds no place blocks its queue (section C1.4) until the queue is woken again.
 
 mod choose;
+mod gang;
 mod grow;
 
 use crate::blocked::{Blocked, Cause};
-use crate::change::{Change, InstanceAdded};
+use crate::change::{Change, GangPlaced, InstanceAdded};
 use crate::effect::Effect;
-use crate::id::{AttemptKey, EnvironmentId, JobKey, QueueId};
+use crate::id::{AttemptKey, AttemptNumber, EnvironmentId, InstanceId, JobId, JobKey, QueueId};
 use crate::job::Placement;
 use crate::limits::PLACEMENTS_PER_PASS_MAX;
 use crate::resources::Resources;
@@ -18,11 +19,12 @@ use crate::step::Step;
 pub use choose::{Hindrance, Verdict};
 use choose::{NewInstance, Plan, Site};
 pub(crate) use choose::{consider, wanted_type};
+pub use gang::GangPlan;
 
 /// What became of the front of a queue.
 enum Front {
-    /// It started.
-    Started,
+    /// It started: so many attempts.
+    Started(usize),
     /// It waits, or there is none; and what holds the queue up, if that is more than others at work.
     Waits(Option<(JobKey, Cause)>),
 }
@@ -30,13 +32,18 @@ enum Front {
 impl Step<'_> {
     /// Starts jobs: of the queue with the highest priority as long as its front finds a place, then of the next (section C1.1).
     pub(crate) fn schedule(&mut self) {
-        for _ in 0..PLACEMENTS_PER_PASS_MAX {
+        let mut left = PLACEMENTS_PER_PASS_MAX;
+        while left > 0 {
             let Some((_, queue)) = self.core.woken.first().copied() else {
                 return;
             };
-            if let Front::Waits(found) = self.start_front(queue) {
-                self.core.woken.pop_first();
-                self.note_blocked(queue, found);
+            match self.start_front(queue) {
+                Front::Waits(found) => {
+                    self.core.woken.pop_first();
+                    self.note_blocked(queue, found);
+                    left -= 1;
+                }
+                Front::Started(attempts) => left = left.saturating_sub(attempts),
             }
         }
     }
@@ -58,23 +65,101 @@ impl Step<'_> {
             return Front::Waits(None);
         };
         let need = profile.resources;
-        let is_noted = self.state().queue(queue).blocked.is_some();
-        let plan = match consider(self.state(), queue, profile) {
-            Verdict::Place(plan) => plan,
+        match consider(self.state(), queue, profile) {
+            Verdict::Place(plan) => {
+                self.unblock(queue);
+                let placement = self.make_place(plan, need);
+                self.place(key, placement);
+                Front::Started(1)
+            }
+            Verdict::PlaceGang(plan) => {
+                self.unblock(queue);
+                let attempts = plan.sites.len();
+                self.place_gang(key.id, plan);
+                Front::Started(attempts)
+            }
             Verdict::Wait(hindrances) => {
                 let environments = self.state().queue(queue).environments.iter();
                 let environments = environments.map(|id| self.state().environment(*id));
                 let hindrances = hindrances.iter().map(|(_, hindrance)| hindrance);
                 let cause = Cause::of(environments.zip(hindrances), profile);
-                return Front::Waits(cause.map(|cause| (key, cause)));
+                Front::Waits(cause.map(|cause| (key, cause)))
             }
-        };
-        if is_noted {
+        }
+    }
+
+    fn unblock(&mut self, queue: QueueId) {
+        if self.state().queue(queue).blocked.is_some() {
             self.commit(Change::QueueBlocked { queue, blocked: None });
         }
-        let placement = self.make_place(plan, need);
-        self.place(key, placement);
-        Front::Started
+    }
+
+    /// Gives all nodes their places; only the main one is launched yet (section B11.3).
+    fn place_gang(&mut self, job: JobId, plan: GangPlan) {
+        let GangPlan {
+            environment,
+            sites,
+            reclaimed,
+        } = plan;
+        self.give_back(reclaimed);
+        let free = "the plan was made from this very state";
+        let shape = self.state().job(job).and_then(|job| job.profile.nodes.clone());
+        let shape = shape.expect("gangs are planned for jobs with nodes");
+        let mut host_gpus = self.state().gpus_free();
+        let mut placements = Vec::with_capacity(sites.len());
+        for (node, site) in (0..).zip(sites) {
+            let need = shape.need(node);
+            let (instance, gpus) = match site {
+                Site::Host => {
+                    let gpus = host_gpus.lowest(need.gpus).expect(free);
+                    host_gpus = host_gpus.without(gpus);
+                    (None, gpus)
+                }
+                Site::Instance(id) => (
+                    Some(id),
+                    self.state().environment(environment).instances[&id].gpus,
+                ),
+                Site::New(new) => {
+                    let (id, gpus) = self.add_instance(environment, new);
+                    (Some(id), gpus)
+                }
+            };
+            placements.push(Placement {
+                environment,
+                instance,
+                gpus: gpus.lowest(need.gpus).expect(free),
+            });
+        }
+        let ended = self
+            .state()
+            .multi_node(job)
+            .map_or(0, |multi_node| multi_node.attempts_ended);
+        let attempt = AttemptNumber::from(ended) + 1;
+        let main = shape.main;
+        let placement = usize::try_from(main).ok().and_then(|main| placements.get(main));
+        let placement = *placement.expect("the main node is one of the nodes");
+        self.commit(Change::GangPlaced(Box::new(GangPlaced {
+            job,
+            attempt,
+            main,
+            placements,
+        })));
+        self.cause(Effect::Launch {
+            attempt: AttemptKey {
+                job: JobKey::child(job, main),
+                attempt,
+            },
+            placement,
+        });
+    }
+
+    fn give_back(&mut self, reclaimed: Vec<(EnvironmentId, InstanceId)>) {
+        for (environment, instance) in reclaimed {
+            self.commit(Change::InstanceRemoved {
+                environment,
+                instance,
+            });
+        }
     }
 
     fn make_place(&mut self, plan: Plan, need: Resources) -> Placement {
@@ -83,12 +168,7 @@ impl Step<'_> {
             site,
             reclaimed,
         } = plan;
-        for (environment, instance) in reclaimed {
-            self.commit(Change::InstanceRemoved {
-                environment,
-                instance,
-            });
-        }
+        self.give_back(reclaimed);
         let free = "the plan was made from this very state";
         match site {
             Site::Host => {

@@ -17,6 +17,7 @@ use crate::item::KeptItem;
 use crate::job::{Attempt, Body, Dependency, Execution, Job, Profile};
 use crate::queue::Queue;
 use crate::resources::{GpuSet, Resources};
+use crate::state::gang::Hold;
 use crate::state::occupancy::{Holder, idle_deadline};
 use crate::state::{Deadline, Dependent, State};
 use crate::time::Timestamp;
@@ -98,9 +99,9 @@ impl State {
                 placement,
             } => {
                 self.take_from_queue(*job);
-                let need = self.profile(job.id).resources;
+                let hold = Hold::of(self.profile(job.id), job.child);
                 let holder = Holder::of(&self.jobs[&job.id]);
-                self.occupy(&holder, *placement, need);
+                self.occupy(&holder, *placement, hold);
                 let attempt = Attempt {
                     placement: *placement,
                     started_at: None,
@@ -116,6 +117,15 @@ impl State {
                 });
                 self.deadlines.extend(deadline);
             }
+            Change::GangPlaced(placed) => self.place_gang(placed),
+            Change::GangStarted {
+                job,
+                main,
+                attempt,
+                at,
+            } => self.start_gang(*job, *main, *attempt, *at),
+            Change::GangEnded(ended) => self.end_gang(ended),
+            Change::StopRequested { job, cause } if self.is_multi_node(*job) => self.stop_gang(job.id, cause),
             Change::StopRequested { job, cause } => {
                 let attempt = self
                     .execution(*job)
@@ -126,7 +136,10 @@ impl State {
                 }
                 self.attempt_mut(*job).stopping = Some(cause.clone());
             }
-            Change::CancelNoted(job) => self.execution_mut(*job).is_cancelled = true,
+            Change::CancelNoted(job) => match self.multi_node_mut(job.id) {
+                Some(multi_node) => multi_node.is_cancelled = true,
+                None => self.execution_mut(*job).is_cancelled = true,
+            },
             Change::ArrayStopNoted { job, kind } => match kind {
                 StopKind::Cancel => self.array_mut(*job).is_cancelled = true,
                 StopKind::Terminate => self.array_mut(*job).is_terminated = true,
@@ -383,7 +396,7 @@ impl State {
             )
         };
         let entries: Vec<(JobId, Dependent)> = match body {
-            Body::Ready(_) => Vec::new(),
+            Body::Ready(_) | Body::MultiNode(_) => Vec::new(),
             Body::Waiting(dependencies) => dependencies.iter().map(whole).collect(),
             Body::Array(array) => {
                 let open = array.pairings.iter().filter(|pairing| pairing.is_open);
@@ -420,7 +433,7 @@ impl State {
                 *dependencies = dependencies.iter().filter(|one| **one != met).copied().collect()
             }
             Body::Array(array) => array.gate.retain(|dependency| *dependency != met),
-            Body::Ready(_) => {}
+            Body::Ready(_) | Body::MultiNode(_) => {}
         }
         self.unregister_dependent(
             met.on.id,
@@ -453,7 +466,10 @@ impl State {
 
     fn make_ready(&mut self, id: JobId) {
         let job = self.job_mut(id);
-        job.body = Body::Ready(Execution::new());
+        job.body = match job.profile.nodes {
+            None => Body::Ready(Execution::new()),
+            Some(_) => Body::MultiNode(Box::default()),
+        };
         let (queue, sequence) = (job.queue, job.sequence);
         self.runnable_mut(queue).add_fresh(id, sequence);
     }
@@ -512,12 +528,16 @@ impl State {
         }) {
             self.deadlines.remove(&deadline);
         }
-        let need = self.profile(key.id).resources;
+        let hold = Hold::of(self.profile(key.id), key.child);
         let holder = Holder::of(&self.jobs[&key.id]);
-        self.vacate(&holder, *placement, need, *stopped_at);
+        self.vacate(&holder, *placement, hold, *stopped_at);
         let execution = self.execution_mut(*key);
         execution.attempt = None;
         execution.attempts_ended += 1;
+        if self.multi_node(key.id).is_some() {
+            self.end_node(ended);
+            return;
+        }
         match next {
             AfterAttempt::Retried => {
                 let Job { queue, sequence, .. } = *self.job_mut(key.id);
@@ -536,6 +556,7 @@ impl State {
             at: _,
         } = failed;
         match (self.execution(*key), key.child) {
+            (None, None) if self.is_multi_node(*key) => self.take_gang_from_queue(key.id),
             (Some(_), _) => self.take_from_queue(*key),
             (None, Some(child)) => self.take_children(key.id, &Interval::one(child).into()),
             (None, None) => {}
@@ -559,7 +580,7 @@ impl State {
         ended.insert(Interval::one(child));
     }
 
-    fn remove_job(&mut self, id: JobId) {
+    pub(super) fn remove_job(&mut self, id: JobId) {
         let job = self.jobs.remove(&id).expect("only live jobs end");
         let count = self
             .jobs_by_queue
@@ -571,7 +592,7 @@ impl State {
             self.jobs_by_queue.remove(&job.queue);
         }
         match &job.body {
-            Body::Ready(_) => {}
+            Body::Ready(_) | Body::MultiNode(_) => {}
             Body::Waiting(dependencies) => {
                 for Dependency { on } in dependencies {
                     self.unregister_dependent(
@@ -627,13 +648,21 @@ impl State {
     pub(super) fn timeout_deadline(&self, key: AttemptKey) -> Option<(Timestamp, Deadline)> {
         let timeout = self.profile(key.job.id).timeout?;
         let attempt = self.execution(key.job)?.attempt.as_ref()?;
-        if attempt.stopping.is_some() {
+        // The timeout is the whole job's: its main node's.
+        let is_other_node = self.multi_node(key.job.id).is_some()
+            && key.job.child != Some(self.profile(key.job.id).main_node());
+        if is_other_node || attempt.stopping.is_some() {
             return None;
         }
         Some((attempt.started_at? + timeout, Deadline::Timeout(key)))
     }
 
-    fn profile(&self, id: JobId) -> &Profile {
+    /// Whether the key is that of a multi-node parallel job as a whole.
+    fn is_multi_node(&self, key: JobKey) -> bool {
+        key.child.is_none() && self.multi_node(key.id).is_some()
+    }
+
+    pub(super) fn profile(&self, id: JobId) -> &Profile {
         &self.jobs.get(&id).expect("only live jobs change").profile
     }
 
@@ -643,20 +672,22 @@ impl State {
             .expect("only environments that exist change")
     }
 
-    fn runnable_mut(&mut self, id: QueueId) -> &mut crate::queue::Runnable {
+    pub(super) fn runnable_mut(&mut self, id: QueueId) -> &mut crate::queue::Runnable {
         self.runnable
             .get_mut(&id)
             .expect("queues stay until their last job ends")
     }
 
-    fn job_mut(&mut self, id: JobId) -> &mut Job {
+    pub(super) fn job_mut(&mut self, id: JobId) -> &mut Job {
         self.jobs.get_mut(&id).expect("only live jobs change")
     }
 
     fn array_mut(&mut self, id: JobId) -> &mut Array {
         match &mut self.job_mut(id).body {
             Body::Array(array) => array,
-            Body::Waiting(_) | Body::Ready(_) => unreachable!("only arrays have children"),
+            Body::Waiting(_) | Body::Ready(_) | Body::MultiNode(_) => {
+                unreachable!("only arrays have children")
+            }
         }
     }
 
@@ -664,12 +695,17 @@ impl State {
         let execution = match (key.child, &mut self.job_mut(key.id).body) {
             (None, Body::Ready(execution)) => Some(execution),
             (Some(child), Body::Array(array)) => array.executions.get_mut(&child),
-            (None | Some(_), Body::Waiting(_) | Body::Ready(_) | Body::Array(_)) => None,
+            (Some(node), Body::MultiNode(multi_node)) => {
+                let index = usize::try_from(node).ok();
+                let nodes = multi_node.gang.as_mut().map(|gang| &mut gang.nodes);
+                nodes.zip(index).and_then(|(nodes, index)| nodes.get_mut(index))
+            }
+            (None | Some(_), Body::Waiting(_) | Body::Ready(_) | Body::Array(_) | Body::MultiNode(_)) => None,
         };
         execution.expect("only what runs, or runs again, has attempts")
     }
 
-    fn attempt_mut(&mut self, key: JobKey) -> &mut Attempt {
+    pub(super) fn attempt_mut(&mut self, key: JobKey) -> &mut Attempt {
         self.execution_mut(key)
             .attempt
             .as_mut()

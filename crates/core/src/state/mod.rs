@@ -5,6 +5,7 @@
 //! the second half from the first, and the tests compare it with what step after step has made.
 
 mod apply;
+mod gang;
 mod occupancy;
 mod restore;
 
@@ -281,14 +282,21 @@ impl State {
         usage.map(|(share, held)| (share, held.resources))
     }
 
-    /// The state of a live job or child; `None` if the job has ended or there is no such child.
+    /// The state of a live job, child or node; `None` if the job or the node's attempt has ended, or there is no such child.
     #[must_use]
     pub fn status(&self, key: JobKey) -> Option<JobStatus> {
         let job = self.jobs.get(&key.id)?;
         match (key.child, &job.body) {
             (None, _) => Some(job.status()),
             (Some(child), Body::Array(array)) => array.child_status(child),
-            (Some(_), Body::Waiting(_) | Body::Ready(_)) => None,
+            (Some(node), Body::MultiNode(multi_node)) => {
+                multi_node.node_status(job.profile.nodes.as_ref()?, node)
+            }
+            (Some(node), Body::Waiting(_)) => {
+                let shape = job.profile.nodes.as_ref()?;
+                (node < shape.count).then_some(JobStatus::Pending)
+            }
+            (Some(_), Body::Ready(_)) => None,
         }
     }
 
@@ -352,13 +360,31 @@ impl State {
         }
     }
 
-    /// The execution of a live single job or child, if it has one.
+    /// The execution of a live single job, child or node, if it has one.
     #[must_use]
     pub fn execution(&self, key: JobKey) -> Option<&Execution> {
         match (key.child, &self.jobs.get(&key.id)?.body) {
             (None, Body::Ready(execution)) => Some(execution),
             (Some(child), Body::Array(array)) => array.executions.get(&child),
-            (None | Some(_), Body::Waiting(_) | Body::Ready(_) | Body::Array(_)) => None,
+            (Some(node), Body::MultiNode(multi_node)) => multi_node.gang.as_ref()?.execution(node),
+            (None | Some(_), Body::Waiting(_) | Body::Ready(_) | Body::Array(_) | Body::MultiNode(_)) => None,
+        }
+    }
+
+    /// Whether the engine was asked to launch this live attempt: all are as soon as they have their place, but for the nodes that wait
+    /// for their main node (section B11.3).
+    #[must_use]
+    pub fn is_launched(&self, key: JobKey) -> bool {
+        let Some(job) = self.jobs.get(&key.id) else {
+            return false;
+        };
+        let main = job.profile.main_node();
+        match &job.body {
+            Body::MultiNode(multi_node) if key.child != Some(main) => multi_node
+                .gang
+                .as_ref()
+                .is_some_and(|gang| gang.has_started(main)),
+            Body::Waiting(_) | Body::Ready(_) | Body::Array(_) | Body::MultiNode(_) => true,
         }
     }
 
@@ -376,17 +402,21 @@ impl State {
     pub fn live_attempts(&self) -> impl Iterator<Item = (AttemptKey, &Profile, &Execution)> {
         self.jobs.iter().flat_map(|(id, job)| {
             let of_key = move |key: JobKey, execution| (key, &*job.profile, execution);
-            let (single, children) = match &job.body {
-                Body::Waiting(_) => (None, None),
-                Body::Ready(execution) => (Some(of_key(JobKey::whole(*id), execution)), None),
-                Body::Array(array) => (None, Some(array.executions.iter())),
+            let (single, children, gang) = match &job.body {
+                Body::Waiting(_) => (None, None, None),
+                Body::Ready(execution) => (Some(of_key(JobKey::whole(*id), execution)), None, None),
+                Body::Array(array) => (None, Some(array.executions.iter()), None),
+                Body::MultiNode(multi_node) => (None, None, multi_node.gang.as_ref()),
             };
             let children = children.into_iter().flatten();
             let children =
                 children.map(move |(child, execution)| of_key(JobKey::child(*id, *child), execution));
+            let nodes = gang.into_iter().flat_map(|gang| (0..).zip(&gang.nodes));
+            let nodes = nodes.map(move |(node, execution)| of_key(JobKey::child(*id, node), execution));
             single
                 .into_iter()
                 .chain(children)
+                .chain(nodes)
                 .filter(|(_, _, execution)| execution.attempt.is_some())
                 .map(|(job, profile, execution)| {
                     (
@@ -409,7 +439,7 @@ impl State {
             let Some(attempt) = &execution.attempt else {
                 continue;
             };
-            if attempt.started_at.is_none() && attempt.stopping.is_none() {
+            if attempt.started_at.is_none() && attempt.stopping.is_none() && self.is_launched(key.job) {
                 effects.push(Effect::Launch {
                     attempt: key,
                     placement: attempt.placement,
@@ -429,7 +459,7 @@ impl State {
     pub(crate) fn pairing_of(&self, on: JobId) -> Option<(u32, &IntervalSet, &IntervalSet)> {
         match &self.jobs.get(&on)?.body {
             Body::Array(array) => Some((array.size, &array.succeeded, &array.failed)),
-            Body::Waiting(_) | Body::Ready(_) => None,
+            Body::Waiting(_) | Body::Ready(_) | Body::MultiNode(_) => None,
         }
     }
 

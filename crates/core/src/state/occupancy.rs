@@ -4,6 +4,7 @@ use crate::environment::{Capacity, Environment, Life};
 use crate::id::{EnvironmentId, InstanceId, QueueId};
 use crate::job::{Job, Placement};
 use crate::resources::Resources;
+use crate::state::gang::Hold;
 use crate::state::{Deadline, State};
 use crate::time::{Millis, Timestamp};
 
@@ -31,7 +32,8 @@ pub(super) struct Held {
 
 impl State {
     /// An attempt takes its place.
-    pub(super) fn occupy(&mut self, holder: &Holder, placement: Placement, need: Resources) {
+    pub(super) fn occupy(&mut self, holder: &Holder, placement: Placement, hold: Hold) {
+        let Hold { need, is_alone } = hold;
         let usage = self.usage.entry(holder.queue).or_default();
         let held = usage.entry(holder.share.clone()).or_default();
         held.resources = held.resources.plus(need);
@@ -57,7 +59,8 @@ impl State {
             .instances
             .get_mut(&instance_id)
             .expect("jobs are placed on instances that exist");
-        instance.in_use = instance.in_use.plus(need);
+        let held = if is_alone { instance.capacity } else { need };
+        instance.in_use = instance.in_use.plus(held);
         instance.gpus_in_use = instance.gpus_in_use.with(gpus);
         instance.attempts += 1;
         if let Some(due) = due {
@@ -66,7 +69,8 @@ impl State {
     }
 
     /// An attempt gives its place back.
-    pub(super) fn vacate(&mut self, holder: &Holder, placement: Placement, need: Resources, at: Timestamp) {
+    pub(super) fn vacate(&mut self, holder: &Holder, placement: Placement, hold: Hold, at: Timestamp) {
+        let Hold { need, is_alone } = hold;
         let usage = self.usage.get_mut(&holder.queue).expect("the attempt is counted");
         let held = usage.get_mut(&holder.share).expect("the attempt is counted");
         held.resources = held.resources.minus(need);
@@ -97,7 +101,8 @@ impl State {
             .instances
             .get_mut(&instance_id)
             .expect("instances stay until their last attempt ends");
-        instance.in_use = instance.in_use.minus(need);
+        let held = if is_alone { instance.capacity } else { need };
+        instance.in_use = instance.in_use.minus(held);
         instance.gpus_in_use = instance.gpus_in_use.without(gpus);
         instance.attempts -= 1;
         instance.last_used_at = instance.last_used_at.max(at);

@@ -11,6 +11,7 @@ use crate::job::{Body, Execution, Job};
 use crate::name::DefinitionName;
 use crate::queue::Queue;
 use crate::resources::{GpuSet, Resources};
+use crate::state::gang::Hold;
 use crate::state::occupancy::Holder;
 use crate::state::{Counters, Host, Revisions, State};
 use crate::token::KeptToken;
@@ -160,12 +161,17 @@ impl State {
             Body::Waiting(_) => Vec::new(),
             Body::Ready(execution) => vec![execution],
             Body::Array(array) => array.executions.values().collect(),
+            Body::MultiNode(multi_node) => {
+                let gang = multi_node.gang.iter();
+                gang.flat_map(|gang| &gang.nodes).collect()
+            }
         };
         let holder = Holder::of(&job);
-        for attempt in executions
-            .into_iter()
-            .filter_map(|execution| execution.attempt.as_ref())
-        {
+        // Only of nodes it matters which one it is, and they are in order.
+        for (index, attempt) in (0..).zip(executions) {
+            let Some(attempt) = &attempt.attempt else {
+                continue;
+            };
             let placement = attempt.placement;
             let environment = self.environments.get(&placement.environment);
             let has_place = environment.is_some_and(|environment| {
@@ -176,7 +182,8 @@ impl State {
             if !has_place {
                 return Err(RestoreError::AttemptWithoutPlace(id));
             }
-            self.occupy(&holder, placement, job.profile.resources);
+            let child = job.profile.nodes.is_some().then_some(index);
+            self.occupy(&holder, placement, Hold::of(&job.profile, child));
         }
         *self.jobs_by_queue.entry(job.queue).or_default() += 1;
         self.jobs.insert(id, job);
@@ -209,6 +216,11 @@ impl State {
                     runnable.add_fresh(id, job.sequence);
                 }
             }
+            Body::MultiNode(multi_node) => match (&multi_node.gang, multi_node.attempts_ended) {
+                (Some(_), _) => {}
+                (None, 0) => runnable.add_fresh(id, job.sequence),
+                (None, _) => runnable.add_retried(crate::id::JobKey::whole(id), job.sequence),
+            },
         }
     }
 
@@ -226,6 +238,15 @@ impl State {
                 children
                     .map(|(child, execution)| AttemptKey {
                         job: JobKey::child(id, *child),
+                        attempt: execution.attempt_number(),
+                    })
+                    .collect()
+            }
+            Some(Body::MultiNode(multi_node)) => {
+                let nodes = multi_node.gang.iter().flat_map(|gang| (0..).zip(&gang.nodes));
+                nodes
+                    .map(|(node, execution)| AttemptKey {
+                        job: JobKey::child(id, node),
                         attempt: execution.attempt_number(),
                     })
                     .collect()

@@ -199,7 +199,7 @@ impl Step<'_> {
     fn fail_waiting(&mut self, id: JobId, endings: &mut Vec<Ending>) {
         let Some(job) = self.state().job(id) else { return };
         match &job.body {
-            Body::Waiting(_) | Body::Ready(_) => {
+            Body::Waiting(_) | Body::Ready(_) | Body::MultiNode(_) => {
                 let dependents = self.state().dependents(id).collect();
                 let failed = JobFailed {
                     job: JobKey::whole(id),

@@ -26,6 +26,10 @@ impl Step<'_> {
         let untold = of_queue.filter(|(_, job)| match &job.body {
             Body::Array(array) => !array.is_terminated,
             Body::Waiting(_) => true,
+            Body::MultiNode(multi_node) => {
+                let gang = multi_node.gang.as_ref();
+                gang.is_none_or(|gang| gang.stopping.is_none())
+            }
             Body::Ready(execution) => {
                 let attempt = execution.attempt.as_ref();
                 job.status() == JobStatus::Runnable

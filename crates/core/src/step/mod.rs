@@ -6,6 +6,7 @@
 mod dependents;
 mod drain;
 mod item;
+mod node;
 mod registry;
 mod renew;
 mod report;

@@ -121,6 +121,17 @@ impl Step<'_> {
         let in_environment: Vec<_> = in_environment.collect();
         for (attempt, grace) in in_environment {
             let AttemptKey { job, attempt: _ } = attempt;
+            if let Some(multi_node) = self.state().multi_node(job.id) {
+                // All nodes are in one environment, and the first of them stands for all.
+                if multi_node
+                    .gang
+                    .as_ref()
+                    .is_some_and(|gang| gang.stopping.is_none())
+                {
+                    self.stop_gang(job.id, cause.clone());
+                }
+                continue;
+            }
             self.commit(Change::StopRequested {
                 job,
                 cause: cause.clone(),

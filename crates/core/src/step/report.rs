@@ -14,11 +14,11 @@ use crate::step::dependents::Ending;
 use crate::time::Timestamp;
 
 /// How an attempt ended, before anything is made of it.
-struct End {
-    at: Timestamp,
-    exit_code: Option<i32>,
-    reason: Option<String>,
-    status_reason: StatusReason,
+pub(super) struct End {
+    pub(super) at: Timestamp,
+    pub(super) exit_code: Option<i32>,
+    pub(super) reason: Option<String>,
+    pub(super) status_reason: StatusReason,
 }
 
 impl Step<'_> {
@@ -37,10 +37,16 @@ impl Step<'_> {
             }
             return;
         };
+        if !self.state().is_launched(key.job) {
+            // A node that nobody has asked for yet: whoever tells of it means something else.
+            return;
+        }
         let instance = attempt.placement.instance;
+        let is_main = self.is_main_node(key.job);
         let has_started = attempt.started_at.is_some();
         match report {
             Report::Started { at: _ } if has_started => {}
+            Report::Started { at } if is_main => self.start_gang(key, at),
             Report::Started { at } => {
                 self.commit(Change::AttemptStarted {
                     job: key.job,
@@ -70,6 +76,10 @@ impl Step<'_> {
                     reason: Some(reason),
                     status_reason: TASK_FAILED_TO_START,
                 };
+                if self.state().multi_node(key.job.id).is_some() {
+                    self.end_node(key, end, true);
+                    return;
+                }
                 self.end(key, end);
             }
             Report::Lost { at } => {
@@ -88,6 +98,10 @@ impl Step<'_> {
     }
 
     fn end(&mut self, key: AttemptKey, end: End) {
+        if self.state().multi_node(key.job.id).is_some() {
+            self.end_node(key, end, false);
+            return;
+        }
         let AttemptKey { job, attempt: number } = key;
         let execution = self.state().execution(job).expect("the caller has found it");
         let attempt: Attempt = (**execution.attempt.as_ref().expect("the caller has found it")).clone();
@@ -140,7 +154,7 @@ impl Step<'_> {
     }
 
     /// What becomes of the job, and the attempt's status reason (sections B.4, B.6).
-    fn after(
+    pub(super) fn after(
         &self,
         job: JobKey,
         execution: &Execution,
@@ -154,6 +168,8 @@ impl Step<'_> {
             Some(StopCause::EnvironmentDeleted | StopCause::InstanceReplaced) => {
                 StatusReason::host_terminated(instance)
             }
+            // Without the node that is missing the main node's exit code says nothing.
+            Some(StopCause::NodeNotStarted(_) | StopCause::MainEnded) => end.status_reason.clone(),
             None if end.exit_code == Some(0) => return (AfterAttempt::Succeeded, end.status_reason.clone()),
             None => end.status_reason.clone(),
         };
@@ -164,7 +180,7 @@ impl Step<'_> {
         };
         let Job { profile, queue, .. } = self.state().job(job.id).expect("it is live");
         let is_wanted = !execution.is_cancelled
-            && !self.is_array_stopped(job)
+            && !self.is_whole_stopped(job)
             && self.state().queue(*queue).life == Life::Valid;
         let is_retried = is_wanted && profile.retry.allows_another(execution.attempts_ended + 1, facts);
         (
@@ -177,11 +193,19 @@ impl Step<'_> {
         )
     }
 
-    /// Whether a child's array was cancelled or terminated: then none of its children is tried again.
-    fn is_array_stopped(&self, key: JobKey) -> bool {
+    /// Whether the main node of a multi-node parallel job has this key.
+    fn is_main_node(&self, key: JobKey) -> bool {
+        let job = self.state().job(key.id);
+        let shape = job.and_then(|job| job.profile.nodes.as_ref());
+        shape.is_some_and(|shape| key.child == Some(shape.main))
+    }
+
+    /// Whether a child's array, or a node's job, was cancelled or terminated: then none of it is tried again.
+    fn is_whole_stopped(&self, key: JobKey) -> bool {
         use crate::job::Body;
         match self.state().job(key.id).map(|job| &job.body) {
             Some(Body::Array(array)) => array.is_cancelled || array.is_terminated,
+            Some(Body::MultiNode(multi_node)) => multi_node.is_cancelled,
             Some(Body::Waiting(_) | Body::Ready(_)) | None => false,
         }
     }

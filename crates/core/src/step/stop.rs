@@ -15,6 +15,21 @@ impl Step<'_> {
     /// Stops a job as far as the kind of call can. Jobs that have ended, and unknown ones, are left as they are (section B7.2).
     pub(super) fn stop_job(&mut self, key: JobKey, kind: StopKind, reason: &str) {
         let reason = StatusReason::given(reason.to_owned());
+        let shape = self
+            .state()
+            .job(key.id)
+            .and_then(|job| job.profile.nodes.as_ref());
+        let key = match (key.child, shape.map(|shape| shape.main)) {
+            // What ends the main node ends the job.
+            (Some(node), Some(main)) if node == main => JobKey::whole(key.id),
+            (Some(_), Some(_)) => {
+                if kind == StopKind::Terminate {
+                    self.terminate_node(key, &reason);
+                }
+                return;
+            }
+            (_, _) => key,
+        };
         let is_array = matches!(
             self.state().job(key.id).map(|job| &job.body),
             Some(Body::Array(_))
@@ -36,6 +51,9 @@ impl Step<'_> {
             }
             JobStatus::Starting | JobStatus::Running => match kind {
                 StopKind::Cancel => self.note_cancel(key),
+                StopKind::Terminate if self.state().multi_node(key.id).is_some() => {
+                    self.terminate_gang(key.id, reason);
+                }
                 StopKind::Terminate => self.terminate_attempt(key, reason),
             },
             JobStatus::Succeeded | JobStatus::Failed => {}
@@ -68,10 +86,13 @@ impl Step<'_> {
     }
 
     fn note_cancel(&mut self, key: JobKey) {
-        let is_noted = self
-            .state()
-            .execution(key)
-            .is_some_and(|execution| execution.is_cancelled);
+        let is_noted = match self.state().multi_node(key.id) {
+            Some(multi_node) => multi_node.is_cancelled,
+            None => self
+                .state()
+                .execution(key)
+                .is_some_and(|execution| execution.is_cancelled),
+        };
         if !is_noted {
             self.commit(Change::CancelNoted(key));
         }
@@ -91,6 +112,9 @@ impl Step<'_> {
             Some(StopCause::Terminated(_) | StopCause::TimedOut) => return,
             // It is on its way out already, but would be tried again elsewhere: the caller's wish prevails.
             Some(StopCause::EnvironmentDeleted | StopCause::InstanceReplaced) => true,
+            Some(StopCause::NodeNotStarted(_) | StopCause::MainEnded) => {
+                unreachable!("only nodes are stopped for other nodes")
+            }
         };
         let Some(job) = self.state().job(key.id) else {
             return;

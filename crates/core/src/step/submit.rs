@@ -3,11 +3,11 @@
 use crate::array::{Array, Pairing};
 use crate::change::{Change, JobAdded};
 use crate::command::{BadDependency, DependsOn, Ended, Rejection, Reply, SubmitJob};
-use crate::environment::{Life, Platform, Switch};
-use crate::id::{JobId, QueueId};
+use crate::environment::{Life, Switch};
+use crate::id::{EnvironmentId, JobId, QueueId};
 use crate::interval_set::IntervalSet;
 use crate::item::{Item, ItemKey, SchedulingPolicy};
-use crate::job::{Dependency, JobStatus, ShareClaim};
+use crate::job::{Dependency, JobStatus, Profile, ShareClaim};
 use crate::limits::{CLIENT_TOKENS_CLEARED_MAX, CLIENT_TOKENS_MAX, DEPENDENCIES_MAX};
 use crate::name::QueueName;
 use crate::queue::Queue;
@@ -45,7 +45,10 @@ impl Step<'_> {
         if self.state().job(id).is_some() {
             return Err(Rejection::JobExists(id));
         }
-        let queue = self.queue_for(queue, profile.platform)?;
+        let queue = self.queue_for(queue, &profile)?;
+        if profile.nodes.is_some() && array_size.is_some() {
+            return Err(Rejection::ArrayOfNodes);
+        }
         self.check_share(queue, profile.share.as_ref())?;
         let active = self
             .state()
@@ -145,7 +148,7 @@ impl Step<'_> {
         }
     }
 
-    fn queue_for(&self, name: QueueName, platform: Platform) -> Result<QueueId, Rejection> {
+    fn queue_for(&self, name: QueueName, profile: &Profile) -> Result<QueueId, Rejection> {
         match self.state().queue_named(&name) {
             None
             | Some((
@@ -162,11 +165,14 @@ impl Step<'_> {
                 },
             )) => Err(Rejection::QueueDisabled(name)),
             Some((id, queue)) => {
-                let runs = |id: &_| self.state().environment(*id).spec.platform == platform;
-                if queue.environments.iter().any(runs) {
-                    Ok(id)
-                } else {
+                let spec = |id: &EnvironmentId| &self.state().environment(*id).spec;
+                let mut specs = queue.environments.iter().map(spec);
+                if !specs.clone().any(|spec| spec.platform == profile.platform) {
                     Err(Rejection::PlatformMismatch(name))
+                } else if profile.nodes.is_some() && specs.all(|spec| spec.refuses_multi_node) {
+                    Err(Rejection::NoMultiNodeEnvironment(name))
+                } else {
+                    Ok(id)
                 }
             }
         }
@@ -212,6 +218,11 @@ impl Step<'_> {
                 is_pairing: _,
                 ended,
             } = dependency;
+            let job = self.state().job(on.id);
+            if on.child.is_some() && job.is_some_and(|job| job.profile.nodes.is_some()) {
+                // Nodes end with their job, and nothing can wait for one.
+                return Err(Rejection::DependencyNotFound(*on));
+            }
             let ended = self.state().child_ended(*on).or_else(|| ended.clone());
             match (self.state().status(*on), ended) {
                 (
@@ -285,7 +296,7 @@ impl Step<'_> {
         let queue = job.queue;
         let change = match &job.body {
             Body::Waiting(dependencies) => dependencies.is_empty().then_some(Change::JobReady(id)),
-            Body::Ready(_) => None,
+            Body::Ready(_) | Body::MultiNode(_) => None,
             Body::Array(array) => {
                 let children = array.ready();
                 (!children.is_empty()).then_some(Change::ChildrenReady { job: id, children })

@@ -48,6 +48,10 @@ impl Step<'_> {
     }
 
     fn time_out(&mut self, key: AttemptKey) {
+        if self.state().multi_node(key.job.id).is_some() {
+            self.stop_gang(key.job.id, StopCause::TimedOut);
+            return;
+        }
         let grace = self
             .state()
             .job(key.job.id)

@@ -8,6 +8,7 @@ use batchyard_core::explain::{Because, explain};
 use batchyard_core::id::{JobId, JobKey};
 use batchyard_core::interval_set::IntervalSet;
 use batchyard_core::job::{Body, Dependency, Job};
+use batchyard_core::multi_node::MultiNode;
 use batchyard_core::resources::{GpuSet, Resources};
 use batchyard_core::schedule::Hindrance;
 use batchyard_core::state::State;
@@ -71,6 +72,7 @@ pub(crate) fn check_waits_are_for_good(state: &State) {
                 Hindrance::HostBusy { .. } => !are_some_kept,
                 Hindrance::Disabled
                 | Hindrance::Deleting
+                | Hindrance::SingleNodesOnly
                 | Hindrance::Platform(_)
                 | Hindrance::OverMaximum { .. }
                 | Hindrance::OverTypes
@@ -89,11 +91,21 @@ fn check_occupancy(state: &State) {
     let mut of_environment = BTreeMap::new();
     let mut of_instance = BTreeMap::new();
     let mut of_host = Resources::default();
-    for (_, profile, execution) in state.live_attempts() {
+    for (key, profile, execution) in state.live_attempts() {
         let placement = execution.attempt.as_ref().expect("it is live").placement;
-        let need = profile.resources;
+        let need = profile.need(key.job.child);
         add(&mut of_environment, placement.environment, need);
         match placement.instance {
+            // A node has its instance for itself.
+            Some(instance) if profile.nodes.is_some() => {
+                let whole = state.environment(placement.environment).instances[&instance].capacity;
+                add(&mut of_instance, (placement.environment, instance), whole);
+                assert_eq!(
+                    of_instance[&(placement.environment, instance)].1,
+                    1,
+                    "{instance:?} is shared"
+                );
+            }
             Some(instance) => add(&mut of_instance, (placement.environment, instance), need),
             None => of_host = of_host.plus(need),
         }
@@ -182,10 +194,42 @@ fn check_job(state: &State, id: JobId, job: &Job) {
             check_dependencies(state, id, dependencies);
         }
         Body::Ready(_) => {}
+        Body::MultiNode(multi_node) => check_nodes(id, job, multi_node),
         Body::Array(array) => {
             check_dependencies(state, id, &array.gate);
             check_array(state, id, array);
         }
+    }
+}
+
+fn check_nodes(id: JobId, job: &Job, multi_node: &MultiNode) {
+    let shape = job.profile.nodes.as_ref().expect("such jobs have nodes");
+    let Some(gang) = &multi_node.gang else { return };
+    assert_eq!(
+        Ok(gang.nodes.len()),
+        usize::try_from(shape.count),
+        "{id} is placed in part"
+    );
+    assert!(!gang.has_ended(), "{id} has ended and is still live");
+    let mut places = gang.live().map(|(_, attempt)| attempt.placement.environment);
+    let first = places.next();
+    assert!(
+        places.all(|place| Some(place) == first),
+        "{id} is in two environments"
+    );
+    let main = gang.execution(shape.main).expect("it is one of the nodes");
+    assert_eq!(main.attempt.is_none(), gang.main_end.is_some());
+    for (node, attempt) in gang.live().filter(|(node, _)| *node != shape.main) {
+        let may_run = gang.has_started(shape.main);
+        assert!(
+            may_run || attempt.started_at.is_none(),
+            "{id}#{node} runs before its main node"
+        );
+        let is_over = gang.stopping.is_some() || gang.main_end.is_some();
+        assert!(
+            !is_over || attempt.stopping.is_some(),
+            "{id}#{node} is left running"
+        );
     }
 }
 
@@ -267,6 +311,11 @@ fn check_order(state: &State) {
                     order.insert((execution.attempts_ended == 0, job.sequence, None, id));
                 }
             }
+            Body::MultiNode(multi_node) => {
+                if multi_node.gang.is_none() {
+                    order.insert((multi_node.attempts_ended == 0, job.sequence, None, id));
+                }
+            }
             Body::Array(array) => {
                 if !array.runnable.is_empty() {
                     order.insert((true, job.sequence, None, id));
@@ -298,6 +347,15 @@ fn check_explanations(state: &State) {
     for (id, job) in state.jobs() {
         let whole = explain(state, JobKey::whole(id)).expect("it is live");
         assert_eq!(whole.status, job.status());
+        if let Some(shape) = &job.profile.nodes {
+            for node in 0..shape.count {
+                let explanation = explain(state, JobKey::child(id, node));
+                let status = state.status(JobKey::child(id, node));
+                assert_eq!(explanation.as_ref().map(|found| found.status), status);
+                assert!(explanation.is_none_or(|found| found.to_string().contains('#')));
+            }
+            assert_eq!(explain(state, JobKey::child(id, shape.count)), None);
+        }
         let Body::Array(array) = &job.body else { continue };
         for child in 0..array.size {
             let explanation = explain(state, JobKey::child(id, child)).expect("the child exists");

@@ -94,6 +94,15 @@ pub(crate) struct ProfileOp {
     pub(crate) rule: u8,
     pub(crate) timeout_ms: Option<u32>,
     pub(crate) is_fargate: bool,
+    pub(crate) nodes: Option<NodesOp>,
+}
+
+/// A multi-node parallel job: `count` nodes, of which the first `large` need what the profile says and the others little.
+#[derive(Clone, Debug)]
+pub(crate) struct NodesOp {
+    pub(crate) count: u32,
+    pub(crate) main: u32,
+    pub(crate) large: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -120,7 +129,7 @@ pub(crate) enum Fact {
 
 /// A history: mostly one that starts with an environment and a queue, as nothing runs without.
 pub(crate) fn history() -> impl Strategy<Value = Vec<Op>> {
-    let prelude = (0u8..7, 0u8..7).prop_map(|(first, second)| {
+    let prelude = (0u8..8, 0u8..7).prop_map(|(first, second)| {
         let environment = |name, kind| {
             Op::Environment(EnvironmentOp {
                 verb: Verb::Create,
@@ -177,7 +186,7 @@ fn environment() -> impl Strategy<Value = EnvironmentOp> {
     (
         verb(),
         0u8..3,
-        0u8..7,
+        0u8..8,
         prop::bool::weighted(0.6),
         prop::bool::weighted(0.1),
         prop_oneof![2 => Just(None), 1 => Just(Some(0)), 1 => (0u32..3_000).prop_map(Some)],
@@ -243,9 +252,10 @@ fn submit() -> impl Strategy<Value = SubmitOp> {
         .prop_map(
             |(queue, profile, array_size, is_sequential, token, dependencies)| SubmitOp {
                 queue,
+                // Arrays of nodes are refused: some are enough.
+                array_size: array_size.filter(|size| profile.nodes.is_none() || *size < 2),
+                is_sequential: is_sequential && profile.nodes.is_none(),
                 profile,
-                array_size,
-                is_sequential,
                 token,
                 dependencies,
             },
@@ -265,9 +275,10 @@ fn profile() -> impl Strategy<Value = ProfileOp> {
         0u8..4,
         timeout_ms,
         prop::bool::weighted(0.1),
+        prop::option::weighted(0.25, nodes()),
     )
         .prop_map(
-            |(milli_vcpus, memory, gpus, attempts, rule, timeout_ms, is_fargate)| ProfileOp {
+            |(milli_vcpus, memory, gpus, attempts, rule, timeout_ms, is_fargate, nodes)| ProfileOp {
                 milli_vcpus,
                 memory,
                 gpus,
@@ -275,8 +286,17 @@ fn profile() -> impl Strategy<Value = ProfileOp> {
                 rule,
                 timeout_ms,
                 is_fargate,
+                nodes,
             },
         )
+}
+
+fn nodes() -> impl Strategy<Value = NodesOp> {
+    (1u32..5, 0u32..4, 0u32..5).prop_map(|(count, main, large)| NodesOp {
+        count,
+        main: main % count,
+        large: large.min(count),
+    })
 }
 
 fn child() -> impl Strategy<Value = Option<u8>> + Clone {

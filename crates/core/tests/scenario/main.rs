@@ -9,6 +9,7 @@ mod deletion;
 mod dependency;
 mod item;
 mod life;
+mod multi_node;
 mod order;
 mod put;
 mod registry;

@@ -14,6 +14,7 @@ use batchyard_core::item::{
 };
 use batchyard_core::job::{ConsumableClaim, Profile, ShareClaim};
 use batchyard_core::launch::{LaunchSpec, ProcessSpec, Runner};
+use batchyard_core::multi_node::{NodeGroup, NodeShape};
 use batchyard_core::name::{
     ConsumableResourceName, DefinitionName, EnvironmentName, QueueName, QuotaShareName, SchedulingPolicyName,
 };
@@ -52,6 +53,7 @@ pub(crate) fn put_environment(name: &str, words: &Words) -> Box<PutEnvironment> 
         spec: EnvironmentSpec {
             platform: platform(words),
             capacity,
+            refuses_multi_node: words.has("spot"),
         },
         document: document(),
         tags: Vec::new(),
@@ -158,13 +160,15 @@ pub(crate) fn profile(words: &Words) -> Profile {
             quantity: quantity.parse().expect("a number"),
         }
     });
+    let resources = Resources {
+        vcpus: words.milli("vcpus", 1_000),
+        memory: Mebibytes(words.number("memory", 512)),
+        gpus: words.number("gpus", 0),
+    };
+    let nodes = words.value("nodes").map(|count| shape(count, words, resources));
     Profile {
         platform: platform(words),
-        resources: Resources {
-            vcpus: words.milli("vcpus", 1_000),
-            memory: Mebibytes(words.number("memory", 512)),
-            gpus: words.number("gpus", 0),
-        },
+        resources: nodes.as_ref().map_or(resources, NodeShape::total),
         retry: RetryStrategy {
             attempts: words.number("attempts", 1),
             rules: rules.collect(),
@@ -178,7 +182,32 @@ pub(crate) fn profile(words: &Words) -> Profile {
             priority: 0,
         }),
         consumables: takes.collect(),
+        nodes,
     }
+}
+
+/// The main node needs what a single job would, the others `other-vcpus` of it.
+fn shape(count: &str, words: &Words, resources: Resources) -> NodeShape {
+    let count: u32 = count.parse().expect("a number of nodes");
+    let main = words.number("main", 0);
+    let others = Resources {
+        vcpus: words.milli("other-vcpus", resources.vcpus.0),
+        ..resources
+    };
+    let group = |first, last, resources| NodeGroup {
+        first,
+        last,
+        resources,
+    };
+    let mut groups = Vec::new();
+    if main > 0 {
+        groups.push(group(0, main - 1, others));
+    }
+    groups.push(group(main, main, resources));
+    if main + 1 < count {
+        groups.push(group(main + 1, count - 1, others));
+    }
+    NodeShape { count, main, groups }
 }
 
 pub(crate) fn platform(words: &Words) -> Platform {
@@ -227,6 +256,7 @@ pub(crate) fn content(name: &str) -> JobContent {
         definition: definition(),
         revision: 1,
         launch: Arc::new(launch),
+        nodes: None,
         document: document(),
         tags: Vec::new(),
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! host vcpus=4 memory=8192 gpus=0              only as the first line; these are the defaults
-//! environment NAME shared [max=4] [disabled] [platform=fargate]
+//! environment NAME shared [max=4] [disabled] [platform=fargate] [spot]
 //! environment NAME types=m5.large,m5.xlarge [ordered] [min=0] [desired=0] [max=4] [idle=60]
 //! queue NAME [priority=1] [disabled] [policy=NAME] [limit=capacity:SECONDS] [limit=maximum:SECONDS] [limit=requirement:SECONDS] ENVIRONMENT …
 //! item scheduling-policy/NAME [quota]
@@ -13,7 +13,8 @@
 //! delete environment NAME; delete queue NAME; delete item PATH
 //! submit JOB QUEUE [vcpus=1] [memory=512] [gpus=0] [attempts=1] [timeout=SECONDS] [array=N] [sequential] [after=JOB,JOB:0]
 //!        [token=TOKEN:DIGEST] [pair=JOB] [platform=fargate] [share=NAME] [take=CONSUMABLE:1] [exit-on=code:1] [retry-on=status:Host*]
-//! started JOB; exited JOB CODE; not-started JOB REASON; lost JOB      JOB is a, a:0 for a child, a#1 for a past attempt
+//!        [nodes=N] [main=0] [other-vcpus=1]
+//! started JOB; exited JOB CODE; not-started JOB REASON; lost JOB      JOB is a, a:0 for a child or node, a#1 for a past attempt
 //! cancel JOB; terminate JOB
 //! at +5                                        seconds go by
 //! show; explain JOB; snapshot QUEUE
@@ -282,6 +283,10 @@ impl Stage {
         let (key, has_succeeded, array) = match change {
             Change::AttemptEnded(ended) if ended.next.status().is_terminal() => {
                 (ended.job, ended.next.status() == JobStatus::Succeeded, None)
+            }
+            Change::GangEnded(ended) if ended.end.next.status().is_terminal() => {
+                let has_succeeded = ended.end.next.status() == JobStatus::Succeeded;
+                (JobKey::whole(ended.job), has_succeeded, None)
             }
             Change::JobFailed(failed) => (failed.job, false, None),
             Change::ArrayEnded(ended) => {

@@ -168,12 +168,30 @@ impl Names {
                 placement,
             } => format!("{} STARTING in {}", self.one(*job), place(placement)),
             Change::AttemptStarted { job, .. } => format!("{} RUNNING", self.one(*job)),
+            Change::GangPlaced(placed) => {
+                let places: Vec<String> = placed.placements.iter().map(place).collect();
+                format!("{} STARTING in {}", self.of(placed.job), places.join(" and "))
+            }
+            Change::GangStarted { job, main, .. } => {
+                format!("{} RUNNING, with its main node {main}", self.of(*job))
+            }
+            Change::GangEnded(ended) => {
+                let next = match ended.end.next {
+                    AfterAttempt::Retried => "RUNNABLE again",
+                    AfterAttempt::Succeeded => "SUCCEEDED",
+                    AfterAttempt::Failed => "FAILED",
+                };
+                let reason = ended.end.status_reason.as_str();
+                format!("{} {next}: {reason}", self.of(ended.job))
+            }
             Change::StopRequested { job, cause } => {
                 let cause = match cause {
                     StopCause::Terminated(reason) => reason.as_str(),
                     StopCause::TimedOut => "timeout",
                     StopCause::EnvironmentDeleted => "environment deleted",
                     StopCause::InstanceReplaced => "instance replaced",
+                    StopCause::NodeNotStarted(_) => "another node did not start",
+                    StopCause::MainEnded => "main node ended",
                 };
                 format!("{} is to stop: {cause}", self.one(*job))
             }
@@ -247,7 +265,9 @@ impl Names {
     pub(crate) fn job(&self, id: JobId, job: &Job) -> String {
         let name = self.of(id);
         match &job.body {
-            Body::Waiting(_) | Body::Ready(_) => format!("{name} {}", job.status().as_str()),
+            Body::Waiting(_) | Body::Ready(_) | Body::MultiNode(_) => {
+                format!("{name} {}", job.status().as_str())
+            }
             Body::Array(array) => {
                 let StatusCounts {
                     pending,

@@ -47,6 +47,7 @@ pub(super) fn labels_of(context: &Context, order: &Launch) -> Labels {
         environment: _,
         stream,
         gpus: _,
+        node: _,
     } = order;
     Labels {
         namespace: context.namespace.clone(),

@@ -20,6 +20,7 @@ pub(super) fn program(launch: Launch, account: Option<&Account>, own: &Account) 
         environment,
         stream,
         gpus,
+        node: _,
     } = launch;
     let LaunchSpec {
         runner,

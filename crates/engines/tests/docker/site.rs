@@ -342,6 +342,7 @@ impl Job {
                 .collect(),
             stream: Some(stream_of(attempt)),
             gpus: GpuSet::default(),
+            node: None,
         }
     }
 }

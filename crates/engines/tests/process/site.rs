@@ -395,6 +395,7 @@ impl Job {
             environment: self.environment.clone(),
             stream: self.has_log.then_some(stream),
             gpus: GpuSet::default(),
+            node: None,
         }
     }
 }

@@ -110,7 +110,7 @@ impl Open {
         let touched: BTreeSet<JobId> = changes.iter().filter_map(Change::array_touched).collect();
         let arrays = touched.into_iter().filter_map(|id| match &state.job(id)?.body {
             Body::Array(array) => Some((id, (**array).clone())),
-            Body::Waiting(_) | Body::Ready(_) => None,
+            Body::Waiting(_) | Body::Ready(_) | Body::MultiNode(_) => None,
         });
         // Only of jobs that start at once: of the others there may be a great many, and they are read when their turn comes.
         let launched: BTreeSet<JobId> = prepared
@@ -130,6 +130,7 @@ impl Open {
                         launch: Arc::clone(&added.content.launch),
                         queue,
                         array_size,
+                        nodes: added.content.nodes.clone(),
                     },
                 })
             }
@@ -191,6 +192,11 @@ fn ended_in(changes: &[Change], key: JobKey) -> Option<Ended> {
     let single = |status| Some(Ended { status, array: None });
     changes.iter().rev().find_map(|change| match change {
         Change::AttemptEnded(ended) if ended.job == key => match ended.next {
+            AfterAttempt::Retried => None,
+            AfterAttempt::Succeeded => single(JobStatus::Succeeded),
+            AfterAttempt::Failed => single(JobStatus::Failed),
+        },
+        Change::GangEnded(ended) if JobKey::whole(ended.job) == key => match ended.end.next {
             AfterAttempt::Retried => None,
             AfterAttempt::Succeeded => single(JobStatus::Succeeded),
             AfterAttempt::Failed => single(JobStatus::Failed),

@@ -128,7 +128,8 @@ impl Worker {
     async fn recover(&mut self, mut current: Vec<CurrentAttempt>) {
         for attempt in &mut current {
             let row = self.row(attempt.attempt.job.id).await;
-            attempt.kind = row.map(|row| RunnerKind::of(&row.launch.runner));
+            let job = attempt.attempt.job;
+            attempt.kind = row.map(|row| RunnerKind::of(&row.launch_of(job).runner));
         }
         while let Err(error) = self.engine.recover(current.clone()).await {
             tracing::warn!(

@@ -30,7 +30,7 @@ pub use query::{
 };
 pub use row::{
     ArrayRow, AttemptRow, DefinitionRevision, DefinitionRow, EnvironmentRow, ItemRow, JobRow, JobStateRow,
-    JobSummaryRow, LaunchRow, PlaceRow, QueueRow,
+    JobSummaryRow, LaunchRow, NodesRow, PlaceRow, QueueRow,
 };
 
 /// What is committed together.
@@ -164,8 +164,8 @@ pub trait Store: Send + Sync + 'static {
     /// When the store cannot be read.
     fn items(&self, select: &ItemSelect) -> Result<Page<ItemRow, ItemKey>, StoreError>;
 
-    /// All about these jobs and children, in the order asked for and without the unknown ones. Children that never left RUNNABLE are
-    /// made up from their parent's row.
+    /// All about these jobs, children and nodes, in the order asked for and without the unknown ones. Children that never left RUNNABLE
+    /// and nodes that never had a place are made up from their parent's row.
     ///
     /// # Errors
     /// When the store cannot be read.

@@ -100,6 +100,8 @@ pub enum JobScope {
     Queue(QueueId),
     /// The children of an array.
     Array(JobId),
+    /// The nodes of a multi-node parallel job.
+    Nodes(JobId),
     /// Single jobs and array parents of all queues that take of a consumable resource.
     Consumers(ConsumableResourceName),
 }
@@ -135,6 +137,6 @@ pub struct TextMatch {
 pub enum JobCursor {
     /// In a queue: after the job with this place in the order of submission.
     Sequence(Sequence),
-    /// In an array: after the child with this index.
+    /// In an array: after the child with this index; among nodes: after this one.
     Child(u32),
 }

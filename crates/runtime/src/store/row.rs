@@ -9,7 +9,7 @@ use batchyard_core::environment::{EnvironmentSpec, Life, Switch};
 use batchyard_core::id::{AttemptNumber, EnvironmentId, JobKey, QueueId, Sequence};
 use batchyard_core::item::{Item, ItemKey};
 use batchyard_core::job::{Dependency, JobStatus, Placement, Profile};
-use batchyard_core::launch::LaunchSpec;
+use batchyard_core::launch::{LaunchSpec, NodeLaunches};
 use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName, SchedulingPolicyName};
 use batchyard_core::time::Timestamp;
 
@@ -113,9 +113,20 @@ pub struct LaunchRow {
     pub queue: QueueName,
     /// How many children, for an array.
     pub array_size: Option<u32>,
+    /// How the nodes are run, for a multi-node parallel job.
+    pub nodes: Option<Arc<NodeLaunches>>,
 }
 
-/// All about a job or child.
+impl LaunchRow {
+    /// How the attempts of this key are run: a node of a multi-node parallel job as its range is, all others as the job.
+    #[must_use]
+    pub fn launch_of(&self, key: JobKey) -> &Arc<LaunchSpec> {
+        let of_node = key.child.and_then(|node| self.nodes.as_ref()?.of(node));
+        of_node.unwrap_or(&self.launch)
+    }
+}
+
+/// All about a job, child or node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobRow {
     /// Which.
@@ -126,18 +137,20 @@ pub struct JobRow {
     pub queue: QueueName,
     /// What it needs.
     pub profile: Profile,
-    /// What it is: the parent's for a child, but for the tags, which a child has not.
+    /// What it is: the parent's for a child or node, but for the tags, which these have not, and a node's own launch.
     pub content: JobContent,
     /// Its dependencies as far as the core knew them at submission and they are not met yet.
     pub dependencies: Vec<Dependency>,
     /// How it stands.
     pub state: JobStateRow,
-    /// Its ended attempts, oldest first.
+    /// Its ended attempts, oldest first; of a multi-node parallel job its main node's.
     pub attempts: Vec<AttemptRow>,
     /// The present attempt and its place, if there is one.
     pub current: Option<(AttemptNumber, PlaceRow)>,
     /// For an array's parent: how many children, and how they stand.
     pub array: Option<ArrayRow>,
+    /// For a multi-node parallel job and for its nodes.
+    pub nodes: Option<NodesRow>,
 }
 
 /// How a job or child stands.
@@ -202,6 +215,15 @@ pub struct ArrayRow {
     pub updated_at: Timestamp,
 }
 
+/// The nodes of a multi-node parallel job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodesRow {
+    /// How many.
+    pub count: u32,
+    /// The main one.
+    pub main: u32,
+}
+
 /// A listed job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobSummaryRow {
@@ -219,4 +241,6 @@ pub struct JobSummaryRow {
     pub state: JobStateRow,
     /// For an array's parent.
     pub array: Option<ArrayRow>,
+    /// For a multi-node parallel job and for its nodes.
+    pub nodes: Option<NodesRow>,
 }

@@ -151,6 +151,7 @@ impl Contents {
                     launch: Arc::clone(&added.content.launch),
                     queue: self.state.queue(added.queue).name.clone(),
                     array_size: added.array.as_ref().map(|array| array.size),
+                    nodes: added.content.nodes.clone(),
                 };
                 if self.launches.insert(added.id, row).is_some() {
                     self.violations.push(format!("job {} was added twice", added.id));

@@ -38,6 +38,7 @@ pub(crate) fn registry() -> [Command; 3] {
         spec: EnvironmentSpec {
             platform: Platform::Ec2,
             capacity: Capacity::Shared { vcpus_max: None },
+            refuses_multi_node: false,
         },
         document: document(),
         tags: Vec::new(),
@@ -96,6 +97,7 @@ pub(crate) fn submission(number: usize) -> SubmitJob {
             stop_timeout,
             share: None,
             consumables: Vec::new(),
+            nodes: None,
         },
         array_size: None,
         is_sequential: false,
@@ -105,6 +107,7 @@ pub(crate) fn submission(number: usize) -> SubmitJob {
             definition: DefinitionName::parse("d").unwrap(),
             revision: 1,
             launch: Arc::new(launch),
+            nodes: None,
             document: document(),
             tags: Vec::new(),
         },

@@ -19,11 +19,11 @@ mod task;
 use std::sync::Arc;
 
 use batchyard_core::command::{Command, Reply};
-use batchyard_core::id::JobKey;
+use batchyard_core::id::{JobKey, NodeKey};
 use batchyard_core::time::Timestamp;
 use batchyard_runtime::clock::Clock;
 use batchyard_runtime::driver::{CommandError, Handle};
-use batchyard_runtime::store::{Store, StoreError};
+use batchyard_runtime::store::{NodesRow, Store, StoreError};
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::{client_exception, server_exception};
 use tokio::sync::{Mutex, Semaphore};
@@ -124,7 +124,17 @@ fn wrapped(text: &str, caller: &Caller) -> Fault {
     ))
 }
 
-/// The key that a client's job id stands for; `None` for what cannot be one.
+/// The key that a client's job id stands for: of a job, a child (`ID:INDEX`) or a node (`ID#INDEX`); `None` for what cannot be one.
 fn job_key(text: &str) -> Option<JobKey> {
-    crate::arn::name("job", text).parse().ok()
+    let id = crate::arn::name("job", text);
+    let of_node = || id.parse().map(NodeKey::key);
+    id.parse().or_else(|_| of_node()).ok()
+}
+
+/// The id and the ARN that a job, child or node has in answers.
+fn job_names(account: &Account, key: JobKey, nodes: Option<NodesRow>) -> (String, String) {
+    match NodeKey::of(key).filter(|_| nodes.is_some()) {
+        Some(node) => (node.to_string(), account.node(node)),
+        None => (key.to_string(), account.job(key)),
+    }
 }

@@ -45,6 +45,10 @@ pub(super) fn text(rejection: &Rejection) -> Fault {
             format!("JobDefinition {name}:{revision} not found.")
         }
         Rejection::PlatformMismatch(name) => format!("JobQueue {name} cannot run jobs of this platform."),
+        Rejection::NoMultiNodeEnvironment(name) => {
+            format!("JobQueue {name} has no compute environment that can run multi-node parallel jobs: they need EC2 On-Demand capacity.")
+        }
+        Rejection::ArrayOfNodes => "A multi-node parallel job cannot be an array job.".to_owned(),
         // The live service's words (section A4.4), with their spelling.
         Rejection::ShareNotAllowed(_) => SHARE_NOT_ALLOWED.to_owned(),
         Rejection::ShareMissing(name) => {

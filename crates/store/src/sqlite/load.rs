@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use batchyard_core::array::Array;
 use batchyard_core::blocked::Blocked;
+use batchyard_core::change::AfterAttempt;
 use batchyard_core::environment::{Environment, InstanceTypeName, Renewal};
 use batchyard_core::id::{EnvironmentId, InstanceId, JobId, JobKey, QueueId, Sequence};
 use batchyard_core::interval_set::Interval;
 use batchyard_core::item::{ItemKey, KeptItem};
 use batchyard_core::job::{Attempt, Body, Dependency, Execution, Job, JobStatus, Profile};
+use batchyard_core::multi_node::{Gang, MainEnd, MultiNode};
 use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName, SchedulingPolicyName};
 use batchyard_core::queue::Queue;
+use batchyard_core::reason::StatusReason;
 use batchyard_core::resources::Resources;
 use batchyard_core::state::{Counters, Revisions, Stored, StoredInstance};
 use batchyard_core::token::{ClientToken, KeptToken};
@@ -240,7 +243,7 @@ impl JobLoader<'_> {
     fn load(&self, wanted: JobStatus, jobs: &mut Vec<(JobId, Job)>) -> Result<(), Failure> {
         let mut statement = self.connection.prepare_cached(
             "SELECT id, sequence, profile, array_size, status, attempts_ended, is_cancelled, started_at, stopping,
-             environment, instance, gpus FROM jobs WHERE queue = ?1 AND status = ?2 ORDER BY sequence",
+             environment, instance, gpus, node_count, main_node FROM jobs WHERE queue = ?1 AND status = ?2 ORDER BY sequence",
         )?;
         let mut rows = statement.query((self.queue.0, status_code(wanted)))?;
         while let Some(row) = rows.next()? {
@@ -272,11 +275,94 @@ impl JobLoader<'_> {
             let dependencies = self.waiting.get(&id).cloned().unwrap_or_default();
             return Ok(Body::Waiting(dependencies.into()));
         }
+        let node_count: Option<u32> = row.get(12)?;
+        if node_count.is_some() {
+            let attempts_ended: u8 = row.get(5)?;
+            let multi_node = MultiNode {
+                attempts_ended,
+                is_cancelled: row.get(6)?,
+                gang: match status(row.get(4)?)? {
+                    JobStatus::Starting | JobStatus::Running => Some(self.gang(id, row)?),
+                    _ => None,
+                },
+            };
+            return Ok(Body::MultiNode(Box::new(multi_node)));
+        }
         Ok(Body::Ready(Execution {
             attempts_ended: row.get(5)?,
             is_cancelled: row.get(6)?,
             attempt: attempt(row)?.map(Box::new),
         }))
+    }
+}
+
+impl JobLoader<'_> {
+    /// The present attempt of all nodes of a job, from the nodes' rows.
+    fn gang(&self, id: JobId, row: &Row<'_>) -> Result<Gang, Failure> {
+        // The columns are those that `attempt` reads.
+        let mut statement = self.connection.prepare_cached(
+            "SELECT child, 0, 0, 0, status, attempts_ended, 0, started_at, stopping, environment, instance, gpus
+             FROM children WHERE job = ?1 ORDER BY child",
+        )?;
+        let mut rows = statement.query([id.to_bytes()])?;
+        let mut nodes = Vec::new();
+        let main: u32 = row.get(13)?;
+        let mut main_status = JobStatus::Failed;
+        while let Some(node) = rows.next()? {
+            if node.get::<_, u32>(0)? == main {
+                main_status = status(node.get(4)?)?;
+            }
+            nodes.push(Execution {
+                attempts_ended: node.get(5)?,
+                is_cancelled: false,
+                attempt: attempt(node)?.map(Box::new),
+            });
+        }
+        let has_main = usize::try_from(main)
+            .ok()
+            .and_then(|main| nodes.get(main))
+            .is_some_and(|main| main.attempt.is_some());
+        let number = row.get::<_, i64>(5)? + 1;
+        let main_end = match has_main {
+            true => None,
+            false => Some(Box::new(self.main_end(id, main, number, main_status)?)),
+        };
+        let stopping: Option<String> = row.get(8)?;
+        Ok(Gang {
+            stopping: stopping
+                .map(|text| from_json("jobs.stopping", &text))
+                .transpose()?,
+            main_end,
+            nodes,
+        })
+    }
+
+    /// How the main node of an attempt ended.
+    fn main_end(&self, id: JobId, main: u32, number: i64, stands: JobStatus) -> Result<MainEnd, Failure> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT started_at, stopped_at, exit_code, reason, status_reason FROM attempts
+             WHERE job = ?1 AND child = ?2 AND attempt = ?3",
+        )?;
+        let mut rows = statement.query((id.to_bytes(), main, number))?;
+        let row = rows.next()?.ok_or_else(|| {
+            Failure::damaged(
+                "attempts",
+                format_args!("the main node of job {id} has no attempt"),
+            )
+        })?;
+        let started_at: Option<i64> = row.get(0)?;
+        Ok(MainEnd {
+            started_at: started_at.map(time),
+            stopped_at: time(row.get(1)?),
+            exit_code: row.get(2)?,
+            reason: row.get(3)?,
+            status_reason: StatusReason::given(row.get(4)?),
+            next: match stands {
+                JobStatus::Succeeded => AfterAttempt::Succeeded,
+                JobStatus::Runnable => AfterAttempt::Retried,
+                _ => AfterAttempt::Failed,
+            },
+        })
     }
 }
 

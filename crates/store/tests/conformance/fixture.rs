@@ -15,7 +15,8 @@ use batchyard_core::item::{
     Sharing,
 };
 use batchyard_core::job::Profile;
-use batchyard_core::launch::{LaunchSpec, ProcessSpec, Runner, Variable};
+use batchyard_core::launch::{LaunchSpec, NodeLaunch, NodeLaunches, ProcessSpec, Runner, Variable};
+use batchyard_core::multi_node::{NodeGroup, NodeShape};
 use batchyard_core::name::{
     ConsumableResourceName, DefinitionName, EnvironmentName, QueueName, QuotaShareName, SchedulingPolicyName,
 };
@@ -102,7 +103,11 @@ pub(crate) fn environment_spec(kind: u8) -> EnvironmentSpec {
             plan(&["m5.large"], InstanceChoice::Ordered, 2, 0, 3),
         ),
     };
-    EnvironmentSpec { platform, capacity }
+    EnvironmentSpec {
+        platform,
+        capacity,
+        refuses_multi_node: kind == 2,
+    }
 }
 
 pub(crate) fn queue_put(name: &str, environments: &[&str]) -> PutQueue {
@@ -132,7 +137,55 @@ pub(crate) fn profile() -> Profile {
         stop_timeout: Millis::from_seconds(30),
         share: None,
         consumables: Vec::new(),
+        nodes: None,
     }
+}
+
+/// A submission with two nodes of its profile's size and more little ones, `count` together. Some have another main node than the first.
+pub(crate) fn with_nodes(mut submit: SubmitJob, count: u32) -> SubmitJob {
+    let last = count - 1;
+    let border = last.min(1);
+    let small = Resources {
+        vcpus: MilliVcpus(250),
+        ..profile().resources
+    };
+    let mut groups = vec![NodeGroup {
+        first: 0,
+        last: border,
+        resources: submit.profile.resources,
+    }];
+    let launch = |number: u32| {
+        let mut launch = (*submit.content.launch).clone();
+        launch.command.push(format!("range {number}"));
+        Arc::new(launch)
+    };
+    let mut launches = vec![NodeLaunch {
+        first: 0,
+        last: border,
+        launch: launch(0),
+    }];
+    if border < last {
+        groups.push(NodeGroup {
+            first: border + 1,
+            last,
+            resources: small,
+        });
+        launches.push(NodeLaunch {
+            first: border + 1,
+            last,
+            launch: launch(1),
+        });
+    }
+    let main = count / 2;
+    let shape = NodeShape { count, main, groups };
+    submit.profile.resources = shape.total();
+    submit.profile.nodes = Some(shape);
+    submit.content.nodes = Some(Arc::new(NodeLaunches {
+        count,
+        main,
+        groups: launches,
+    }));
+    submit
 }
 
 /// An identifier that differs for each number; their order is not that of the numbers.
@@ -167,6 +220,7 @@ pub(crate) fn submission(number: usize) -> SubmitJob {
             definition: definition_name("d"),
             revision: 1,
             launch: Arc::new(launch),
+            nodes: None,
             document: document(&format!("{{\"number\":{number}}}")),
             tags: if number.is_multiple_of(3) {
                 vec![tag("number", &number.to_string())]

@@ -176,6 +176,7 @@ pub(crate) fn a_launch_is_what_was_submitted(place: &dyn Place) {
         launch: submission(number).content.launch,
         queue: queue_name("q0"),
         array_size,
+        nodes: None,
     };
     assert_eq!(store.launch(single).unwrap(), Some(row(0, None)));
     assert_eq!(store.launch(array).unwrap(), Some(row(1, Some(7))));

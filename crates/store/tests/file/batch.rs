@@ -83,6 +83,7 @@ fn environment() -> Change {
         spec: EnvironmentSpec {
             platform: Platform::Ec2,
             capacity: Capacity::Shared { vcpus_max: None },
+            refuses_multi_node: false,
         },
         document: document(),
     };
@@ -130,6 +131,7 @@ fn job(sequence: u64) -> JobAdded {
             stop_timeout: Millis::from_seconds(30),
             share: None,
             consumables: Vec::new(),
+            nodes: None,
         },
         dependencies: Vec::new(),
         array: None,
@@ -138,6 +140,7 @@ fn job(sequence: u64) -> JobAdded {
             definition: DefinitionName::parse("d").unwrap(),
             revision: 1,
             launch: Arc::new(launch),
+            nodes: None,
             document: document(),
             tags: Vec::new(),
         },

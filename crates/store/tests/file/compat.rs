@@ -69,7 +69,7 @@ fn a_core_goes_on_from_version_1() {
 fn arrays(state: &State) -> Vec<(batchyard_core::id::JobId, batchyard_core::array::Array)> {
     let arrays = state.jobs().filter_map(|(id, job)| match &job.body {
         Body::Array(array) => Some((id, (**array).clone())),
-        Body::Waiting(_) | Body::Ready(_) => None,
+        Body::Waiting(_) | Body::Ready(_) | Body::MultiNode(_) => None,
     });
     arrays.collect()
 }
@@ -98,6 +98,7 @@ fn show(state: &State) -> String {
             Body::Waiting(dependencies) => format!("waits for {dependencies:?}"),
             Body::Ready(execution) => format!("{execution:?}"),
             Body::Array(array) => format!("{:?}", array.counts()),
+            Body::MultiNode(multi_node) => format!("{multi_node:?}"),
         };
         format!("{id} {:?} {}: {body}", job.queue, job.profile.resources)
     }));

@@ -199,8 +199,18 @@ impl World {
     }
 
     pub(super) fn stop(&mut self, job: JobKey, kind: StopKind) {
-        if self.core.state().status(job).is_some() {
-            self.stopped.insert(job);
+        let state = self.core.state();
+        let shape = state.job(job.id).and_then(|job| job.profile.nodes.as_ref());
+        match (shape, job.child) {
+            // The main node stands for the whole; the end of another is its own.
+            (Some(shape), Some(node)) if node == shape.main => {
+                self.stopped.insert(JobKey::whole(job.id));
+            }
+            (Some(_), Some(_)) => {}
+            (_, _) if state.status(job).is_some() => {
+                self.stopped.insert(job);
+            }
+            (_, _) => {}
         }
         self.command(Command::StopJob {
             job,

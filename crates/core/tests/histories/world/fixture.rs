@@ -8,12 +8,13 @@ use batchyard_core::environment::{
 };
 use batchyard_core::job::{JobStatus, Profile};
 use batchyard_core::launch::{LaunchSpec, ProcessSpec, Runner};
+use batchyard_core::multi_node::{NodeGroup, NodeShape};
 use batchyard_core::name::DefinitionName;
 use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
 use batchyard_core::retry::{EvaluateOnExit, Pattern, RetryAction, RetryStrategy};
 use batchyard_core::time::Millis;
 
-use crate::op::ProfileOp;
+use crate::op::{NodesOp, ProfileOp};
 
 pub(super) fn status(has_succeeded: bool) -> JobStatus {
     if has_succeeded {
@@ -53,6 +54,7 @@ pub(super) fn content() -> JobContent {
         definition: definition(),
         revision: 1,
         launch: Arc::new(launch),
+        nodes: None,
         document: document(),
         tags: Vec::new(),
     }
@@ -67,6 +69,7 @@ pub(super) fn profile_of(op: &ProfileOp) -> Profile {
         rule: rules,
         timeout_ms,
         is_fargate,
+        nodes,
     } = op;
     let pattern = |text: &str| Some(Pattern(text.to_owned()));
     let rule = |on_status_reason, on_exit_code, action| EvaluateOnExit {
@@ -83,17 +86,19 @@ pub(super) fn profile_of(op: &ProfileOp) -> Profile {
         ],
         _ => Vec::new(),
     };
+    let resources = Resources {
+        vcpus: MilliVcpus(*milli_vcpus),
+        memory: Mebibytes(*memory),
+        gpus: *gpus,
+    };
+    let nodes = nodes.as_ref().map(|nodes| shape_of(nodes, resources));
     Profile {
         platform: if *is_fargate {
             Platform::Fargate
         } else {
             Platform::Ec2
         },
-        resources: Resources {
-            vcpus: MilliVcpus(*milli_vcpus),
-            memory: Mebibytes(*memory),
-            gpus: *gpus,
-        },
+        resources: nodes.as_ref().map_or(resources, NodeShape::total),
         retry: RetryStrategy {
             attempts: *attempts,
             rules,
@@ -102,7 +107,28 @@ pub(super) fn profile_of(op: &ProfileOp) -> Profile {
         stop_timeout: Millis::from_seconds(30),
         share: None,
         consumables: Vec::new(),
+        nodes,
     }
+}
+
+fn shape_of(op: &NodesOp, resources: Resources) -> NodeShape {
+    let NodesOp { count, main, large } = *op;
+    let small = Resources {
+        vcpus: MilliVcpus(250),
+        memory: Mebibytes(512),
+        gpus: 0,
+    };
+    let group = |first, end: u32, resources| NodeGroup {
+        first,
+        last: end - 1,
+        resources,
+    };
+    let groups = match large {
+        0 => vec![group(0, count, small)],
+        large if large == count => vec![group(0, count, resources)],
+        large => vec![group(0, large, resources), group(large, count, small)],
+    };
+    NodeShape { count, main, groups }
 }
 
 pub(super) fn environment_spec(kind: u8) -> EnvironmentSpec {
@@ -141,10 +167,15 @@ pub(super) fn environment_spec(kind: u8) -> EnvironmentSpec {
                 64,
             ),
         ),
+        7 => (Platform::Ec2, Capacity::Shared { vcpus_max: Some(3) }),
         _ => (
             Platform::Ec2,
             plan(&["m5.large"], InstanceChoice::Ordered, 2, 0, 3),
         ),
     };
-    EnvironmentSpec { platform, capacity }
+    EnvironmentSpec {
+        platform,
+        capacity,
+        refuses_multi_node: matches!(kind, 2 | 7),
+    }
 }

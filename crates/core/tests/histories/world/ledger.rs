@@ -28,7 +28,18 @@ impl World {
             match effect {
                 Effect::Launch { attempt, placement } => {
                     let position = placed.iter().position(|one| *one == (*attempt, *placement));
-                    placed.remove(position.expect("only what was placed is launched"));
+                    match position {
+                        Some(position) => {
+                            placed.remove(position);
+                        }
+                        // A node whose main node has started.
+                        None => {
+                            let held = self.held.remove(attempt);
+                            assert_eq!(held, Some(*placement), "only what was placed is launched");
+                            self.launched.push(*attempt);
+                        }
+                    }
+                    assert!(self.core.state().is_launched(attempt.job));
                 }
                 Effect::Stop { attempt, .. } => assert!(self.launched.contains(attempt)),
                 Effect::Forget { attempt } => {
@@ -89,6 +100,56 @@ impl World {
                     invariant::check_maximum(&self.replica, placement.environment);
                 }
             }
+            Change::GangPlaced(gang) => {
+                let queue = self.replica.job(gang.job).expect("it is live").queue;
+                assert_eq!(self.replica.queue(queue).life, Life::Valid);
+                assert!(
+                    !self.stopped.contains(&JobKey::whole(gang.job)),
+                    "it follows a stop"
+                );
+                for (node, placement) in (0..).zip(&gang.placements) {
+                    let key = AttemptKey {
+                        job: JobKey::child(gang.job, node),
+                        attempt: gang.attempt,
+                    };
+                    assert!(!self.launched.contains(&key), "{key} was launched before");
+                    assert!(!self.live.iter().any(|live| live.job == key.job));
+                    self.live.insert(key);
+                    if node == gang.main {
+                        placed.push((key, *placement));
+                        self.launched.push(key);
+                    } else {
+                        self.held.insert(key, *placement);
+                    }
+                    if placement.instance.is_none() {
+                        invariant::check_maximum(&self.replica, placement.environment);
+                    }
+                }
+            }
+            Change::GangStarted {
+                job,
+                main,
+                attempt,
+                at: _,
+            } => {
+                let key = AttemptKey {
+                    job: JobKey::child(*job, *main),
+                    attempt: *attempt,
+                };
+                assert!(self.live.contains(&key));
+            }
+            Change::GangEnded(end) => {
+                assert!(
+                    !self.live.iter().any(|live| live.job.id == end.job),
+                    "a node is left"
+                );
+                let whole = JobKey::whole(end.job);
+                match end.end.next {
+                    AfterAttempt::Retried => {}
+                    AfterAttempt::Succeeded => self.one_ended(whole, true),
+                    AfterAttempt::Failed => self.one_ended(whole, false),
+                }
+            }
             Change::InstanceAdded(added) => invariant::check_maximum(&self.replica, added.environment),
             Change::AttemptEnded(end) => {
                 let key = AttemptKey {
@@ -101,6 +162,11 @@ impl World {
                         .is_none_or(|started_at| started_at <= end.stopped_at)
                 );
                 ended.push(key);
+                self.held.remove(&key);
+                // What becomes of a job with nodes is told with the end of them all.
+                if self.replica.multi_node(end.job.id).is_some() {
+                    return;
+                }
                 match end.next {
                     AfterAttempt::Retried => {}
                     AfterAttempt::Succeeded => self.one_ended(end.job, true),

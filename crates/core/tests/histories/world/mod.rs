@@ -10,6 +10,7 @@ use batchyard_core::change::StopKind;
 use batchyard_core::command::{Command, Ended, Input, Reply};
 use batchyard_core::effect::Effect;
 use batchyard_core::id::{AttemptKey, JobId, JobKey};
+use batchyard_core::job::Placement;
 use batchyard_core::report::Report;
 use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
 use batchyard_core::state::{Host, State};
@@ -40,6 +41,8 @@ pub(crate) struct World {
     /// All attempts ever launched, in order.
     launched: Vec<AttemptKey>,
     live: BTreeSet<AttemptKey>,
+    /// Nodes that have their places and wait for their main node.
+    held: BTreeMap<AttemptKey, Placement>,
     forgotten: BTreeSet<AttemptKey>,
     /// What clients have cancelled or terminated: no attempt may follow.
     stopped: BTreeSet<JobKey>,
@@ -71,6 +74,7 @@ impl World {
             children: BTreeMap::new(),
             launched: Vec::new(),
             live: BTreeSet::new(),
+            held: BTreeMap::new(),
             forgotten: BTreeSet::new(),
             stopped: BTreeSet::new(),
             is_crowded: false,
@@ -159,9 +163,7 @@ impl World {
         self.is_crowded = false;
         self.rest();
         for _ in 0..PASSES_MAX {
-            while let Some(attempt) = self.live.first().copied() {
-                self.report(attempt, Fact::Exited(Some(0)));
-            }
+            self.end_all_that_runs();
             let Some(due) = self.core.next_deadline() else {
                 break;
             };
@@ -176,15 +178,22 @@ impl World {
         // What is left finds no place, or waits for what does; when it goes, what was behind it runs.
         while let Some(id) = { self.core.state().jobs().map(|(id, _)| id).next() } {
             self.stop(JobKey::whole(id), StopKind::Terminate);
-            while let Some(attempt) = self.live.first().copied() {
-                self.report(attempt, Fact::Exited(Some(0)));
-            }
+            self.end_all_that_runs();
         }
         assert_eq!(self.ended.len(), self.jobs.len());
         assert_eq!(
             self.launched.iter().copied().collect::<BTreeSet<_>>(),
             self.forgotten
         );
+    }
+
+    fn end_all_that_runs(&mut self) {
+        loop {
+            let running = self.live.iter().find(|attempt| !self.held.contains_key(attempt));
+            let Some(attempt) = running.copied() else { break };
+            self.report(attempt, Fact::Exited(Some(0)));
+        }
+        assert!(self.held.is_empty(), "nodes are left without their main node");
     }
 
     fn report(&mut self, attempt: AttemptKey, fact: Fact) {
@@ -219,7 +228,7 @@ impl World {
         for effect in self.core.state().effects() {
             let (Effect::Launch { attempt, .. } | Effect::Stop { attempt, .. } | Effect::Forget { attempt }) =
                 effect;
-            assert!(self.live.contains(&attempt));
+            assert!(self.live.contains(&attempt) && !self.held.contains_key(&attempt));
         }
         self.rest();
     }

@@ -25,6 +25,7 @@ pub(super) fn spec(resources: Option<&ComputeResource>, is_eks: bool) -> Result<
         return Ok(EnvironmentSpec {
             platform: Platform::Ec2,
             capacity: Capacity::Shared { vcpus_max: None },
+            refuses_multi_node: true,
         });
     };
     let platform = match resources.r#type {
@@ -34,6 +35,8 @@ pub(super) fn spec(resources: Option<&ComputeResource>, is_eks: bool) -> Result<
         _ => Platform::Ec2,
     };
     let vcpus_max = whole(Some(resources.max_vcpus));
+    // Their jobs may be interrupted, or have no instance (section B11.7).
+    let refuses_multi_node = resources.r#type != CRType::Ec2;
     let types = resources.instance_types.as_deref().unwrap_or_default();
     let leaves_the_choice = types.iter().any(|name| BUNDLES.contains(&name.as_str()));
     let is_sized_by_jobs = matches!(platform, Platform::Fargate | Platform::ManagedInstances);
@@ -43,6 +46,7 @@ pub(super) fn spec(resources: Option<&ComputeResource>, is_eks: bool) -> Result<
             capacity: Capacity::Shared {
                 vcpus_max: Some(vcpus_max),
             },
+            refuses_multi_node,
         });
     }
     let vcpus_min = whole(resources.min_vcpus);
@@ -69,6 +73,7 @@ pub(super) fn spec(resources: Option<&ComputeResource>, is_eks: bool) -> Result<
     Ok(EnvironmentSpec {
         platform,
         capacity: Capacity::Instances(plan),
+        refuses_multi_node,
     })
 }
 

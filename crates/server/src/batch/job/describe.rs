@@ -1,6 +1,6 @@
 //! DescribeJobs (sections A4.14 to A4.18).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use batchyard_core::array::StatusCounts;
 use batchyard_core::id::{AttemptKey, AttemptNumber, JobKey, TaskId};
@@ -12,10 +12,13 @@ use batchyard_wire::Fault;
 use batchyard_wire::batch::{
     ArrayPropertiesDetail, AttemptContainerDetail, AttemptDetail, AttemptEcsTaskDetails,
     AttemptTaskContainerDetails, DescribeJobsRequest, DescribeJobsResponse, JobDetail, JobStatus,
+    NodeDetails,
 };
 
 use super::document::JobDocument;
-use crate::batch::{Batch, job_key, tags, wrapped};
+use super::node;
+use crate::arn;
+use crate::batch::{Batch, job_key, job_names, tags, wrapped};
 use crate::caller::Caller;
 use crate::limits::DESCRIBE_JOBS_MAX;
 
@@ -31,8 +34,12 @@ impl Batch {
         }
         let keys: Vec<JobKey> = input.jobs.iter().filter_map(|id| job_key(id)).collect();
         let rows = self.read(move |store| store.jobs(&keys)).await?;
+        let asked: BTreeSet<&str> = input.jobs.iter().map(|id| arn::name("job", id)).collect();
+        let details = rows.into_iter().map(|row| self.job_detail(row));
+        // Children are not nodes, nor the other way round.
+        let details = details.filter(|detail| asked.contains(detail.job_id.as_str()));
         Ok(DescribeJobsResponse {
-            jobs: Some(rows.into_iter().map(|row| self.job_detail(row)).collect()),
+            jobs: Some(details.collect()),
         })
     }
 
@@ -48,10 +55,18 @@ impl Batch {
             attempts,
             current,
             array,
+            nodes,
         } = row;
+        let (job_id, job_arn) = job_names(&self.account, key, nodes);
+        // What runs of a multi-node parallel job as a whole is its main node.
+        let runs = match (key.child, nodes) {
+            (None, Some(nodes)) => JobKey::child(key.id, nodes.main),
+            (_, _) => key,
+        };
         let JobDocument {
-            container,
-            ecs_properties,
+            mut container,
+            mut ecs_properties,
+            mut node_properties,
             depends_on,
             parameters,
             retry_strategy,
@@ -60,6 +75,10 @@ impl Batch {
             platform_capabilities,
             scheduling_priority,
         } = JobDocument::read(&content.document);
+        if let (Some(node), Some(properties)) = (key.child, &node_properties) {
+            (container, ecs_properties) = node::details(properties, node);
+            node_properties = None;
+        }
         let JobStateRow {
             status,
             status_reason,
@@ -85,18 +104,23 @@ impl Batch {
                     .last()
                     .map(|row| (row.attempt, row.place.clone(), row.started_at.is_some()))
             })
-            .map(|(number, place, has_started)| self.run(key, number, &place, &content.launch, has_started));
+            .map(|(number, place, has_started)| self.run(runs, number, &place, &content.launch, has_started));
         let Run {
             task_arn,
             container_instance_arn,
             log_stream_name,
         } = latest.unwrap_or_default();
         let mut detail = JobDetail {
-            array_properties: array_properties(key, array.as_ref()),
+            array_properties: array_properties(key, array.as_ref()).filter(|_| nodes.is_none()),
+            node_details: key.child.zip(nodes).map(|(node, nodes)| NodeDetails {
+                is_main_node: Some(node == nodes.main),
+                node_index: i32::try_from(node).ok(),
+            }),
+            node_properties,
             attempts: Some(
                 attempts
                     .iter()
-                    .map(|row| self.attempt(key, row, &content.launch, ecs_properties.is_some()))
+                    .map(|row| self.attempt(runs, row, &content.launch, ecs_properties.is_some()))
                     .collect(),
             ),
             container,
@@ -106,11 +130,11 @@ impl Batch {
             eks_attempts: Some(Vec::new()),
             is_cancelled: Some(is_cancelled),
             is_terminated: Some(is_terminated),
-            job_arn: Some(self.account.job(key)),
+            job_arn: Some(job_arn),
             job_definition: self
                 .account
                 .definition(content.definition.as_str(), content.revision),
-            job_id: key.to_string(),
+            job_id,
             job_name: content.name,
             job_queue: self.account.queue(queue.as_str()),
             parameters: Some(parameters),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use batchyard_core::change::Document;
 use batchyard_wire::batch::{
-    ContainerDetail, EcsPropertiesDetail, JobDependency, JobTimeout, PlatformCapability, RetryStrategy,
+    ContainerDetail, EcsPropertiesDetail, JobDependency, JobTimeout, NodeProperties, PlatformCapability,
+    RetryStrategy,
 };
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,9 @@ pub(super) struct JobDocument {
     pub(super) container: Option<ContainerDetail>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ecs_properties: Option<EcsPropertiesDetail>,
+    /// Of a multi-node parallel job, with its overrides applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) node_properties: Option<NodeProperties>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) depends_on: Vec<JobDependency>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -1,11 +1,12 @@
 //! Why a job is where it is: Batchyard's own operation, `GET /batchyard/jobs/ID/explanation`.
 
+use batchyard_core::id::NodeKey;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 use serde::{Deserialize, Serialize};
 
 use super::describe::status_word;
-use crate::batch::{Batch, job_key, unavailable};
+use crate::batch::{Batch, job_key, job_names, unavailable};
 
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,8 +33,9 @@ pub(crate) async fn explain(batch: &Batch, job: &str) -> Result<JobExplanation, 
         .await
         .map_err(|error| unavailable(&error))?;
     if let Some(found) = live {
+        let node = NodeKey::of(key).filter(|_| found.nodes.is_some());
         return Ok(JobExplanation {
-            job_id: key.to_string(),
+            job_id: node.map_or_else(|| key.to_string(), |node| node.to_string()),
             status: status_word(found.status).to_string(),
             explanation: found.to_string(),
         });
@@ -41,7 +43,8 @@ pub(crate) async fn explain(batch: &Batch, job: &str) -> Result<JobExplanation, 
     let rows = batch.read(move |store| store.jobs(&[key])).await?;
     let row = rows.into_iter().next().ok_or_else(not_found)?;
     let status = status_word(row.state.status);
-    let mut explanation = format!("{key} has ended: {status}");
+    let (job_id, _) = job_names(&batch.account, key, row.nodes);
+    let mut explanation = format!("{job_id} has ended: {status}");
     if let Some(reason) = &row.state.status_reason {
         explanation += &format!(" ({reason})");
     }
@@ -52,7 +55,7 @@ pub(crate) async fn explain(batch: &Batch, job: &str) -> Result<JobExplanation, 
         explanation += &format!(", {reason}");
     }
     Ok(JobExplanation {
-        job_id: key.to_string(),
+        job_id,
         status: status.to_string(),
         explanation,
     })

@@ -8,13 +8,13 @@ use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 use batchyard_wire::batch::{
     ArrayPropertiesSummary, ContainerSummary, JobCapacityUsageSummary, JobStatus, JobSummary, KeyValuesPair,
-    ListJobsRequest, ListJobsResponse,
+    ListJobsRequest, ListJobsResponse, NodePropertiesSummary,
 };
 
 use super::describe::{status_word, summary};
 use crate::arn;
 use crate::batch::job_definition::Reference;
-use crate::batch::{Batch, page};
+use crate::batch::{Batch, job_names, page};
 use crate::limits::{LIST_FILTERED_MAX, LIST_JOBS_MAX};
 
 impl Batch {
@@ -51,8 +51,10 @@ impl Batch {
                 // Nothing has such an id, so it has no children (own decision: as for unknown jobs elsewhere).
                 Err(_) => return nothing(),
             },
-            // There are no multi-node parallel jobs yet, hence no nodes.
-            (None, None, Some(_)) => return nothing(),
+            (None, None, Some(job)) => match arn::name("job", &job).parse::<JobId>() {
+                Ok(id) => JobScope::Nodes(id),
+                Err(_) => return nothing(),
+            },
             // Own words.
             _ => {
                 return Err(client_exception(
@@ -91,8 +93,11 @@ impl Batch {
             share,
             state,
             array,
+            nodes,
         } = row;
+        let (job_id, job_arn) = job_names(&self.account, key, nodes);
         let array_properties = match (key.child, array) {
+            _ if nodes.is_some() => None,
             (Some(index), _) => Some(ArrayPropertiesSummary {
                 index: i32::try_from(index).ok(),
                 ..ArrayPropertiesSummary::default()
@@ -120,13 +125,18 @@ impl Batch {
             // Present only when true (section K2).
             is_cancelled: state.is_cancelled.then_some(true),
             is_terminated: state.is_terminated.then_some(true),
-            job_arn: Some(self.account.job(key)),
+            job_arn: Some(job_arn),
             job_definition: Some(
                 self.account
                     .definition(definition.name.as_str(), definition.revision),
             ),
-            job_id: key.to_string(),
+            job_id,
             job_name: name,
+            node_properties: nodes.map(|nodes| NodePropertiesSummary {
+                is_main_node: key.child.map(|node| node == nodes.main),
+                node_index: key.child.and_then(|node| i32::try_from(node).ok()),
+                num_nodes: i32::try_from(nodes.count).ok(),
+            }),
             share_identifier: share.map(String::from),
             started_at: state.started_at.map(|at| at.as_millis()),
             status: Some(status_word(state.status)),

@@ -8,6 +8,7 @@ mod document;
 pub(crate) mod explain;
 mod launch;
 pub(in crate::batch) mod list;
+mod node;
 mod overrides;
 mod resources;
 mod stop;

@@ -7,16 +7,23 @@ use batchyard_wire::batch::{
     ResourceType, TaskContainerOverrides,
 };
 
-use super::template::Definition;
 use crate::batch::job_definition::check::Platform as Capability;
 use crate::batch::job_definition::check::{check_environment, check_resource_requirements};
+
+/// What overrides apply to.
+pub(super) struct Kind<'a> {
+    /// Whether they come in `ecsPropertiesOverride`.
+    pub(super) has_task: bool,
+    /// The name of the task's container.
+    pub(super) container_name: Option<&'a str>,
+}
 
 /// The overrides of the one container, wherever the request has them.
 ///
 /// # Errors
 /// For overrides of another kind than the definition's.
 pub(super) fn of_request(
-    definition: &Definition,
+    kind: &Kind<'_>,
     container: Option<ContainerOverrides>,
     ecs: Option<EcsPropertiesOverride>,
 ) -> Result<Option<ContainerOverrides>, Fault> {
@@ -28,7 +35,7 @@ pub(super) fn of_request(
         .flat_map(|task| task.containers)
         .flatten()
         .collect();
-    if !definition.has_task() {
+    if !kind.has_task {
         if !containers.is_empty() {
             return Err(client_exception(
                 "ecsPropertiesOverride is only applicable for definitions with ecsProperties.",
@@ -43,7 +50,7 @@ pub(super) fn of_request(
     }
     let mut found = None;
     for one in containers {
-        if one.name.is_some() && one.name.as_deref() != definition.container_name() {
+        if one.name.is_some() && one.name.as_deref() != kind.container_name {
             return Err(client_exception(format!(
                 "ecsPropertiesOverride names the container {}, which the definition does not have.",
                 one.name.unwrap_or_default()

@@ -14,11 +14,11 @@ use batchyard_wire::batch::errors::client_exception;
 use batchyard_wire::batch::{ArrayJobDependency, JobDependency, SubmitJobRequest, SubmitJobResponse};
 
 use super::template::{Additions, Prepared};
-use super::{overrides, substitute};
+use super::{node, overrides, substitute};
 use crate::batch::job_definition::check::{check_retry_strategy, check_timeout};
 use crate::batch::job_definition::{Known, Reference};
 use crate::batch::scheduling_policy::{bad_share_identifier, is_share_identifier};
-use crate::batch::{Batch, job_key, tags, unavailable, wrapped};
+use crate::batch::{Batch, tags, unavailable, wrapped};
 use crate::caller::Caller;
 use crate::limits::SUBMIT_BYTES_MAX;
 
@@ -64,8 +64,15 @@ impl Batch {
         let Prepared {
             mut profile,
             launch,
+            nodes,
             document,
         } = prepared;
+        if nodes.is_some() && array_size.is_some() {
+            // Own words.
+            return Err(client_exception(
+                "A multi-node parallel job cannot be an array job.",
+            ));
+        }
         // A priority without a share belongs to none, but its queue is to say so.
         if share.is_some() || priority.is_some() {
             let definition = known.template.definition()?;
@@ -87,6 +94,7 @@ impl Batch {
                 definition: known.revision.name.clone(),
                 revision: known.revision.revision,
                 launch,
+                nodes,
                 document,
                 tags,
             },
@@ -179,11 +187,6 @@ fn check(caller: &Caller, input: &SubmitJobRequest) -> Result<(), Fault> {
         ));
     }
     // Own words from here.
-    if input.node_overrides.is_some() {
-        return Err(client_exception(
-            "nodeOverrides is only applicable for multi-node parallel jobs.",
-        ));
-    }
     if input.eks_properties_override.is_some() {
         return Err(client_exception(
             "eksPropertiesOverride is only applicable for definitions with eksProperties.",
@@ -241,8 +244,9 @@ fn dependencies(depends_on: &[JobDependency]) -> Result<(Vec<(JobKey, bool)>, bo
         match job_id.as_deref().filter(|id| !id.is_empty()) {
             Some(id) => {
                 // Own words (section L.1).
-                let key = job_key(id)
-                    .ok_or_else(|| client_exception(format!("Job {id} in dependsOn not found.")))?;
+                let key = crate::arn::name("job", id)
+                    .parse()
+                    .map_err(|_| client_exception(format!("Job {id} in dependsOn not found.")))?;
                 on.push((key, is_pairing));
             }
             None if *r#type == Some(ArrayJobDependency::Sequential) => {}
@@ -267,8 +271,25 @@ fn prepare(known: &Known, input: SubmitJobRequest) -> Result<Prepared, Fault> {
         propagate_tags: input.propagate_tags,
         depends_on: input.depends_on.unwrap_or_default(),
     };
+    // Own words.
+    if let Some(nodes) = &definition.nodes {
+        if input.container_overrides.is_some() || input.ecs_properties_override.is_some() {
+            return Err(client_exception(
+                "containerOverrides and ecsPropertiesOverride are not applicable for multi-node parallel jobs; use nodeOverrides.",
+            ));
+        }
+        if input.node_overrides.is_none() && additions == Additions::default() {
+            return known.template.plain();
+        }
+        return node::prepare(definition, nodes, input.node_overrides, additions);
+    }
+    if input.node_overrides.is_some() {
+        return Err(client_exception(
+            "nodeOverrides is only applicable for multi-node parallel jobs.",
+        ));
+    }
     let overrides = overrides::of_request(
-        definition,
+        &definition.overridable(),
         input.container_overrides,
         input.ecs_properties_override,
     )?;

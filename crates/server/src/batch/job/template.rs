@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use batchyard_core::change::Document;
 use batchyard_core::environment::Platform;
 use batchyard_core::job::Profile;
-use batchyard_core::launch::LaunchSpec;
+use batchyard_core::launch::{LaunchSpec, NodeLaunches};
 use batchyard_core::retry;
 use batchyard_core::time::Millis;
 use batchyard_runtime::store::DefinitionRevision;
@@ -14,19 +14,24 @@ use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 use batchyard_wire::batch::{
     ContainerDetail, ContainerProperties, EcsPropertiesDetail, EcsTaskDetails, EcsTaskProperties,
-    JobDefinition, JobTimeout, PlatformCapability, RetryAction, RetryStrategy, TaskContainerDetails,
-    TaskContainerProperties,
+    JobDefinition, JobTimeout, NodeProperties, PlatformCapability, RetryAction, RetryStrategy,
+    TaskContainerDetails, TaskContainerProperties,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::document::JobDocument;
+use super::overrides::Kind;
 use super::{launch, resources};
 use crate::batch::job_definition::check::Platform as Capability;
 use crate::batch::job_definition::check::check_fargate_size;
 
 /// Time between asking an attempt to stop and killing it, unless the definition says otherwise (section F.6).
 const STOP_TIMEOUT: Millis = Millis::from_seconds(30);
+
+/// Why process jobs are refused where they are.
+pub(super) const PROCESSES_ARE_OFF: &str =
+    "process jobs (image host://) are off on this server; allow_processes turns them on";
 
 /// A job definition that was read, or why its jobs cannot run here.
 pub(in crate::batch) struct Template {
@@ -39,7 +44,9 @@ pub(in crate::batch) struct Template {
 pub(super) struct Definition {
     revision: DefinitionRevision,
     pub(super) capability: PlatformCapability,
+    /// Without content where there are nodes.
     pub(super) container: ContainerProperties,
+    pub(super) nodes: Option<NodeProperties>,
     /// The task it came from, where the definition has `ecsProperties`.
     task: Option<EcsTaskProperties>,
     pub(super) parameters: BTreeMap<String, String>,
@@ -64,6 +71,7 @@ pub(super) struct Additions {
 pub(super) struct Prepared {
     pub(super) profile: Profile,
     pub(super) launch: Arc<LaunchSpec>,
+    pub(super) nodes: Option<Arc<NodeLaunches>>,
     pub(super) document: Document,
 }
 
@@ -76,16 +84,17 @@ impl Template {
         allows_processes: bool,
     ) -> Template {
         let definition = Definition::read(revision, definition).and_then(|definition| {
+            if let Some(nodes) = &definition.nodes {
+                super::node::check(nodes, allows_processes)?;
+                return Ok(definition);
+            }
             let is_process = definition
                 .container
                 .image
                 .as_deref()
                 .is_some_and(launch::is_process);
             match unsupported(&definition.container) {
-                _ if is_process && !allows_processes => Err(
-                    "process jobs (image host://) are off on this server; allow_processes turns them on"
-                        .to_owned(),
-                ),
+                _ if is_process && !allows_processes => Err(PROCESSES_ARE_OFF.to_owned()),
                 Some(member) => Err(format!("{member} is not implemented yet")),
                 None => Ok(definition),
             }
@@ -109,6 +118,9 @@ impl Template {
     pub(super) fn plain(&self) -> Result<Prepared, Fault> {
         let definition = self.definition()?;
         let prepare = || {
+            if let Some(nodes) = &definition.nodes {
+                return super::node::prepare(definition, nodes, None, Additions::default());
+            }
             let container =
                 super::substitute::substitute(definition.container.clone(), &definition.parameters)?;
             definition.prepare(container, Additions::default())
@@ -139,9 +151,6 @@ impl Definition {
             timeout,
             r#type: _,
         } = definition;
-        if node_properties.is_some() {
-            return Err("multi-node parallel jobs are not implemented yet".to_owned());
-        }
         if eks_properties.is_some() {
             return Err("jobs on Kubernetes are not implemented yet".to_owned());
         }
@@ -155,6 +164,7 @@ impl Definition {
             .unwrap_or_default();
         let task = (!tasks.is_empty()).then(|| tasks.remove(0));
         let container = match (container_properties, &task) {
+            _ if node_properties.is_some() => ContainerProperties::default(),
             (Some(container), _) => container,
             (None, Some(task)) => of_task(task)?,
             (None, None) => return Err("it has no container".to_owned()),
@@ -165,6 +175,7 @@ impl Definition {
                 .and_then(|capabilities| capabilities.into_iter().next())
                 .unwrap_or(PlatformCapability::Ec2),
             container,
+            nodes: node_properties,
             task,
             parameters: parameters.unwrap_or_default(),
             retry_strategy,
@@ -192,13 +203,21 @@ impl Definition {
         self.capability == PlatformCapability::Fargate
     }
 
-    /// Whether overrides come in `ecsPropertiesOverride`.
-    pub(super) fn has_task(&self) -> bool {
-        self.task.is_some()
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        self.revision.name.as_str()
+    }
+
+    /// What the overrides of a submission apply to.
+    pub(super) fn overridable(&self) -> Kind<'_> {
+        Kind {
+            has_task: self.task.is_some(),
+            container_name: self.container_name(),
+        }
     }
 
     /// The name that overrides of a task's container use.
-    pub(super) fn container_name(&self) -> Option<&str> {
+    fn container_name(&self) -> Option<&str> {
         self.task.as_ref()?.containers.first()?.name.as_deref()
     }
 
@@ -208,24 +227,12 @@ impl Definition {
         container: ContainerProperties,
         additions: Additions,
     ) -> Result<Prepared, Fault> {
-        let Additions {
-            parameters,
-            retry_strategy,
-            timeout,
-            propagate_tags,
-            depends_on,
-        } = additions;
-        let stop_timeout = self.stop_timeout();
+        let stop_timeout = stop_timeout(self.task.as_ref());
         let needed = resources::needed(&container)?;
         if self.is_fargate() {
             check_fargate_size(needed.vcpus.0, needed.memory.0)?;
         }
-        // Given with the job they replace, not merge (section A4.10).
-        let retry_strategy = retry_strategy.or_else(|| self.retry_strategy.clone());
-        let timeout = timeout.or_else(|| self.timeout.clone());
-        let seconds = timeout
-            .as_ref()
-            .and_then(|timeout| timeout.attempt_duration_seconds);
+        let (retry, timeout) = self.retry_and_timeout(&additions);
         let profile = Profile {
             platform: match self.capability() {
                 Capability::Fargate => Platform::Fargate,
@@ -233,13 +240,12 @@ impl Definition {
                 Capability::Ec2 => Platform::Ec2,
             },
             resources: needed,
-            retry: retry_strategy.as_ref().map(retry_rules).unwrap_or_default(),
-            timeout: seconds
-                .and_then(|seconds| u64::try_from(seconds).ok())
-                .map(Millis::from_seconds),
+            retry,
+            timeout,
             stop_timeout,
             share: None,
             consumables: Vec::new(),
+            nodes: None,
         };
         let source = launch::Source {
             container: &container,
@@ -250,39 +256,67 @@ impl Definition {
             stop_timeout,
         };
         let launch = Arc::new(launch::spec(&source)?);
-        let mut all = self.parameters.clone();
-        all.extend(parameters);
         let document = JobDocument {
             ecs_properties: self.task.as_ref().map(|task| task_detail(task, &container)),
             container: self.task.is_none().then(|| detail(container)),
-            depends_on,
-            parameters: all,
-            retry_strategy,
-            timeout,
-            propagate_tags: propagate_tags.unwrap_or(self.propagate_tags),
-            platform_capabilities: vec![self.capability.clone()],
-            scheduling_priority: self.scheduling_priority,
+            ..self.document(additions)
         };
         Ok(Prepared {
             profile,
             launch,
+            nodes: None,
             document: document.write(),
         })
     }
 
-    fn stop_timeout(&self) -> Millis {
-        let seconds = self
-            .task
-            .as_ref()
-            .and_then(|task| task.containers.first()?.stop_timeout);
-        seconds
+    /// When a job is tried again, and how long an attempt may run. Given with the job they replace the definition's, and are not
+    /// merged with them (section A4.10).
+    pub(super) fn retry_and_timeout(&self, additions: &Additions) -> (retry::RetryStrategy, Option<Millis>) {
+        let strategy = additions.retry_strategy.as_ref().or(self.retry_strategy.as_ref());
+        let timeout = additions.timeout.as_ref().or(self.timeout.as_ref());
+        let seconds = timeout.and_then(|timeout| timeout.attempt_duration_seconds);
+        let timeout = seconds
             .and_then(|seconds| u64::try_from(seconds).ok())
-            .map_or(STOP_TIMEOUT, Millis::from_seconds)
+            .map(Millis::from_seconds);
+        (strategy.map(retry_rules).unwrap_or_default(), timeout)
+    }
+
+    /// What descriptions show of a job besides what it runs.
+    pub(super) fn document(&self, additions: Additions) -> JobDocument {
+        let Additions {
+            parameters,
+            retry_strategy,
+            timeout,
+            propagate_tags,
+            depends_on,
+        } = additions;
+        let mut all = self.parameters.clone();
+        all.extend(parameters);
+        JobDocument {
+            container: None,
+            ecs_properties: None,
+            node_properties: None,
+            depends_on,
+            parameters: all,
+            retry_strategy: retry_strategy.or_else(|| self.retry_strategy.clone()),
+            timeout: timeout.or_else(|| self.timeout.clone()),
+            propagate_tags: propagate_tags.unwrap_or(self.propagate_tags),
+            platform_capabilities: vec![self.capability.clone()],
+            scheduling_priority: self.scheduling_priority,
+        }
     }
 }
 
+/// Time between asking an attempt to stop and killing it.
+pub(super) fn stop_timeout(task: Option<&EcsTaskProperties>) -> Millis {
+    let seconds = task.and_then(|task| task.containers.first()?.stop_timeout);
+    seconds
+        .and_then(|seconds| u64::try_from(seconds).ok())
+        .map_or(STOP_TIMEOUT, Millis::from_seconds)
+}
+
 /// The member of a container that this version cannot carry out, if there is one.
-fn unsupported(container: &ContainerProperties) -> Option<&'static str> {
+pub(super) fn unsupported(container: &ContainerProperties) -> Option<&'static str> {
     let some = |list: &Option<Vec<batchyard_wire::batch::Secret>>| {
         list.as_ref().is_some_and(|list| !list.is_empty())
     };
@@ -316,7 +350,7 @@ fn unsupported(container: &ContainerProperties) -> Option<&'static str> {
 }
 
 /// The one container of a task, in the form of `containerProperties`.
-fn of_task(task: &EcsTaskProperties) -> Result<ContainerProperties, String> {
+pub(super) fn of_task(task: &EcsTaskProperties) -> Result<ContainerProperties, String> {
     let [container] = task.containers.as_slice() else {
         return Err("tasks of several containers are not implemented yet".to_owned());
     };
@@ -378,14 +412,14 @@ fn widened<From: Serialize, To: DeserializeOwned>(from: &From) -> To {
         .expect("a detail shape has every member of the request's shape, of the same type")
 }
 
-fn detail(container: ContainerProperties) -> ContainerDetail {
+pub(super) fn detail(container: ContainerProperties) -> ContainerDetail {
     ContainerDetail {
         network_interfaces: Some(Vec::new()),
         ..widened(&container)
     }
 }
 
-fn task_detail(task: &EcsTaskProperties, container: &ContainerProperties) -> EcsPropertiesDetail {
+pub(super) fn task_detail(task: &EcsTaskProperties, container: &ContainerProperties) -> EcsPropertiesDetail {
     let mut detail: EcsTaskDetails = widened(task);
     if let Some(first) = detail
         .containers

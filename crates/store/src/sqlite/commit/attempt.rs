@@ -1,4 +1,4 @@
-//! Attempts: placed, started, ended. A single job's are in its own row, a child's in the child's.
+//! Attempts: placed, started, ended. A single job's are in its own row, a child's or node's in the child's.
 
 use batchyard_core::change::{AfterAttempt, AttemptEnded};
 use batchyard_core::id::JobKey;
@@ -27,7 +27,7 @@ impl Writing<'_> {
             Some(child) => self.run(
                 "INSERT INTO children (job, child, status, environment, instance, gpus) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (job, child) DO UPDATE SET status = excluded.status, environment = excluded.environment,
-                 instance = excluded.instance, gpus = excluded.gpus",
+                 instance = excluded.instance, gpus = excluded.gpus, stopping = NULL",
                 (id, child, status, environment.0, instance, gpus_code(gpus)),
             ),
         }
@@ -103,7 +103,7 @@ impl Writing<'_> {
             }
             Some(_) => {
                 "UPDATE children SET status = ?3, attempts_ended = ?4, started_at = ?5, stopped_at = ?6, exit_code = ?7,
-                 reason = ?8, status_reason = ?9, environment = NULL, instance = NULL, gpus = NULL
+                 reason = ?8, status_reason = ?9, environment = NULL, instance = NULL, gpus = NULL, stopping = NULL
                  WHERE job = ?1 AND child = ?2"
             }
         };

@@ -45,13 +45,15 @@ impl Writing<'_> {
             definition,
             revision,
             launch,
+            nodes,
             document: Document(document),
             tags,
         } = content;
+        let shape = profile.nodes.as_ref().map(|shape| (shape.count, shape.main));
         let profile = self.profiles.number(self.connection, profile)?;
         self.run(
-            "INSERT INTO jobs (sequence, id, queue, status, name, definition, revision, profile, created_at, array_size)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            "INSERT INTO jobs (sequence, id, queue, status, name, definition, revision, profile, created_at, array_size,
+             node_count, main_node) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             (
                 number(sequence.0),
                 id.to_bytes(),
@@ -63,11 +65,18 @@ impl Writing<'_> {
                 profile,
                 at(*when),
                 array.as_ref().map(|array| array.size),
+                shape.map(|shape| shape.0),
+                shape.map(|shape| shape.1),
             ),
         )?;
         self.run(
-            "INSERT INTO job_contents (sequence, launch, document) VALUES (?1, ?2, ?3)",
-            (number(sequence.0), json(launch), &**document),
+            "INSERT INTO job_contents (sequence, launch, document, nodes) VALUES (?1, ?2, ?3, ?4)",
+            (
+                number(sequence.0),
+                json(launch),
+                &**document,
+                nodes.as_ref().map(json),
+            ),
         )?;
         for (position, dependency) in (0_i64..).zip(dependencies) {
             self.run(
@@ -107,13 +116,21 @@ impl Writing<'_> {
         if matches!(cause, StopCause::Terminated(_)) {
             self.note_stop(key, StopKind::Terminate)?;
         }
-        // Of a child, the array's record has the cause.
+        let id = key.id.to_bytes();
         match key.child {
-            Some(_) => Ok(()),
-            None => self.run(
-                "UPDATE jobs SET stopping = ?2 WHERE id = ?1",
-                (key.id.to_bytes(), json(cause)),
+            // Of an array's child, the array's record has the cause too.
+            Some(child) => self.run(
+                "UPDATE children SET stopping = ?3 WHERE job = ?1 AND child = ?2",
+                (id, child, json(cause)),
             ),
+            None => {
+                self.run("UPDATE jobs SET stopping = ?2 WHERE id = ?1", (id, json(cause)))?;
+                // All nodes that have their places, if it has nodes.
+                self.run(
+                    "UPDATE children SET stopping = ?2 WHERE job = ?1 AND environment IS NOT NULL",
+                    (id, json(cause)),
+                )
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod array;
 mod attempt;
+mod gang;
 mod job;
 mod journal;
 mod registry;
@@ -103,6 +104,14 @@ impl Writing<'_> {
                 placement,
             } => self.place_attempt(*job, *placement),
             Change::AttemptStarted { job, attempt: _, at } => self.start_attempt(*job, *at),
+            Change::GangPlaced(placed) => self.place_gang(placed),
+            Change::GangStarted {
+                job,
+                main,
+                attempt: _,
+                at,
+            } => self.start_gang(*job, *main, *at),
+            Change::GangEnded(ended) => self.end_gang(ended),
             Change::StopRequested { job, cause } => self.request_stop(*job, cause),
             Change::CancelNoted(job) => self.note_stop(*job, StopKind::Cancel),
             Change::ArrayStopNoted { job, kind } => {

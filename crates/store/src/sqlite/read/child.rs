@@ -25,6 +25,21 @@ pub(super) fn child(
     array: &Array,
     created_at: Timestamp,
 ) -> Result<Option<ChildRow>, Failure> {
+    if let Some(row) = child_row(connection, id, index, created_at)? {
+        return Ok(Some(row));
+    }
+    Ok(array
+        .child_status(index)
+        .map(|status| without_row(array, index, status, created_at)))
+}
+
+/// The row that a child or node has of its own.
+pub(super) fn child_row(
+    connection: &Connection,
+    id: JobId,
+    index: ArrayIndex,
+    created_at: Timestamp,
+) -> Result<Option<ChildRow>, Failure> {
     let mut statement = connection.prepare_cached(
         "SELECT status, started_at, stopped_at, exit_code, reason, status_reason, is_cancelled, is_terminated,
          attempts_ended, environment, instance, gpus FROM children WHERE job = ?1 AND child = ?2",
@@ -35,15 +50,13 @@ pub(super) fn child(
             Ok((state, current_attempt(row, 8)))
         })
         .optional()?;
-    if let Some((state, current)) = columns {
-        return Ok(Some(ChildRow {
-            state: state.of(created_at)?,
-            current: current?,
-        }));
-    }
-    Ok(array
-        .child_status(index)
-        .map(|status| without_row(array, index, status, created_at)))
+    let Some((state, current)) = columns else {
+        return Ok(None);
+    };
+    Ok(Some(ChildRow {
+        state: state.of(created_at)?,
+        current: current?,
+    }))
 }
 
 /// A child that never had an attempt of its own.

@@ -6,6 +6,7 @@ use batchyard_core::array::StatusCounts;
 use batchyard_core::change::{Document, JobContent};
 use batchyard_core::id::{AttemptNumber, EnvironmentId, InstanceId, JobId, JobKey, Sequence};
 use batchyard_core::job::{Dependency, Placement};
+use batchyard_core::launch::NodeLaunches;
 use batchyard_core::name::{DefinitionName, QueueName};
 use batchyard_core::time::Timestamp;
 use batchyard_core::token::KeptToken;
@@ -13,6 +14,7 @@ use batchyard_runtime::store::{ArrayRow, AttemptRow, JobRow, JobStateRow, Launch
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::child::{ChildRow, child};
+use super::node::{node, nodes_row};
 use super::queue::{BlockedFronts, environment_name};
 use super::tags;
 use crate::sqlite::code::{child_code, from_json, gpus, job_id, narrow, placement, status, time};
@@ -21,21 +23,25 @@ use crate::sqlite::load::{array, kept_token};
 use crate::sqlite::profile::KnownProfiles;
 
 pub(in crate::sqlite) fn launch(connection: &Connection, id: JobId) -> Result<Option<LaunchRow>, Failure> {
-    let row: Option<(String, String, Option<u32>)> = connection
+    type Columns = (String, String, Option<u32>, Option<String>);
+    let row: Option<Columns> = connection
         .prepare_cached(
-            "SELECT job_contents.launch, queues.name, jobs.array_size FROM jobs
+            "SELECT job_contents.launch, queues.name, jobs.array_size, job_contents.nodes FROM jobs
              JOIN job_contents ON job_contents.sequence = jobs.sequence JOIN queues ON queues.id = jobs.queue
              WHERE jobs.id = ?1",
         )?
-        .query_row([id.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row([id.to_bytes()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
         .optional()?;
-    let Some((launch, queue, array_size)) = row else {
+    let Some((launch, queue, array_size, nodes)) = row else {
         return Ok(None);
     };
     Ok(Some(LaunchRow {
         launch: Arc::new(from_json("job_contents.launch", &launch)?),
         queue: queue_name(&queue)?,
         array_size,
+        nodes: node_launches(nodes)?,
     }))
 }
 
@@ -71,7 +77,7 @@ fn job(
         "SELECT jobs.sequence, queues.name, jobs.profile, jobs.name, definition, revision, launch, job_contents.document, created_at,
          array_size, array_counts, array_updated_at,
          status, started_at, stopped_at, exit_code, reason, status_reason, is_cancelled, is_terminated,
-         attempts_ended, environment, instance, gpus
+         attempts_ended, environment, instance, gpus, node_count, main_node, job_contents.nodes
          FROM jobs JOIN job_contents ON job_contents.sequence = jobs.sequence JOIN queues ON queues.id = jobs.queue
          WHERE jobs.id = ?1",
     )?;
@@ -81,8 +87,9 @@ fn job(
     };
     let created_at = time(row.get(8)?);
     let array_row = array_row(row, 9)?;
-    let (mut state, current, dependencies) = match (key.child, array_row.is_some()) {
-        (None, is_array) => {
+    let nodes = nodes_row(row, 24)?;
+    let (mut state, current, dependencies) = match (key.child, array_row.is_some(), nodes) {
+        (None, is_array, _) => {
             let state = StateColumns::read(row, 12)?.of(created_at)?;
             let dependencies = match is_array {
                 // The record of an array that has ended keeps what it still waited for.
@@ -92,7 +99,14 @@ fn job(
             };
             (state, current_attempt(row, 20)?, dependencies)
         }
-        (Some(index), true) => {
+        (Some(index), _, Some(nodes)) => {
+            let job = StateColumns::read(row, 12)?.of(created_at)?;
+            let Some(ChildRow { state, current }) = node(connection, key.id, index, nodes, &job)? else {
+                return Ok(None);
+            };
+            (state, current, Vec::new())
+        }
+        (Some(index), true, None) => {
             let array = array(connection, key.id)?;
             let Some(ChildRow { state, current }) = child(connection, key.id, index, &array, created_at)?
             else {
@@ -100,12 +114,21 @@ fn job(
             };
             (state, current, Vec::new())
         }
-        (Some(_), false) => return Ok(None),
+        (Some(_), false, None) => return Ok(None),
     };
     fronts.tell(key, &mut state);
     let current =
         current.map(|(attempt, placement)| Ok::<_, Failure>((attempt, place(connection, placement)?)));
-    let content = content(row)?;
+    let mut content = content(row)?;
+    let of_node = |launches: &Arc<NodeLaunches>| launches.of(key.child?).cloned();
+    if let Some(launch) = content.nodes.as_ref().and_then(of_node) {
+        content.launch = launch;
+    }
+    // What runs of a job with nodes as a whole is its main node.
+    let runs = match (key.child, nodes) {
+        (None, Some(nodes)) => JobKey::child(key.id, nodes.main),
+        (_, _) => key,
+    };
     Ok(Some(JobRow {
         key,
         sequence: Sequence(narrow("jobs.sequence", row.get(0)?)?),
@@ -120,9 +143,10 @@ fn job(
         },
         dependencies,
         state,
-        attempts: attempts(connection, key)?,
+        attempts: attempts(connection, runs)?,
         current: current.transpose()?,
         array: array_row.filter(|_| key.child.is_none()),
+        nodes,
     }))
 }
 
@@ -132,9 +156,15 @@ fn content(row: &Row<'_>) -> Result<JobContent, Failure> {
         definition: definition_name(&row.get::<_, String>(4)?)?,
         revision: row.get(5)?,
         launch: Arc::new(from_json("job_contents.launch", &row.get::<_, String>(6)?)?),
+        nodes: node_launches(row.get(26)?)?,
         document: Document(Arc::from(row.get::<_, String>(7)?)),
         tags: Vec::new(),
     })
+}
+
+fn node_launches(text: Option<String>) -> Result<Option<Arc<NodeLaunches>>, Failure> {
+    text.map(|text| from_json("job_contents.nodes", &text))
+        .transpose()
 }
 
 fn dependencies(connection: &Connection, id: JobId) -> Result<Vec<Dependency>, Failure> {

@@ -12,6 +12,7 @@ use rusqlite::{Connection, Row, params_from_iter};
 
 use super::child::{ChildRow, child};
 use super::job::{StateColumns, array_row, definition_name};
+use super::node::{node, nodes_row};
 use super::queue::BlockedFronts;
 use super::{one_more, page};
 use crate::sqlite::code::{at, job_id, narrow, number, status_code, time};
@@ -21,7 +22,7 @@ use crate::sqlite::profile::KnownProfiles;
 
 const COLUMNS: &str = "SELECT sequence, id, name, definition, revision, profile, created_at,
      status, started_at, stopped_at, exit_code, reason, status_reason, is_cancelled, is_terminated,
-     array_size, array_counts, array_updated_at FROM jobs";
+     array_size, array_counts, array_updated_at, node_count, main_node FROM jobs";
 
 pub(in crate::sqlite) fn list_jobs(
     connection: &Connection,
@@ -38,6 +39,7 @@ pub(in crate::sqlite) fn list_jobs(
             whole_jobs(connection, profiles, query, CONSUMERS, name)
         }
         JobScope::Array(id) => children(connection, profiles, query, *id),
+        JobScope::Nodes(id) => nodes(connection, profiles, query, *id),
     }
 }
 
@@ -149,6 +151,7 @@ fn summary(
         share: profile.share.as_ref().map(|share| share.identifier.clone()),
         state: StateColumns::read(row, 7)?.of(time(row.get(6)?))?,
         array: array_row(row, 15)?,
+        nodes: nodes_row(row, 18)?,
     })
 }
 
@@ -158,33 +161,18 @@ fn children(
     query: &JobQuery,
     id: JobId,
 ) -> Result<Page<JobSummaryRow, JobCursor>, Failure> {
-    let mut conditions = Conditions {
-        text: String::new(),
-        values: Vec::new(),
-    };
-    conditions.add(
+    let Some(parent) = parent(
+        connection,
+        profiles,
+        query,
+        id,
         "id = ? AND array_size IS NOT NULL",
-        [Value::from(id.to_bytes().to_vec())],
-    );
-    // All children have the array's name, definition and time of submission: a filter takes all of them or none.
-    if let Some(filter) = &query.filter {
-        conditions.add_filter(filter);
-    }
-    let Conditions { text, values } = conditions;
-    let mut statement = connection.prepare_cached(&format!("{COLUMNS} {text}"))?;
-    let mut rows = statement.query(params_from_iter(values))?;
-    let Some(row) = rows.next()? else {
-        return Ok(Page {
-            rows: Vec::new(),
-            next: None,
-        });
+    )?
+    else {
+        return Ok(nothing());
     };
-    let parent = summary(connection, profiles, row)?;
     let array = array(connection, id)?;
-    let first = match query.after {
-        Some(JobCursor::Child(after)) => after.saturating_add(1),
-        Some(JobCursor::Sequence(_)) | None => 0,
-    };
+    let first = first_after(query.after);
     let wanted = with_status(&array, query.status);
     let fronts = BlockedFronts::read(connection)?;
     let mut found = Vec::new();
@@ -212,6 +200,97 @@ fn children(
     let Page { rows, next } = page(found, query.limit, |(index, _)| JobCursor::Child(*index));
     let rows = rows.into_iter().map(|(_, summary)| summary).collect();
     Ok(Page { rows, next })
+}
+
+/// The parent of listed children or nodes, for which a condition on its id holds. All of these have its name, definition and time of
+/// submission: a filter takes all of them or none.
+fn parent(
+    connection: &Connection,
+    profiles: &KnownProfiles,
+    query: &JobQuery,
+    id: JobId,
+    condition: &str,
+) -> Result<Option<JobSummaryRow>, Failure> {
+    let mut conditions = Conditions {
+        text: String::new(),
+        values: Vec::new(),
+    };
+    conditions.add(condition, [Value::from(id.to_bytes().to_vec())]);
+    if let Some(filter) = &query.filter {
+        conditions.add_filter(filter);
+    }
+    let Conditions { text, values } = conditions;
+    let mut statement = connection.prepare_cached(&format!("{COLUMNS} {text}"))?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    match rows.next()? {
+        Some(row) => Ok(Some(summary(connection, profiles, row)?)),
+        None => Ok(None),
+    }
+}
+
+fn nothing() -> Page<JobSummaryRow, JobCursor> {
+    Page {
+        rows: Vec::new(),
+        next: None,
+    }
+}
+
+fn first_after(after: Option<JobCursor>) -> ArrayIndex {
+    match after {
+        Some(JobCursor::Child(after)) => after.saturating_add(1),
+        Some(JobCursor::Sequence(_)) | None => 0,
+    }
+}
+
+/// Nodes are a thousand at most: each is looked at.
+fn nodes(
+    connection: &Connection,
+    profiles: &KnownProfiles,
+    query: &JobQuery,
+    id: JobId,
+) -> Result<Page<JobSummaryRow, JobCursor>, Failure> {
+    let Some(parent) = parent(
+        connection,
+        profiles,
+        query,
+        id,
+        "id = ? AND node_count IS NOT NULL",
+    )?
+    else {
+        return Ok(nothing());
+    };
+    let Some(facts) = parent.nodes else {
+        return Ok(nothing());
+    };
+    let profile = profiles.profile(connection, profile_number(connection, id)?)?;
+    let mut found = Vec::new();
+    for index in first_after(query.after)..facts.count {
+        let row = node(connection, id, index, facts, &parent.state)?;
+        let Some(ChildRow { state, current: _ }) = row else {
+            continue;
+        };
+        if query.status.is_some_and(|status| status != state.status) {
+            continue;
+        }
+        let summary = JobSummaryRow {
+            key: JobKey::child(id, index),
+            state,
+            vcpus: profile.need(Some(index)).vcpus,
+            ..parent.clone()
+        };
+        found.push((index, summary));
+        if found.len() > query.limit {
+            break;
+        }
+    }
+    let Page { rows, next } = page(found, query.limit, |(index, _)| JobCursor::Child(*index));
+    let rows = rows.into_iter().map(|(_, summary)| summary).collect();
+    Ok(Page { rows, next })
+}
+
+fn profile_number(connection: &Connection, id: JobId) -> Result<i64, Failure> {
+    let mut statement = connection.prepare_cached("SELECT profile FROM jobs WHERE id = ?1")?;
+    Ok(statement.query_row([id.to_bytes()], |row| row.get(0))?)
 }
 
 /// The children in this state, or all.

@@ -7,6 +7,7 @@ pub(super) mod environment;
 pub(super) mod item;
 pub(super) mod job;
 pub(super) mod list;
+mod node;
 pub(super) mod queue;
 
 use batchyard_core::array::StatusCounts;

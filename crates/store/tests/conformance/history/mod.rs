@@ -14,7 +14,7 @@ use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 
 use crate::fixture::{
     consumable_put, definition_name, document, environment_name, environment_put, environment_spec,
-    fair_share_put, policy_name, queue_name, queue_put, quota_share_put, tag,
+    fair_share_put, policy_name, queue_name, queue_put, quota_share_put, tag, with_nodes,
 };
 use crate::place::Place;
 use crate::world::World;
@@ -226,6 +226,7 @@ fn submit(world: &mut World<'_>, jobs: &mut Vec<JobId>, op: &SubmitOp) {
         queue,
         profile,
         array_size,
+        nodes,
         is_sequential,
         dependencies,
     } = op;
@@ -237,6 +238,9 @@ fn submit(world: &mut World<'_>, jobs: &mut Vec<JobId>, op: &SubmitOp) {
     let mut submit = crate::fixture::submission(jobs.len());
     submit.queue = queue_name(&format!("q{queue}"));
     submit.profile = profile.profile();
+    if let Some(count) = nodes {
+        submit = with_nodes(submit, *count);
+    }
     submit.array_size = *array_size;
     submit.is_sequential = *is_sequential;
     submit.dependencies = dependencies.iter().filter_map(depends_on).collect();

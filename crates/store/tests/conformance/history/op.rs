@@ -93,6 +93,8 @@ pub(super) struct SubmitOp {
     pub(super) queue: u8,
     pub(super) profile: ProfileOp,
     pub(super) array_size: Option<u32>,
+    /// How many nodes.
+    pub(super) nodes: Option<u32>,
     pub(super) is_sequential: bool,
     pub(super) dependencies: Vec<DependencyOp>,
 }
@@ -158,6 +160,7 @@ impl ProfileOp {
             stop_timeout: Millis::from_seconds(30),
             share: None,
             consumables: Vec::new(),
+            nodes: None,
         }
     }
 }
@@ -295,15 +298,17 @@ fn submit() -> impl Strategy<Value = SubmitOp> {
         0u8..3,
         profile(),
         array_size,
+        prop::option::weighted(0.3, 1u32..5),
         prop::bool::weighted(0.2),
         dependencies,
     )
         .prop_map(
-            |(queue, profile, array_size, is_sequential, dependencies)| SubmitOp {
+            |(queue, profile, array_size, nodes, is_sequential, dependencies)| SubmitOp {
                 queue,
                 profile,
-                array_size,
-                is_sequential: is_sequential && array_size.is_some(),
+                array_size: array_size.filter(|_| nodes.is_none()),
+                nodes,
+                is_sequential: is_sequential && array_size.is_some() && nodes.is_none(),
                 dependencies,
             },
         )

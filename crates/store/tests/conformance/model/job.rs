@@ -1,14 +1,14 @@
 //! Jobs and children, as changes make them.
 
 use batchyard_core::change::{
-    AfterAttempt, ArrayEnded, AttemptEnded, JobAdded, JobContent, JobFailed, StopKind,
+    AfterAttempt, ArrayEnded, AttemptEnded, GangEnded, GangPlaced, JobAdded, JobContent, JobFailed, StopKind,
 };
 use batchyard_core::id::{AttemptNumber, JobId, JobKey};
 use batchyard_core::interval_set::IntervalSet;
 use batchyard_core::job::{JobStatus, Placement, StopCause};
 use batchyard_core::reason::StatusReason;
 use batchyard_core::time::Timestamp;
-use batchyard_runtime::store::{ArrayRow, AttemptRow, JobRow, JobStateRow};
+use batchyard_runtime::store::{ArrayRow, AttemptRow, JobRow, JobStateRow, NodesRow};
 
 use super::{Model, ModelChild, ModelJob};
 
@@ -27,6 +27,7 @@ impl Model {
         let tags = content.tags.iter().cloned().collect();
         self.tags.insert(format!("job/{id}"), tags);
         let gate = array.as_ref().map(|array| array.gate.clone());
+        let nodes = profile.nodes.clone();
         let whole = JobRow {
             key: JobKey::whole(id),
             sequence,
@@ -55,6 +56,10 @@ impl Model {
                 counts: array.counts(),
                 updated_at: at,
             }),
+            nodes: nodes.as_ref().map(|shape| NodesRow {
+                count: shape.count,
+                main: shape.main,
+            }),
         };
         let child = |index| ModelChild {
             row: JobRow {
@@ -65,7 +70,7 @@ impl Model {
             },
             unstarted: None,
         };
-        let size = array.map_or(0, |array| array.size);
+        let size = array.map_or(0, |array| array.size) + nodes.map_or(0, |shape| shape.count);
         let children = (0..size).map(child).collect();
         let job = ModelJob {
             queue,
@@ -82,6 +87,42 @@ impl Model {
         row.current = Some((attempt, place));
     }
 
+    pub(super) fn place_gang(&mut self, placed: &GangPlaced) {
+        let GangPlaced {
+            job,
+            attempt,
+            main,
+            placements,
+        } = placed;
+        for (node, placement) in (0..).zip(placements) {
+            self.place(JobKey::child(*job, node), *attempt, *placement);
+            if node == *main {
+                self.place(JobKey::whole(*job), *attempt, *placement);
+            }
+        }
+    }
+
+    pub(super) fn end_gang(&mut self, ended: &GangEnded) {
+        let GangEnded { job, attempt: _, end } = ended.clone();
+        let row = self.row(JobKey::whole(job));
+        row.current = None;
+        row.state = JobStateRow {
+            status: end.next.status(),
+            status_reason: Some(end.status_reason.as_str().to_owned()),
+            started_at: end.started_at,
+            stopped_at: (end.next != AfterAttempt::Retried).then_some(end.stopped_at),
+            exit_code: end.exit_code,
+            reason: end.reason,
+            ..row.state.clone()
+        };
+        if end.next == AfterAttempt::Retried {
+            for node in &mut self.jobs.get_mut(&job).unwrap().children {
+                node.row.state.status = JobStatus::Runnable;
+                node.row.state.stopped_at = None;
+            }
+        }
+    }
+
     /// From now on the job shows the new attempt, of which nothing else is known yet.
     pub(super) fn start(&mut self, key: JobKey, at: Timestamp) {
         let state = &mut self.row(key).state;
@@ -95,7 +136,11 @@ impl Model {
     pub(super) fn request_stop(&mut self, key: JobKey, cause: &StopCause) {
         match cause {
             StopCause::Terminated(_) => self.note_stop(key, StopKind::Terminate),
-            StopCause::TimedOut | StopCause::EnvironmentDeleted | StopCause::InstanceReplaced => {}
+            StopCause::TimedOut
+            | StopCause::EnvironmentDeleted
+            | StopCause::InstanceReplaced
+            | StopCause::NodeNotStarted(_)
+            | StopCause::MainEnded => {}
         }
     }
 

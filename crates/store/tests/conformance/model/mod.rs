@@ -35,7 +35,7 @@ pub(crate) struct Model {
     queue_names: BTreeMap<QueueId, QueueName>,
 }
 
-/// A job, and its children if it is an array.
+/// A job, and its children if it is an array, or its nodes.
 pub(crate) struct ModelJob {
     pub(crate) queue: QueueId,
     /// Without tags, and without counts of children: those are put in when it is asked for.
@@ -105,6 +105,12 @@ impl Model {
                 placement,
             } => self.place(*job, *attempt, *placement),
             Change::AttemptStarted { job, attempt: _, at } => self.start(*job, *at),
+            Change::GangPlaced(placed) => self.place_gang(placed),
+            Change::GangStarted { job, main, at, .. } => {
+                self.start(JobKey::child(*job, *main), *at);
+                self.start(JobKey::whole(*job), *at);
+            }
+            Change::GangEnded(ended) => self.end_gang(ended),
             Change::StopRequested { job, cause } => self.request_stop(*job, cause),
             Change::CancelNoted(job) => self.row(*job).state.is_cancelled = true,
             Change::ArrayStopNoted { job, kind } => self.note_stop(JobKey::whole(*job), *kind),

@@ -8,7 +8,7 @@ use batchyard_core::interval_set::IntervalSet;
 use batchyard_core::job::JobStatus;
 use batchyard_core::reason::DEPENDENT_JOB_FAILED;
 use batchyard_core::time::Timestamp;
-use batchyard_runtime::store::{ArrayRow, DefinitionRevision, JobRow, JobSummaryRow};
+use batchyard_runtime::store::{ArrayRow, AttemptRow, DefinitionRevision, JobRow, JobSummaryRow};
 
 use super::{Model, ModelJob};
 
@@ -32,8 +32,10 @@ impl Model {
                     ..job.whole.content.clone()
                 },
                 array: job.array(),
+                attempts: job.attempts(),
                 ..job.whole.clone()
             }),
+            Some(index) if job.whole.nodes.is_some() => job.node(index),
             Some(index) => job.child(index),
         }
     }
@@ -47,7 +49,7 @@ impl Model {
         rows.map(summary).collect()
     }
 
-    /// The children of an array, by index.
+    /// The children of an array or the nodes of a job, by index.
     pub(crate) fn children_of(&self, id: JobId) -> Vec<JobSummaryRow> {
         let keys = self.keys_of(id).into_iter().filter(|key| key.child.is_some());
         keys.filter_map(|key| self.job(key)).map(summary).collect()
@@ -71,6 +73,10 @@ impl Model {
 
     pub(crate) fn ended(&self, key: JobKey) -> Option<Ended> {
         let row = self.job(key)?;
+        if row.nodes.is_some() && key.child.is_some() {
+            // Nothing can wait for a node.
+            return None;
+        }
         let status = row.state.status;
         let succeeded = |job: &ModelJob| -> IntervalSet {
             let children = job.children.iter();
@@ -114,6 +120,33 @@ impl ModelJob {
         Some(row)
     }
 
+    /// A node waits and fails as its job does, unless an attempt of its own says otherwise.
+    fn node(&self, index: ArrayIndex) -> Option<JobRow> {
+        let mut row = self.children.get(index as usize)?.row.clone();
+        let launches = self.whole.content.nodes.as_ref().unwrap();
+        row.content.launch = launches.of(index).unwrap().clone();
+        let had_attempt = row.current.is_some() || !row.attempts.is_empty();
+        let job = &self.whole.state;
+        if !had_attempt {
+            row.state = job.clone();
+        } else if row.state.status == JobStatus::Runnable {
+            row.state.status = job.status;
+            row.state.stopped_at = job.stopped_at;
+            if job.status.is_terminal() {
+                row.state.status_reason.clone_from(&job.status_reason);
+            }
+        }
+        Some(row)
+    }
+
+    /// The job's own attempts, or its main node's.
+    fn attempts(&self) -> Vec<AttemptRow> {
+        match self.whole.nodes {
+            Some(nodes) => self.children[nodes.main as usize].row.attempts.clone(),
+            None => self.whole.attempts.clone(),
+        }
+    }
+
     fn array(&self) -> Option<ArrayRow> {
         let array = self.whole.array?;
         let counts = count(self.children.iter().map(|child| child.row.state.status));
@@ -145,9 +178,10 @@ fn summary(row: JobRow) -> JobSummaryRow {
             name: row.content.definition,
             revision: row.content.revision,
         },
-        vcpus: row.profile.resources.vcpus,
+        vcpus: row.profile.need(row.key.child).vcpus,
         share: row.profile.share.map(|share| share.identifier),
         state: row.state,
         array: row.array,
+        nodes: row.nodes,
     }
 }

@@ -106,7 +106,7 @@ impl<'a> World<'a> {
             .into_iter()
             .filter_map(|id| match &self.core.state().job(id)?.body {
                 Body::Array(array) => Some((id, (**array).clone())),
-                Body::Waiting(_) | Body::Ready(_) => None,
+                Body::Waiting(_) | Body::Ready(_) | Body::MultiNode(_) => None,
             });
         Batch {
             changes,

@@ -29,6 +29,7 @@ use crate::batch::tags;
 
 pub(crate) use container::check_environment;
 pub(crate) use fargate::check_fargate_size;
+pub(crate) use node::bounds as node_bounds;
 pub(crate) use requirement::check_resource_requirements;
 pub(crate) use retry::{check_retry_strategy, check_timeout};
 

@@ -83,7 +83,7 @@ fn check_range(range: &NodeRangeProperty) -> Check {
 }
 
 /// The first and last node of a range (section E7.2).
-fn bounds(text: &str, count: i32) -> (i32, i32) {
+pub(crate) fn bounds(text: &str, count: i32) -> (i32, i32) {
     match text.split_once(':') {
         None => {
             let node = text.parse().unwrap_or(i32::MAX);
