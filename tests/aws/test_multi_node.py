@@ -1,6 +1,9 @@
 """Multi-node parallel jobs (section B.11): nodes that start together, follow their main node, and are described one by one."""
 
+import ipaddress
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -483,3 +486,109 @@ def test_killed_server_finds_the_nodes_again(own_site, tmp_path):
         assert found["startedAt"] == before[each]["startedAt"]
         assert found["container"]["taskArn"] == before[each]["container"]["taskArn"]
         assert site.log(found) == [f"tick {number}" for number in numbers]
+
+
+# Nodes as containers of the Docker engine that DOCKER_HOST, or the default socket, leads to.
+
+IMAGE = "batchyard/test-nodes"
+PROGRAMS = ["sh", "cat", "echo", "env", "hostname", "nc", "seq", "sleep", "touch", "true"]
+
+
+def docker(*arguments, **options):
+    return subprocess.run(["docker", *arguments], check=True, capture_output=True, **options).stdout
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    """A small image of this machine's busybox; nothing is pulled."""
+    if not shutil.which("docker") or subprocess.run(["docker", "info"], capture_output=True).returncode != 0:
+        pytest.skip("no Docker engine answers")
+    busybox = shutil.which("busybox")
+    if not busybox:
+        pytest.skip("no busybox is installed")
+    root = tmp_path_factory.mktemp("image") / "root"
+    libraries = subprocess.run(["ldd", busybox], capture_output=True, text=True).stdout.split()
+    for path in [word for word in libraries if word.startswith("/")]:
+        target = root / Path(path).relative_to("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    for name in ("bin", "tmp", "proc", "dev", "etc"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    shutil.copy(busybox, root / "bin" / "busybox")
+    for program in PROGRAMS:
+        (root / "bin" / program).symlink_to("busybox")
+    tar = subprocess.run(["tar", "--create", "--directory", root, "."], check=True, capture_output=True).stdout
+    docker("import", "--change", "ENV PATH=/bin", "-", IMAGE, input=tar)
+    return IMAGE
+
+
+def contained(script):
+    return node(script, image=IMAGE)
+
+
+def networks():
+    return docker("network", "ls", "--format", "{{.Name}}", text=True).split()
+
+
+def test_containers_reach_one_another(site, image):
+    serve = "echo ready; nc -l -p 7000 > /tmp/heard; cat /tmp/heard; hostname"
+    tell = """
+        echo $AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS
+        until echo "from $AWS_BATCH_JOB_ID" | nc -w 1 $AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS 7000; do sleep 0.1; done"""
+    job = site.submit(define(site, {"0": contained(tell), "1": contained(serve)}, main=1))
+    ended = site.ended(job)
+    assert (ended["status"], ended["statusReason"]) == ("SUCCEEDED", EXITED)
+    assert site.log(f"{job}#1") == ["ready", f"from {job}#0", "node-1"]
+    (address,) = site.log(f"{job}#0")
+    assert ipaddress.ip_address(address).is_private
+    # By name as well, and again in the next attempt, on another network.
+    serve = "nc -l -p 7000; exit $((2 - AWS_BATCH_JOB_ATTEMPT))"
+    tell = 'until echo "$AWS_BATCH_JOB_ATTEMPT" | nc -w 1 node-0 7000; do sleep 0.1; done'
+    job = site.submit(define(site, {"0": contained(serve), "1:": contained(tell)}, retryStrategy={"attempts": 2}))
+    ended = site.ended(job)
+    assert ended["status"] == "SUCCEEDED"
+    assert [site.log(f"{job}#0", attempt) for attempt in (0, 1)] == [["1"], ["2"]]
+
+
+def test_networks_are_removed_at_the_end(site, image):
+    job = site.submit(define(site, {"0:": contained("true")}, count=3))
+    assert site.ended(job)["status"] == "SUCCEEDED"
+    name = "batchyard-" + site.job(f"{job}#0")["container"]["taskArn"].rsplit("/", 1)[1]
+    wait_for("the network to be removed", lambda: name not in networks())
+
+
+def test_assumed_a_node_without_an_image_ends_the_attempt(site, image):
+    absent = node("true", image="127.0.0.1:1/no/such:image")
+    ranges = {"0:1": contained("trap 'exit 0' TERM; while true; do sleep 0.1; done"), "2": absent}
+    job = site.submit(define(site, ranges, count=3))
+    ended = site.ended(job)
+    assert (ended["status"], ended["statusReason"]) == ("FAILED", "Task failed to start")
+    assert ended["attempts"][0]["container"]["reason"].startswith("CannotPullContainerError: ")
+    assert site.job(f"{job}#1")["statusReason"] == "Another node of the job failed to start"
+    found = site.job(f"{job}#2")
+    assert found["statusReason"] == "Task failed to start"
+    assert found["container"]["reason"].startswith("CannotPullContainerError: ")
+
+
+def test_killed_server_finds_containers_and_their_network_again(own_site, image):
+    site = own_site
+    serve = "echo ready; nc -l -p 7000; exit 7"
+    tell = """
+        for i in $(seq 40); do echo tick $i; sleep 0.05; done
+        until echo late | nc -w 1 $AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS 7000; do sleep 0.1; done"""
+    job = site.submit(define(site, {"0": contained(serve), "1": contained(tell)}))
+    stream = site.reached(f"{job}#1", "RUNNING")["container"]["logStreamName"]
+    wait_for("the first tick", lambda: "tick 1" in site.stream(stream))
+    before = site.job(f"{job}#1")
+    name = "batchyard-" + site.job(f"{job}#0")["container"]["taskArn"].rsplit("/", 1)[1]
+    assert name in networks()
+    site.server.kill()
+    site.server.start()
+    site.connect()
+    ended = site.ended(job)
+    assert (ended["status"], ended["attempts"][0]["container"]["exitCode"]) == ("FAILED", 7)
+    assert site.log(f"{job}#0") == ["ready", "late"]
+    found = site.job(f"{job}#1")
+    assert found["startedAt"] == before["startedAt"]
+    assert site.log(found) == [f"tick {number}" for number in range(1, 41)]
+    wait_for("the network to be removed", lambda: name not in networks())

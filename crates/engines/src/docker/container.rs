@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use batchyard_core::id::AttemptKey;
 use batchyard_core::launch::{ContainerSpec, Device, LogDriver, Mount, MountSource, Tmpfs, Ulimit, Variable};
 use batchyard_core::resources::{GpuSet, MilliVcpus, Resources};
+use batchyard_runtime::engine::MAIN_ADDRESS;
 use bollard::models::{
     ContainerCreateBody, DeviceMapping, DeviceRequest, HostConfig, HostConfigLogConfig, Mount as DaemonMount,
     MountType, MountVolumeOptions, ResourcesUlimits,
@@ -14,6 +15,7 @@ use bollard::models::{
 
 use super::labels::{Labels, volume_name};
 use super::limits::{CPU_SHARES_MIN, LOG_FILE_BYTES_MAX, LOG_FILES_MAX, MEMORY_MIB_MIN};
+use super::network::Membership;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -26,7 +28,10 @@ pub(super) struct Wanted<'a> {
     pub(super) resources: Resources,
     pub(super) gpus: GpuSet,
     pub(super) labels: &'a Labels,
+    /// The network mode of containers without a network of their own.
     pub(super) network: &'a str,
+    /// The network of the node's attempt, for nodes of a multi-node parallel job.
+    pub(super) membership: Option<&'a Membership>,
 }
 
 /// The body of the request that creates the container.
@@ -39,13 +44,17 @@ pub(super) fn creation(wanted: Wanted<'_>) -> ContainerCreateBody {
         gpus,
         labels,
         network,
+        membership,
     } = wanted;
+    let network = membership.map_or(network, |membership| membership.network.as_str());
     ContainerCreateBody {
         image: Some(container.image.clone()),
         entrypoint: container.entrypoint.clone(),
         // An empty list would not leave the image's command but clear it.
         cmd: (!command.is_empty()).then(|| command.to_vec()),
-        env: Some(environment_lines(environment, gpus)),
+        env: Some(environment_lines(environment, gpus, membership)),
+        hostname: membership.map(|membership| membership.host.clone()),
+        networking_config: membership.map(Membership::to_config),
         user: container.user.clone(),
         labels: Some(labels.to_map()),
         host_config: Some(host_config(container, resources, gpus, labels, network)),
@@ -136,11 +145,17 @@ fn shares(vcpus: MilliVcpus) -> i64 {
     i64::try_from(shares).expect("32 bits times 1.024 fit in 63")
 }
 
-fn environment_lines(environment: &[Variable], gpus: GpuSet) -> Vec<String> {
+fn environment_lines(environment: &[Variable], gpus: GpuSet, membership: Option<&Membership>) -> Vec<String> {
     let mut lines: Vec<String> = environment
         .iter()
         .map(|Variable { name, value }| format!("{name}={value}"))
         .collect();
+    // Names are unique, and this one is not the user's (section F1.1).
+    if let Some(address) = membership.and_then(|membership| membership.main_address.as_ref()) {
+        let own = format!("{MAIN_ADDRESS}=");
+        lines.retain(|line| !line.starts_with(&own));
+        lines.push(format!("{own}{address}"));
+    }
     if !gpus.is_empty() {
         let indexes: Vec<String> = gpus.indexes().map(|index| index.to_string()).collect();
         lines.push(format!("NVIDIA_VISIBLE_DEVICES={}", indexes.join(",")));

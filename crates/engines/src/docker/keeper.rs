@@ -19,6 +19,7 @@ use super::drain::{Drain, forget_position};
 use super::labels::{Labels, container_name};
 use super::launch::{Launched, labels_of, launch, remove};
 use super::limits::{LOOK_AGAIN_AFTER, RETRY_MAX, RETRY_MIN};
+use super::network;
 use super::state::{Exit, Found, State, look};
 
 /// What is wanted of a keeper so far.
@@ -343,7 +344,10 @@ async fn clean_up(context: &Context, labels: &Labels) {
     let mut pause = RETRY_MIN;
     loop {
         let permit = context.requests.acquire().await.expect("never closed");
-        let removed = remove(context, labels).await;
+        let mut removed = remove(context, labels).await;
+        if let (Ok(()), Some(main)) = (&removed, labels.main_node) {
+            removed = network::leave(context, main).await;
+        }
         drop(permit);
         let Err(failure) = removed else { break };
         tracing::debug!(attempt = %labels.attempt, error = &failure as &dyn std::error::Error, "failed to remove a container");

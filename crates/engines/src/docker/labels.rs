@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use batchyard_core::id::{AttemptKey, TaskId};
+use batchyard_core::id::{AttemptKey, NodeKey, TaskId};
 use batchyard_runtime::log::StreamName;
 
 /// Marks a container or volume as one server's own.
@@ -14,6 +14,7 @@ const JOB: &str = "batchyard.job-id";
 const LOG_GROUP: &str = "batchyard.log-group";
 const LOG_STREAM: &str = "batchyard.log-stream";
 const SCRATCH_VOLUMES: &str = "batchyard.scratch-volumes";
+const MAIN_NODE: &str = "batchyard.main-node";
 
 /// The labels of one container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(super) struct Labels {
     pub(super) stream: Option<StreamName>,
     /// How many scratch volumes go with it.
     pub(super) scratch_volumes: usize,
+    /// The attempt of the main node, if it is a node of a multi-node parallel job.
+    pub(super) main_node: Option<AttemptKey>,
 }
 
 impl Labels {
@@ -36,13 +39,21 @@ impl Labels {
             attempt,
             stream,
             scratch_volumes,
+            main_node,
         } = self;
+        let job = match (main_node, NodeKey::of(attempt.job)) {
+            (Some(_), Some(node)) => node.to_string(),
+            (_, _) => attempt.job.to_string(),
+        };
         let mut map = HashMap::from([
             (NAMESPACE.to_owned(), namespace.clone()),
             (ATTEMPT.to_owned(), attempt.to_string()),
-            (JOB.to_owned(), attempt.job.to_string()),
+            (JOB.to_owned(), job),
             (SCRATCH_VOLUMES.to_owned(), scratch_volumes.to_string()),
         ]);
+        if let Some(main) = main_node {
+            map.insert(MAIN_NODE.to_owned(), main.to_string());
+        }
         if let Some(StreamName { group, stream }) = stream {
             map.insert(LOG_GROUP.to_owned(), group.clone());
             map.insert(LOG_STREAM.to_owned(), stream.clone());
@@ -60,11 +71,16 @@ impl Labels {
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => return None,
         };
+        let main_node = match map.get(MAIN_NODE) {
+            Some(text) => Some(text.parse().ok()?),
+            None => None,
+        };
         Some(Labels {
             namespace: map.get(NAMESPACE)?.clone(),
             attempt: map.get(ATTEMPT)?.parse().ok()?,
             stream,
             scratch_volumes: map.get(SCRATCH_VOLUMES)?.parse().ok()?,
+            main_node,
         })
     }
 }
@@ -72,6 +88,14 @@ impl Labels {
 /// Only the attempt, as events carry it.
 pub(super) fn attempt_of(map: &HashMap<String, String>) -> Option<AttemptKey> {
     map.get(ATTEMPT)?.parse().ok()
+}
+
+/// The labels of the network of the nodes that follow this main node.
+pub(super) fn network_labels(namespace: &str, main: AttemptKey) -> HashMap<String, String> {
+    HashMap::from([
+        (NAMESPACE.to_owned(), namespace.to_owned()),
+        (ATTEMPT.to_owned(), main.to_string()),
+    ])
 }
 
 /// The filter that finds what carries this namespace.
@@ -101,18 +125,18 @@ mod tests {
     #[test]
     fn labels_are_read_back_as_written() {
         let attempt = "018bcfe5-6800-4000-8000-000000000007:3/2".parse().unwrap();
-        for stream in [
-            None,
-            Some(StreamName {
-                group: "/aws/batch/job".to_owned(),
-                stream: "a/default/b".to_owned(),
-            }),
-        ] {
+        let stream = StreamName {
+            group: "/aws/batch/job".to_owned(),
+            stream: "a/default/b".to_owned(),
+        };
+        let main = "018bcfe5-6800-4000-8000-000000000007:0/2".parse().unwrap();
+        for (stream, main_node) in [(None, None), (Some(stream), Some(main))] {
             let labels = Labels {
                 namespace: "n".to_owned(),
                 attempt,
                 stream,
                 scratch_volumes: 2,
+                main_node,
             };
             let mut map = labels.to_map();
             assert_eq!(Labels::from_map(&map), Some(labels));

@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
+use batchyard_core::id::AttemptKey;
 use batchyard_core::launch::{ContainerSpec, LaunchSpec, Runner};
-use batchyard_runtime::engine::Launch;
+use batchyard_runtime::engine::{Launch, Node};
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions, RemoveVolumeOptions};
 use tokio::time::Instant;
@@ -19,6 +20,7 @@ use super::image::PullPolicy;
 use super::keeper::Wishes;
 use super::labels::{Labels, container_name, volume_name};
 use super::limits::TRY_AGAIN_AFTER;
+use super::network::{self, Joining, Membership};
 use super::reason::Reason;
 use super::state::{Found, State, look};
 
@@ -47,7 +49,7 @@ pub(super) fn labels_of(context: &Context, order: &Launch) -> Labels {
         environment: _,
         stream,
         gpus: _,
-        node: _,
+        node,
     } = order;
     Labels {
         namespace: context.namespace.clone(),
@@ -57,6 +59,7 @@ pub(super) fn labels_of(context: &Context, order: &Launch) -> Labels {
             Runner::Container(container) => scratch_volumes(container),
             Runner::Process(_) => 0,
         },
+        main_node: node.map(|node| node.main),
     }
 }
 
@@ -128,17 +131,43 @@ async fn try_once(
             "took the cached image, as it could not be pulled"
         );
     }
+    let membership = match order.node {
+        Some(node) => Some(join_network(context, order.attempt, node, wishes).await?),
+        None => None,
+    };
     let _permit = tokio::select! {
         permit = context.launches.acquire() => permit.expect("never closed"),
         () = wishes.not_to_run() => return Err(Setback::Never(Reason::StoppedBeforeStart)),
     };
-    let made = create(context, order, container, labels, wishes).await?;
+    let made = create(context, order, container, labels, membership.as_ref(), wishes).await?;
     if wishes.is_not_to_run() {
         remove(context, labels).await.map_err(|_| Setback::Unreachable)?;
         return Err(Setback::Never(Reason::StoppedBeforeStart));
     }
     let found = start(context, labels, made).await?;
     Ok((made, found))
+}
+
+/// Makes the network of the attempt's nodes, or finds the main node on it. Where the main node has ended meanwhile this one is about to be
+/// asked to stop, and waits for it: its own failure to start would look as if it had come first.
+async fn join_network(
+    context: &Context,
+    attempt: AttemptKey,
+    node: Node,
+    wishes: &mut Wishes,
+) -> Result<Membership, Setback> {
+    let permit = context.requests.acquire().await.expect("never closed");
+    let joined = network::join(context, attempt, node).await;
+    drop(permit);
+    match joined {
+        Ok(Joining::Joined(membership)) => Ok(membership),
+        Ok(Joining::MainHasEnded) => {
+            wishes.not_to_run().await;
+            Err(Setback::Never(Reason::StoppedBeforeStart))
+        }
+        Err(Failure::Unreachable(_) | Failure::NotConnected) => Err(Setback::Unreachable),
+        Err(Failure::Refused { text, .. }) => Err(Setback::Never(Reason::CannotCreate(text))),
+    }
 }
 
 async fn pull(context: &Context, container: &ContainerSpec, wishes: &mut Wishes) -> Result<(), Setback> {
@@ -156,6 +185,7 @@ async fn create(
     order: &Launch,
     container: &ContainerSpec,
     labels: &Labels,
+    membership: Option<&Membership>,
     wishes: &mut Wishes,
 ) -> Result<Launched, Setback> {
     let mut body = creation(Wanted {
@@ -166,6 +196,7 @@ async fn create(
         gpus: order.gpus,
         labels,
         network: &context.network,
+        membership,
     });
     let mut has_pulled = false;
     loop {
@@ -259,6 +290,7 @@ pub(super) async fn remove(context: &Context, labels: &Labels) -> Result<(), Fai
         attempt,
         stream: _,
         scratch_volumes,
+        main_node: _,
     } = labels;
     let client = context.daemon.client()?;
     let options = RemoveContainerOptions {

@@ -34,6 +34,7 @@ mod labels;
 mod launch;
 mod limits;
 mod moment;
+mod network;
 mod pieces;
 mod position;
 mod reason;

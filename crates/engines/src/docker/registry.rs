@@ -18,6 +18,7 @@ use super::keeper::{Beginning, Wish, Wishes, keep};
 use super::labels::{Labels, attempt_of, namespace_filter};
 use super::launch::remove;
 use super::limits::INBOX_MAX;
+use super::network;
 use super::watch::watch_daemon;
 
 /// What the registry is told.
@@ -160,6 +161,8 @@ impl Registry {
             }
         }
         self.remove_volumes_left_behind().await?;
+        let alive: BTreeSet<AttemptKey> = current.keys().copied().collect();
+        network::remove_left_behind(&self.context, &alive).await?;
         let is_known = |attempt: &AttemptKey| current.contains_key(attempt);
         Ok(self.keepers.keys().copied().filter(is_known).collect())
     }

@@ -15,6 +15,7 @@ fn check(container: &ContainerSpec, resources: Resources, gpus: GpuSet, expected
             stream: "a/default/b".to_owned(),
         }),
         scratch_volumes: scratch_volumes(container),
+        main_node: None,
     };
     let body = creation(Wanted {
         container,
@@ -27,6 +28,7 @@ fn check(container: &ContainerSpec, resources: Resources, gpus: GpuSet, expected
         gpus,
         labels: &labels,
         network: "host",
+        membership: None,
     });
     // Through `Value`, which sorts the members of maps.
     let mut value = serde_json::to_value(body).unwrap();
