@@ -11,7 +11,7 @@ use batchyard_core::report::Report;
 use batchyard_core::resources::{GpuSet, Mebibytes, MilliVcpus, Resources};
 use batchyard_core::time::{Millis, Timestamp};
 use batchyard_engines::docker::{Config, DockerEngine};
-use batchyard_runtime::engine::{BoxFuture, CurrentAttempt, Launch, Order, Reports};
+use batchyard_runtime::engine::{BoxFuture, CurrentAttempt, Launch, Node, Order, Reports};
 use batchyard_runtime::log::{Append, LogError, LogEvent, LogStore, StreamName};
 use bollard::Docker;
 use futures_util::StreamExt as _;
@@ -280,6 +280,7 @@ pub(crate) struct Job {
     pub(crate) environment: Vec<(&'static str, &'static str)>,
     pub(crate) container: ContainerSpec,
     pub(crate) memory_mib: u64,
+    pub(crate) node: Option<Node>,
 }
 
 impl Job {
@@ -300,12 +301,32 @@ impl Job {
                 ..ContainerSpec::default()
             },
             memory_mib: 64,
+            node: None,
         }
     }
 
     pub(crate) fn with(mut self, change: impl FnOnce(&mut ContainerSpec)) -> Job {
         change(&mut self.container);
         self
+    }
+
+    /// These jobs as the nodes of one job, of which the first is the main one.
+    pub(crate) fn nodes<const N: usize>(jobs: [Job; N]) -> [Job; N] {
+        let id = JobId::new(Timestamp::from_millis(0), random());
+        let attempt = |index| AttemptKey {
+            job: JobKey::child(id, index),
+            attempt: 1,
+        };
+        let mut index = 0;
+        jobs.map(|mut job| {
+            job.attempt = attempt(index);
+            job.node = Some(Node {
+                index,
+                main: attempt(0),
+            });
+            index += 1;
+            job
+        })
     }
 
     fn launch(self) -> Launch {
@@ -315,6 +336,7 @@ impl Job {
             environment,
             container,
             memory_mib,
+            node,
         } = self;
         Launch {
             attempt,
@@ -342,7 +364,7 @@ impl Job {
                 .collect(),
             stream: Some(stream_of(attempt)),
             gpus: GpuSet::default(),
-            node: None,
+            node,
         }
     }
 }
@@ -385,6 +407,14 @@ pub(crate) async fn volumes(host: &str, namespace: &str) -> Vec<String> {
         .into_iter()
         .map(|volume| volume.name)
         .collect()
+}
+
+pub(crate) async fn networks(host: &str, namespace: &str) -> Vec<String> {
+    let options = bollard::query_parameters::ListNetworksOptions {
+        filters: Some(filter(namespace)),
+    };
+    let listed = client(host).list_networks(Some(options)).await.unwrap();
+    listed.into_iter().filter_map(|network| network.name).collect()
 }
 
 pub(crate) fn filter(namespace: &str) -> std::collections::HashMap<String, Vec<String>> {
