@@ -185,6 +185,19 @@ def explanation(site, job):
     return ended.stdout
 
 
+def test_the_command_line_knows_nodes(site):
+    job = site.submit(define(site, {"0": node("exec sleep 600"), "1": node("echo main; exit 3")}, main=1))
+    assert site.ended(job)["status"] == "FAILED"
+    for each, text in [(job, "main\n"), (f"{job}#1", "main\n"), (f"{job}#0", "")]:
+        command = [BINARY, "logs", each]
+        ended = subprocess.run(
+            command, env=site.server.access.environment(), capture_output=True, text=True, check=True, timeout=60
+        )
+        assert ended.stdout == text
+    assert f"{job}#1 has ended: FAILED (Essential container in task exited), exit code 3" in explanation(site, f"{job}#1")
+    assert f"{job} has ended: FAILED" in explanation(site, job)
+
+
 def test_a_gang_waits_for_all_its_places(site, tmp_path):
     environment = site.make_environment(computeResources=environment_resources(maxvCpus=2))
     queue = site.make_queue(environment)

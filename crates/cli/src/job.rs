@@ -17,7 +17,7 @@ const ENDED_BY_ITSELF: &str = "Essential container in task exited";
 /// The log group of jobs whose definition names none.
 const LOG_GROUP: &str = "/aws/batch/job";
 
-/// A job's id; a child's is its array job's with `:` and an index.
+/// A job's id; a child's is its array job's with `:` and an index, a node's its job's with `#` and an index.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct JobId(String);
 
@@ -54,6 +54,11 @@ impl JobId {
     /// The id of an array job's child.
     pub(crate) fn child(&self, index: u32) -> JobId {
         JobId(format!("{self}:{index}"))
+    }
+
+    /// The id of a node of a multi-node parallel job.
+    pub(crate) fn node(&self, index: i32) -> JobId {
+        JobId(format!("{self}#{index}"))
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -35,11 +35,17 @@ pub(crate) async fn run(arguments: &LogsArguments) -> anyhow::Result<ExitCode> {
     let style = LineStyle {
         has_timestamps: arguments.timestamps,
     };
+    let mut job = job::describe_one(&client, &id).await?;
+    let mut id = id;
+    // What a job of several nodes writes as a whole is what its main node writes.
+    if let Some(nodes) = &job.node_properties {
+        id = id.node(nodes.main_node);
+        job = job::describe_one(&client, &id).await?;
+    }
     if arguments.follow {
         follow::follow(&client, &id, style).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let job = job::describe_one(&client, &id).await?;
     if let Some(size) = job.array_properties.as_ref().and_then(|array| array.size) {
         bail!(
             "job {id} is an array of {size} jobs\n\

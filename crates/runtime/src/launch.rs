@@ -135,7 +135,7 @@ fn merge(lists: [Vec<Variable>; 4]) -> Vec<Variable> {
 #[cfg(test)]
 mod tests {
     use batchyard_core::id::{EnvironmentId, JobId};
-    use batchyard_core::launch::ProcessSpec;
+    use batchyard_core::launch::{NodeLaunch, ProcessSpec};
     use batchyard_core::name::QueueName;
     use batchyard_core::resources::GpuSet;
     use batchyard_core::time::{Millis, Timestamp};
@@ -143,6 +143,16 @@ mod tests {
     use super::*;
 
     fn check(child: Option<u32>, user: &[(&str, &str)], expected: expect_test::Expect) {
+        check_of(child, None, user, expected);
+    }
+
+    /// `main`: the main one of three nodes.
+    fn check_of(
+        child: Option<u32>,
+        main: Option<u32>,
+        user: &[(&str, &str)],
+        expected: expect_test::Expect,
+    ) {
         let id = JobId::new(Timestamp::from_millis(1_700_000_000_000), 7);
         let user = user.iter().map(|(name, value)| variable(name, value));
         let spec = LaunchSpec {
@@ -157,11 +167,21 @@ mod tests {
             stop_timeout: Millis::from_seconds(30),
         };
         let queue = QueueName::parse("fast").unwrap();
+        let spec = Arc::new(spec);
+        let nodes = main.map(|main| NodeLaunches {
+            count: 3,
+            main,
+            groups: vec![NodeLaunch {
+                first: 0,
+                last: 2,
+                launch: Arc::clone(&spec),
+            }],
+        });
         let row = LaunchRow {
-            launch: Arc::new(spec),
+            launch: spec,
             queue,
-            array_size: child.map(|_| 10),
-            nodes: None,
+            array_size: child.filter(|_| main.is_none()).map(|_| 10),
+            nodes: nodes.map(Arc::new),
         };
         let placement = Placement {
             environment: EnvironmentId(1),
@@ -229,5 +249,41 @@ mod tests {
                 /aws/batch/job sleep/default/3b912afa23ef7398b4abf1e655102214
             "#]],
         );
+    }
+
+    #[test]
+    fn nodes_know_their_job_and_find_the_main_one() {
+        for (node, expected) in [
+            (0, expect_test::expect![[r#"
+                AWS_BATCH_JOB_ID=018bcfe5-6800-4000-8000-000000000007#0
+                AWS_BATCH_JOB_ATTEMPT=2
+                AWS_BATCH_JQ_NAME=fast
+                AWS_BATCH_CE_NAME=host
+                AWS_BATCH_JOB_NODE_INDEX=0
+                AWS_BATCH_JOB_NUM_NODES=3
+                AWS_BATCH_JOB_MAIN_NODE_INDEX=2
+                AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS=127.0.0.1
+                ECS_CONTAINER_METADATA_URI=http://127.0.0.1:4590/v3/177069ce51c49d631a9f5e0655f6a5b4
+                ECS_CONTAINER_METADATA_URI_V4=http://127.0.0.1:4590/v4/177069ce51c49d631a9f5e0655f6a5b4
+                AWS_REGION=eu-west-1
+                /aws/batch/job sleep/default/177069ce51c49d631a9f5e0655f6a5b4
+            "#]]),
+            (2, expect_test::expect![[r#"
+                AWS_BATCH_JOB_ID=018bcfe5-6800-4000-8000-000000000007#2
+                AWS_BATCH_JOB_ATTEMPT=2
+                AWS_BATCH_JQ_NAME=fast
+                AWS_BATCH_CE_NAME=host
+                AWS_BATCH_JOB_NODE_INDEX=2
+                AWS_BATCH_JOB_NUM_NODES=3
+                AWS_BATCH_JOB_MAIN_NODE_INDEX=2
+                ECS_CONTAINER_METADATA_URI=http://127.0.0.1:4590/v3/e6b9790b9f8eb6313e4cd2f19467637f
+                ECS_CONTAINER_METADATA_URI_V4=http://127.0.0.1:4590/v4/e6b9790b9f8eb6313e4cd2f19467637f
+                AWS_REGION=eu-west-1
+                /aws/batch/job sleep/default/e6b9790b9f8eb6313e4cd2f19467637f
+            "#]]),
+        ] {
+            let forged = [("AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS", "forged")];
+            check_of(Some(node), Some(2), if node == 0 { &forged } else { &[] }, expected);
+        }
     }
 }
