@@ -242,6 +242,27 @@ def test_each_node_has_an_instance_of_its_own(site):
     assert len(instances) == 2
 
 
+def test_nodes_may_ask_for_an_instance_type(site):
+    resources = environment_resources(instanceTypes=["m5.large"], maxvCpus=4)
+    queue = site.make_queue(site.make_environment(computeResources=resources))
+    wanted = {**node("true"), "instanceType": "m5.xlarge"}
+    definition = define(site, {":": wanted})
+    job = site.submit(definition, queue)
+    assert "has no instances of type m5.xlarge, which the job asks for" in explanation(site, job)
+    site.batch.cancel_job(jobId=job, reason="not needed")
+    overrides = [{"targetNodes": ":", "containerOverrides": {"instanceType": "m5.large"}}]
+    job = site.submit(definition, queue, nodeOverrides={"nodePropertyOverrides": overrides})
+    assert site.ended(job)["status"] == "SUCCEEDED"
+    assert site.job(f"{job}#1")["container"]["instanceType"] == "m5.large"
+    answer = refusal(
+        site.batch.submit_job,
+        jobName="refused",
+        jobQueue=queue,
+        jobDefinition=define(site, {":": {**wanted, "instanceType": "m99.large"}}),
+    )
+    assert answer == ("ClientException", "m99.large is not an instance type that is known here")
+
+
 def test_dependencies(site):
     first = site.submit(define(site, {"0:": node("true")}))
     job = site.submit(define(site, {"0:": node("true")}), dependsOn=[{"jobId": first}])

@@ -148,7 +148,10 @@ impl Cause {
                 Hindrance::OverMaximum { .. } if cause == Cause::EnvironmentsInvalid => {
                     cause = Cause::EnvironmentMaximum
                 }
-                Hindrance::Platform(_) | Hindrance::OverTypes | Hindrance::OverHost { .. }
+                Hindrance::Platform(_)
+                | Hindrance::OverTypes
+                | Hindrance::NoSuchType(_)
+                | Hindrance::OverHost { .. }
                     if matches!(cause, Cause::EnvironmentsInvalid | Cause::EnvironmentMaximum) =>
                 {
                     cause = Cause::Requirement
@@ -156,6 +159,7 @@ impl Cause {
                 Hindrance::OverMaximum { .. }
                 | Hindrance::Platform(_)
                 | Hindrance::OverTypes
+                | Hindrance::NoSuchType(_)
                 | Hindrance::OverHost { .. } => {}
             }
         }

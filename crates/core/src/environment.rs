@@ -2,6 +2,7 @@
 //!
 //! What a client wrote besides (subnets, roles, tags, …) is a document that passes through the core to the store unread.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -208,6 +209,18 @@ impl InstanceTypeName {
     #[must_use]
     pub fn facts(self) -> &'static InstanceType {
         self.0
+    }
+}
+
+impl Ord for InstanceTypeName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.name.cmp(other.0.name)
+    }
+}
+
+impl PartialOrd for InstanceTypeName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

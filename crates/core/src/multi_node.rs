@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::change::AfterAttempt;
+use crate::environment::InstanceTypeName;
 use crate::id::ArrayIndex;
 use crate::job::{Execution, JobStatus, StopCause};
 use crate::reason::StatusReason;
@@ -35,6 +36,9 @@ pub struct NodeGroup {
     pub last: NodeIndex,
     /// What each needs.
     pub resources: Resources,
+    /// The type that each one's instance must have, where the environment has instances (section B11.10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<InstanceTypeName>,
 }
 
 /// A multi-node parallel job that waits for nothing any more.
@@ -83,9 +87,17 @@ impl NodeShape {
     /// If the job has no such node.
     #[must_use]
     pub fn need(&self, node: NodeIndex) -> Resources {
+        self.group(node).resources
+    }
+
+    /// The group of a node.
+    ///
+    /// # Panics
+    /// If the job has no such node.
+    #[must_use]
+    pub fn group(&self, node: NodeIndex) -> &NodeGroup {
         let is_of = |group: &&NodeGroup| (group.first..=group.last).contains(&node);
-        let group = self.groups.iter().find(is_of);
-        group.expect("groups cover all nodes").resources
+        self.groups.iter().find(is_of).expect("groups cover all nodes")
     }
 
     /// What all nodes need together.

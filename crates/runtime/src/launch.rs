@@ -147,12 +147,7 @@ mod tests {
     }
 
     /// `main`: the main one of three nodes.
-    fn check_of(
-        child: Option<u32>,
-        main: Option<u32>,
-        user: &[(&str, &str)],
-        expected: expect_test::Expect,
-    ) {
+    fn check_of(child: Option<u32>, main: Option<u32>, user: &[(&str, &str)], expected: expect_test::Expect) {
         let id = JobId::new(Timestamp::from_millis(1_700_000_000_000), 7);
         let user = user.iter().map(|(name, value)| variable(name, value));
         let spec = LaunchSpec {
@@ -254,7 +249,9 @@ mod tests {
     #[test]
     fn nodes_know_their_job_and_find_the_main_one() {
         for (node, expected) in [
-            (0, expect_test::expect![[r#"
+            (
+                0,
+                expect_test::expect![[r#"
                 AWS_BATCH_JOB_ID=018bcfe5-6800-4000-8000-000000000007#0
                 AWS_BATCH_JOB_ATTEMPT=2
                 AWS_BATCH_JQ_NAME=fast
@@ -267,8 +264,11 @@ mod tests {
                 ECS_CONTAINER_METADATA_URI_V4=http://127.0.0.1:4590/v4/177069ce51c49d631a9f5e0655f6a5b4
                 AWS_REGION=eu-west-1
                 /aws/batch/job sleep/default/177069ce51c49d631a9f5e0655f6a5b4
-            "#]]),
-            (2, expect_test::expect![[r#"
+            "#]],
+            ),
+            (
+                2,
+                expect_test::expect![[r#"
                 AWS_BATCH_JOB_ID=018bcfe5-6800-4000-8000-000000000007#2
                 AWS_BATCH_JOB_ATTEMPT=2
                 AWS_BATCH_JQ_NAME=fast
@@ -280,10 +280,16 @@ mod tests {
                 ECS_CONTAINER_METADATA_URI_V4=http://127.0.0.1:4590/v4/e6b9790b9f8eb6313e4cd2f19467637f
                 AWS_REGION=eu-west-1
                 /aws/batch/job sleep/default/e6b9790b9f8eb6313e4cd2f19467637f
-            "#]]),
+            "#]],
+            ),
         ] {
             let forged = [("AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS", "forged")];
-            check_of(Some(node), Some(2), if node == 0 { &forged } else { &[] }, expected);
+            check_of(
+                Some(node),
+                Some(2),
+                if node == 0 { &forged } else { &[] },
+                expected,
+            );
         }
     }
 }

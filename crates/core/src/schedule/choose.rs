@@ -70,6 +70,8 @@ pub enum Hindrance {
     },
     /// No instance type of the environment is large enough.
     OverTypes,
+    /// It has no instances of a type that the job asks for.
+    NoSuchType(InstanceTypeName),
     /// The host is too small, even when empty.
     OverHost {
         /// What the host has.
@@ -211,7 +213,7 @@ fn on_instance(
         vcpus: free.vcpus.min(vcpus_left),
         ..free
     };
-    let new = new_instance(plan, need, room).ok_or(Hindrance::OverTypes)?;
+    let new = new_instance(plan, None, need, room).ok_or(Hindrance::OverTypes)?;
     Ok(Plan {
         environment: id,
         site: Site::New(new),
@@ -219,9 +221,16 @@ fn on_instance(
     })
 }
 
-/// The type for a new instance that can take `need`, cut to the room there is.
-pub(super) fn new_instance(plan: &InstancePlan, need: Resources, room: Resources) -> Option<NewInstance> {
-    let fitting = plan.types.iter().filter_map(|instance_type| {
+/// The type for a new instance that can take `need`, cut to the room there is. `only`: no other type.
+pub(super) fn new_instance(
+    plan: &InstancePlan,
+    only: Option<InstanceTypeName>,
+    need: Resources,
+    room: Resources,
+) -> Option<NewInstance> {
+    let types = plan.types.iter();
+    let types = types.filter(|one| only.is_none_or(|only| only == **one));
+    let fitting = types.filter_map(|instance_type| {
         let capacity = instance_type.facts().capacity().at_most(room);
         capacity.fits(need).then_some(NewInstance {
             instance_type: *instance_type,
@@ -242,7 +251,7 @@ pub(crate) fn wanted_type(environment: &Environment, need: Resources) -> Option<
     let Capacity::Instances(plan) = &environment.spec.capacity else {
         return None;
     };
-    new_instance(plan, need, Resources::MAX).map(|new| new.instance_type)
+    new_instance(plan, None, need, Resources::MAX).map(|new| new.instance_type)
 }
 
 /// Idle instances of an environment that have to be given back so that `need` stays below its maximum, and the vCPUs that are left
@@ -335,6 +344,13 @@ impl fmt::Display for Hindrance {
                 write!(f, "may have {vcpus_max} vCPU at most, less than the job needs")
             }
             Hindrance::OverTypes => f.write_str("has no instance type that is large enough for the job"),
+            Hindrance::NoSuchType(name) => {
+                write!(
+                    f,
+                    "has no instances of type {}, which the job asks for",
+                    name.facts().name
+                )
+            }
             Hindrance::OverHost { host } => write!(
                 f,
                 "runs on this host, which has {host}: less than the job needs, even when idle"

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use super::choose::{
     Hindrance, NewInstance, Site, Verdict, hindrance_of_spec, make_room_besides, new_instance,
 };
-use crate::environment::{Capacity, Environment, InstancePlan};
+use crate::environment::{Capacity, Environment, InstancePlan, InstanceTypeName};
 use crate::id::{EnvironmentId, InstanceId, QueueId};
 use crate::job::Profile;
 use crate::multi_node::{NodeIndex, NodeShape};
@@ -85,6 +85,14 @@ fn consider_environment(
     }
 }
 
+/// A node that has no place yet.
+struct Wanted {
+    node: NodeIndex,
+    need: Resources,
+    /// The type its instance must have.
+    only: Option<InstanceTypeName>,
+}
+
 /// Looks for places on instances of one environment.
 struct Instances<'a> {
     state: &'a State,
@@ -98,21 +106,30 @@ impl Instances<'_> {
     /// `keeps_idle`: takes idle instances where they fit.
     fn places(&self, keeps_idle: bool) -> Result<GangPlan, Hindrance> {
         let vcpus_max = self.plan.vcpus_max;
-        let mut nodes: Vec<(NodeIndex, Resources)> = (0..self.shape.count)
-            .map(|node| (node, self.shape.need(node)))
-            .collect();
+        let wanted = |node| {
+            let group = self.shape.group(node);
+            Wanted {
+                node,
+                need: group.resources,
+                only: group.instance_type,
+            }
+        };
+        let mut nodes: Vec<Wanted> = (0..self.shape.count).map(wanted).collect();
         if vcpus_of(&nodes) > vcpus_max {
             return Err(Hindrance::OverMaximum { vcpus_max });
         }
-        let fits_type = |need: Resources| {
-            let mut types = self.plan.types.iter();
-            types.any(|candidate| candidate.facts().capacity().fits(need))
-        };
-        if !nodes.iter().all(|(_, need)| fits_type(*need)) {
-            return Err(Hindrance::OverTypes);
+        for Wanted { need, only, .. } in &nodes {
+            if let Some(only) = only.filter(|only| !self.plan.types.contains(only)) {
+                return Err(Hindrance::NoSuchType(only));
+            }
+            let types = self.plan.types.iter();
+            let mut types = types.filter(|one| only.is_none_or(|only| only == **one));
+            if !types.any(|candidate| candidate.facts().capacity().fits(*need)) {
+                return Err(Hindrance::OverTypes);
+            }
         }
         // The largest choose first: what is left fits the smaller ones.
-        nodes.sort_by_key(|(node, need)| (Reverse(*need), *node));
+        nodes.sort_by_key(|wanted| (Reverse(wanted.need), wanted.node));
         let mut sites: Vec<Option<Site>> = vec![None; nodes.len()];
         let used = if keeps_idle {
             self.take_idle(&mut nodes, &mut sites)
@@ -120,8 +137,8 @@ impl Instances<'_> {
             Vec::new()
         };
         let (reclaimed, new) = self.make(&nodes, &used)?;
-        for ((node, _), new) in nodes.iter().zip(new) {
-            if let Some(site) = slot(&mut sites, *node) {
+        for (wanted, new) in nodes.iter().zip(new) {
+            if let Some(site) = slot(&mut sites, wanted.node) {
                 *site = Some(Site::New(new));
             }
         }
@@ -133,23 +150,23 @@ impl Instances<'_> {
     }
 
     /// Gives nodes the smallest idle instances that fit, and leaves those that find none.
-    fn take_idle(
-        &self,
-        nodes: &mut Vec<(NodeIndex, Resources)>,
-        sites: &mut [Option<Site>],
-    ) -> Vec<InstanceId> {
+    fn take_idle(&self, nodes: &mut Vec<Wanted>, sites: &mut [Option<Site>]) -> Vec<InstanceId> {
         let instances = self.environment.instances.iter();
         let idle =
             instances.filter(|(id, instance)| instance.is_idle() && !self.environment.is_outdated(**id));
-        let mut idle: Vec<(Resources, InstanceId)> =
-            idle.map(|(id, instance)| (instance.capacity, *id)).collect();
+        let mut idle: Vec<(Resources, InstanceId, InstanceTypeName)> = idle
+            .map(|(id, instance)| (instance.capacity, *id, instance.instance_type))
+            .collect();
         idle.sort();
         let mut used = Vec::new();
-        nodes.retain(|(node, need)| {
-            let Some(position) = idle.iter().position(|(capacity, _)| capacity.fits(*need)) else {
+        nodes.retain(|Wanted { node, need, only }| {
+            let is_for_it = |(capacity, _, instance_type): &(Resources, InstanceId, InstanceTypeName)| {
+                capacity.fits(*need) && only.is_none_or(|only| only == *instance_type)
+            };
+            let Some(position) = idle.iter().position(is_for_it) else {
                 return true;
             };
-            let (_, instance) = idle.remove(position);
+            let (_, instance, _) = idle.remove(position);
             used.push(instance);
             if let Some(site) = slot(sites, *node) {
                 *site = Some(Site::Instance(instance));
@@ -163,7 +180,7 @@ impl Instances<'_> {
     #[expect(clippy::type_complexity, reason = "both halves of a plan, used once")]
     fn make(
         &self,
-        nodes: &[(NodeIndex, Resources)],
+        nodes: &[Wanted],
         used: &[InstanceId],
     ) -> Result<(Vec<(EnvironmentId, InstanceId)>, Vec<NewInstance>), Hindrance> {
         let mut reclaimed = Vec::new();
@@ -184,7 +201,7 @@ impl Instances<'_> {
         }
         let total = nodes
             .iter()
-            .fold(Resources::default(), |sum, (_, need)| sum.plus(*need));
+            .fold(Resources::default(), |sum, wanted| sum.plus(wanted.need));
         make_room_besides(self.state, total, Some(self.id), used, &mut reclaimed)?;
         let given_back = reclaimed
             .iter()
@@ -192,19 +209,19 @@ impl Instances<'_> {
         let mut free = given_back.fold(self.state.host_free(), Resources::plus);
         let mut vcpus_left = vcpus_max.saturating_sub(vcpus);
         let mut new_instances = Vec::new();
-        for (index, (_, need)) in nodes.iter().enumerate() {
+        for (index, Wanted { node: _, need, only }) in nodes.iter().enumerate() {
             // Each instance leaves the later ones what they need at least.
             let later = nodes.get(index + 1..).unwrap_or_default();
             let reserved = later
                 .iter()
-                .fold(Resources::default(), |sum, (_, need)| sum.plus(*need));
+                .fold(Resources::default(), |sum, wanted| sum.plus(wanted.need));
             let room = free.minus(reserved);
             let whole = MilliVcpus::whole(vcpus_left.saturating_sub(vcpus_of(later)));
             let room = Resources {
                 vcpus: room.vcpus.min(whole),
                 ..room
             };
-            let new = new_instance(self.plan, *need, room).ok_or(Hindrance::OverTypes)?;
+            let new = new_instance(self.plan, *only, *need, room).ok_or(Hindrance::OverTypes)?;
             free = free.minus(new.capacity);
             vcpus_left = vcpus_left.saturating_sub(new.capacity.vcpus.ceil());
             new_instances.push(new);
@@ -214,8 +231,8 @@ impl Instances<'_> {
 }
 
 /// Whole vCPUs of instances that have just what each node needs.
-fn vcpus_of(nodes: &[(NodeIndex, Resources)]) -> u32 {
-    nodes.iter().map(|(_, need)| need.vcpus.ceil()).sum()
+fn vcpus_of(nodes: &[Wanted]) -> u32 {
+    nodes.iter().map(|wanted| wanted.need.vcpus.ceil()).sum()
 }
 
 fn slot(sites: &mut [Option<Site>], node: NodeIndex) -> Option<&mut Option<Site>> {

@@ -31,7 +31,7 @@ impl Step<'_> {
                 memory: crate::resources::Mebibytes(1),
                 gpus: 0,
             };
-            let Some(new) = new_instance(plan, need, room) else {
+            let Some(new) = new_instance(plan, None, need, room) else {
                 return;
             };
             self.add_instance(id, new);

@@ -76,6 +76,7 @@ pub(crate) fn check_waits_are_for_good(state: &State) {
                 | Hindrance::Platform(_)
                 | Hindrance::OverMaximum { .. }
                 | Hindrance::OverTypes
+                | Hindrance::NoSuchType(_)
                 | Hindrance::OverHost { .. } => false,
             };
             assert!(

@@ -650,3 +650,49 @@ fn what_is_deleted_takes_its_nodes_along() {
         "#]],
     );
 }
+
+#[test]
+fn nodes_may_ask_for_an_instance_type() {
+    check(
+        "
+        host vcpus=8 memory=32000
+        environment ce types=m5.large,m5.xlarge max=8; queue q ce
+        submit a q; exited a 0
+        submit b q nodes=2 type=m5.xlarge; exited b:0 0
+        submit c q nodes=2 type=m5.2xlarge; explain c
+        ",
+        &expect![[r#"
+            > host vcpus=8 memory=32000
+            > environment ce types=m5.large,m5.xlarge max=8; queue q ce
+                environment 1 ce is version 1, Enabled
+                queue 1 q is version 1, Enabled
+            > submit a q; exited a 0
+                a is number 1 of queue 1
+                a RUNNABLE
+                environment 1 got instance 1, m5.large with 2 vCPU, 8160 MiB
+                a STARTING in environment 1 on instance 1
+                => launch a#1
+                a SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
+                => forget a#1
+            > submit b q nodes=2 type=m5.xlarge; exited b:0 0
+                b is number 2 of queue 1
+                b RUNNABLE
+                environment 1 got instance 2, m5.xlarge with 4 vCPU, 16352 MiB
+                environment 1 got instance 3, m5.xlarge with 2 vCPU, 7488 MiB
+                b STARTING in environment 1 on instance 2 and environment 1 on instance 3
+                => launch b:0#1
+                b:0 SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
+                b:1 FAILED: Essential container in task exited, never RUNNING
+                b SUCCEEDED: Essential container in task exited
+                => forget b:0#1
+                => forget b:1#1
+            > submit c q nodes=2 type=m5.2xlarge; explain c
+                c is number 3 of queue 1
+                c RUNNABLE
+                queue 1 is held up by c: MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than that can be met by the CE(s) attached to the job queue.
+                c is RUNNABLE in queue q; its 2 nodes need 2 vCPU, 1024 MiB together.
+                It is next in its queue, and finds no place:
+                  compute environment ce has no instances of type m5.2xlarge, which the job asks for
+        "#]],
+    );
+}

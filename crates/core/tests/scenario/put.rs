@@ -194,10 +194,13 @@ fn shape(count: &str, words: &Words, resources: Resources) -> NodeShape {
         vcpus: words.milli("other-vcpus", resources.vcpus.0),
         ..resources
     };
+    let instance_type = words.value("type");
+    let instance_type = instance_type.map(|name| InstanceTypeName::find(name).expect("the table has it"));
     let group = |first, last, resources| NodeGroup {
         first,
         last,
         resources,
+        instance_type,
     };
     let mut groups = Vec::new();
     if main > 0 {

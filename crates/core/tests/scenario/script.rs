@@ -13,7 +13,7 @@
 //! delete environment NAME; delete queue NAME; delete item PATH
 //! submit JOB QUEUE [vcpus=1] [memory=512] [gpus=0] [attempts=1] [timeout=SECONDS] [array=N] [sequential] [after=JOB,JOB:0]
 //!        [token=TOKEN:DIGEST] [pair=JOB] [platform=fargate] [share=NAME] [take=CONSUMABLE:1] [exit-on=code:1] [retry-on=status:Host*]
-//!        [nodes=N] [main=0] [other-vcpus=1]
+//!        [nodes=N] [main=0] [other-vcpus=1] [type=m5.large]
 //! started JOB; exited JOB CODE; not-started JOB REASON; lost JOB      JOB is a, a:0 for a child or node, a#1 for a past attempt
 //! cancel JOB; terminate JOB
 //! at +5                                        seconds go by

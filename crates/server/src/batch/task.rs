@@ -31,7 +31,12 @@ impl Batch {
                 attempts.find(|(attempt, ..)| TaskId::of(*attempt).to_string() == asked)?;
             let place = execution.attempt.as_ref()?.placement;
             let environment = state.environment(place.environment).name.clone();
-            Some((attempt, profile.need(attempt.job.child), place.environment, environment))
+            Some((
+                attempt,
+                profile.need(attempt.job.child),
+                place.environment,
+                environment,
+            ))
         });
         let found = found.await.map_err(|error| unavailable(&error))?;
         let Some((attempt, resources, environment_id, environment)) = found else {

