@@ -161,9 +161,34 @@ impl Contents {
                 let (job, attempt) = (*job, *attempt);
                 self.placed.insert(AttemptKey { job, attempt });
             }
+            Change::GangPlaced(placed) => {
+                let job = JobKey::child(placed.job, placed.main);
+                let attempt = placed.attempt;
+                self.placed.insert(AttemptKey { job, attempt });
+            }
+            // Only now the other nodes may be launched.
+            Change::GangStarted { job, attempt, .. } => {
+                let multi_node = self.state.multi_node(*job);
+                let gang = multi_node
+                    .and_then(|multi_node| multi_node.gang.as_ref())
+                    .unwrap();
+                let others = gang.live().map(|(node, _)| AttemptKey {
+                    job: JobKey::child(*job, node),
+                    attempt: *attempt,
+                });
+                self.placed.extend(others);
+            }
+            Change::GangEnded(ended) => match ended.end.next {
+                AfterAttempt::Retried => {}
+                AfterAttempt::Succeeded => self.end(JobKey::whole(ended.job), single(JobStatus::Succeeded)),
+                AfterAttempt::Failed => self.end(JobKey::whole(ended.job), single(JobStatus::Failed)),
+            },
             Change::AttemptEnded(ended) => {
                 let (job, attempt) = (ended.job, ended.attempt);
                 self.attempts_ended.insert(AttemptKey { job, attempt });
+                if self.state.multi_node(job.id).is_some() {
+                    return;
+                }
                 match ended.next {
                     AfterAttempt::Retried => {}
                     AfterAttempt::Succeeded => self.end(job, single(JobStatus::Succeeded)),

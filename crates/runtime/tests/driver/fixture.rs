@@ -8,7 +8,8 @@ use batchyard_core::command::{Command, PutEnvironment, PutQueue, RegisterDefinit
 use batchyard_core::environment::{Capacity, EnvironmentSpec, Platform, Switch};
 use batchyard_core::id::JobId;
 use batchyard_core::job::Profile;
-use batchyard_core::launch::{LaunchSpec, ProcessSpec, Runner};
+use batchyard_core::launch::{LaunchSpec, NodeLaunch, NodeLaunches, ProcessSpec, Runner};
+use batchyard_core::multi_node::{NodeGroup, NodeShape};
 use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
 use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
 use batchyard_core::retry::RetryStrategy;
@@ -113,4 +114,31 @@ pub(crate) fn submission(number: usize) -> SubmitJob {
         },
         token: None,
     }
+}
+
+/// The submission with so many nodes, each of its size; the last one is the main one.
+pub(crate) fn with_nodes(mut submit: SubmitJob, count: u32) -> SubmitJob {
+    let (first, last) = (0, count - 1);
+    let shape = NodeShape {
+        count,
+        main: last,
+        groups: vec![NodeGroup {
+            first,
+            last,
+            resources: submit.profile.resources,
+            instance_type: None,
+        }],
+    };
+    submit.profile.resources = shape.total();
+    submit.profile.nodes = Some(shape);
+    submit.content.nodes = Some(Arc::new(NodeLaunches {
+        count,
+        main: last,
+        groups: vec![NodeLaunch {
+            first,
+            last,
+            launch: Arc::clone(&submit.content.launch),
+        }],
+    }));
+    submit
 }

@@ -9,13 +9,15 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, FileFailurePersistence};
 
 use crate::disk::Hold;
-use crate::fixture::{job_id, submission};
+use crate::fixture::{job_id, submission, with_nodes};
 use crate::world::World;
 
 #[derive(Clone, Debug)]
 enum Op {
     Submit {
         array_size: Option<u32>,
+        /// How many nodes; then it is no array.
+        nodes: Option<u32>,
         attempts: u8,
         timeout_ms: Option<u64>,
         depends_on: Option<usize>,
@@ -50,16 +52,20 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     let submit = (
         prop::option::weighted(0.3, 2..5_u32),
+        prop::option::weighted(0.3, 1..4_u32),
         1..=3_u8,
         prop::option::weighted(0.2, 1_000..60_000_u64),
         prop::option::weighted(0.3, 0..4_usize),
     );
-    let submit = submit.prop_map(|(array_size, attempts, timeout_ms, depends_on)| Op::Submit {
-        array_size,
-        attempts,
-        timeout_ms,
-        depends_on,
-    });
+    let submit = submit.prop_map(
+        |(array_size, nodes, attempts, timeout_ms, depends_on)| Op::Submit {
+            array_size: array_size.filter(|_| nodes.is_none()),
+            nodes,
+            attempts,
+            timeout_ms,
+            depends_on,
+        },
+    );
     let exit = (0..4_usize, 0..3_i32, prop::bool::weighted(0.8));
     let exit = exit.prop_map(|(pick, exit_code, is_told)| Op::Exit {
         pick,
@@ -111,6 +117,7 @@ async fn play(world: &mut World, number: usize, op: &Op) {
     match op {
         Op::Submit {
             array_size,
+            nodes,
             attempts,
             timeout_ms,
             depends_on,
@@ -119,6 +126,9 @@ async fn play(world: &mut World, number: usize, op: &Op) {
                 return;
             }
             let mut submit = submission(number);
+            if let Some(count) = nodes {
+                submit = with_nodes(submit, *count);
+            }
             submit.array_size = *array_size;
             submit.profile.retry.attempts = *attempts;
             submit.profile.timeout = timeout_ms.map(Millis::new);
