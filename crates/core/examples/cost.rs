@@ -289,6 +289,7 @@ fn profile() -> Profile {
         share: None,
         consumables: Vec::new(),
         nodes: None,
+        service: None,
     }
 }
 
@@ -312,6 +313,7 @@ fn content() -> JobContent {
         resources: Resources::default(),
         log: None,
         stop_timeout: Millis::from_seconds(30),
+        training: None,
     };
     JobContent {
         name: "job".to_owned(),

@@ -31,6 +31,8 @@ pub enum Cause {
     },
     /// All environments may have fewer vCPUs than the job needs.
     EnvironmentMaximum,
+    /// The service environment may have fewer instances than the job needs, or none of its type.
+    ServiceEnvironmentMaximum,
     /// No environment can ever run the job: its types or the host are too small.
     Requirement,
     /// No environment takes jobs.
@@ -56,14 +58,17 @@ pub enum LimitedReason {
     EnvironmentMaximum,
     /// `MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT`.
     Requirement,
+    /// `MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE`.
+    ServiceEnvironmentMaximum,
 }
 
 impl LimitedReason {
     /// All of them.
-    pub const ALL: [LimitedReason; 3] = [
+    pub const ALL: [LimitedReason; 4] = [
         LimitedReason::InsufficientCapacity,
         LimitedReason::EnvironmentMaximum,
         LimitedReason::Requirement,
+        LimitedReason::ServiceEnvironmentMaximum,
     ];
 
     /// As requests name it (section C.7, second column).
@@ -73,6 +78,7 @@ impl LimitedReason {
             LimitedReason::InsufficientCapacity => "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
             LimitedReason::EnvironmentMaximum => "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
             LimitedReason::Requirement => "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
+            LimitedReason::ServiceEnvironmentMaximum => "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE",
         }
     }
 
@@ -102,6 +108,7 @@ impl Cause {
             Cause::InsufficientCapacity { .. } => Some(LimitedReason::InsufficientCapacity),
             Cause::EnvironmentMaximum => Some(LimitedReason::EnvironmentMaximum),
             Cause::Requirement => Some(LimitedReason::Requirement),
+            Cause::ServiceEnvironmentMaximum => Some(LimitedReason::ServiceEnvironmentMaximum),
             Cause::EnvironmentsInvalid => None,
         }
     }
@@ -119,6 +126,9 @@ impl Cause {
                 .to_owned(),
             Cause::Requirement => "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is \
                                    higher than that can be met by the CE(s) attached to the job queue."
+                .to_owned(),
+            Cause::ServiceEnvironmentMaximum => "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE - Service environment(s) associated \
+                                                 with the job queue cannot meet the capacity requirement of the job."
                 .to_owned(),
             Cause::EnvironmentsInvalid => {
                 "ACTION_REQUIRED - CE(s) associated with the job queue are invalid.".to_owned()
@@ -138,13 +148,14 @@ impl Cause {
             match hindrance {
                 Hindrance::Disabled | Hindrance::Deleting | Hindrance::SingleNodesOnly => {}
                 // Its own jobs hold what this one needs, and will end.
-                Hindrance::MaximumReached { .. } => return None,
+                Hindrance::MaximumReached { .. } | Hindrance::UnitsReached { .. } => return None,
                 Hindrance::HostBusy { .. } if environment.attempts > 0 => return None,
                 Hindrance::HostBusy { .. } => {
                     cause = Cause::InsufficientCapacity {
                         instance_type: wanted_type(environment, profile.need(main)),
                     }
                 }
+                Hindrance::OverUnits { .. } => cause = Cause::ServiceEnvironmentMaximum,
                 Hindrance::OverMaximum { .. } if cause == Cause::EnvironmentsInvalid => {
                     cause = Cause::EnvironmentMaximum
                 }

@@ -112,6 +112,13 @@ pub enum Change {
         /// For whose children.
         on: JobId,
     },
+    /// What a job needs of the scheduler is another than it was: its priority.
+    ProfileChanged {
+        /// Whose.
+        job: JobId,
+        /// All of it.
+        profile: Box<Profile>,
+    },
     /// A single job became RUNNABLE.
     JobReady(JobId),
     /// Children of an array became RUNNABLE.
@@ -315,9 +322,9 @@ pub struct JobAdded {
 pub struct JobContent {
     /// The job's name.
     pub name: String,
-    /// The definition it came from.
+    /// The definition it came from; any name for a service job.
     pub definition: DefinitionName,
-    /// The definition's revision.
+    /// The definition's revision; 0 for a service job, which has no definition.
     pub revision: u32,
     /// How to run it; of a multi-node parallel job, its main node.
     pub launch: Arc<LaunchSpec>,
@@ -478,6 +485,7 @@ impl Change {
             | Change::TokenKept(_)
             | Change::TokensForgotten(_)
             | Change::JobAdded(_)
+            | Change::ProfileChanged { .. }
             | Change::JobReady(_)
             | Change::ArrayEnded(_) => None,
         }

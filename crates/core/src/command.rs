@@ -9,7 +9,7 @@ use crate::id::{AttemptKey, EnvironmentId, JobId, JobKey, QueueId};
 use crate::interval_set::IntervalSet;
 use crate::item::{Item, ItemKey};
 use crate::job::{JobStatus, Profile};
-use crate::name::{DefinitionName, EnvironmentName, QueueName, SchedulingPolicyName};
+use crate::name::{DefinitionName, EnvironmentKind, EnvironmentName, QueueName, SchedulingPolicyName};
 use crate::report::Report;
 use crate::time::Millis;
 use crate::token::ClientToken;
@@ -89,7 +89,7 @@ pub enum Command {
     },
     /// SubmitJob.
     SubmitJob(Box<SubmitJob>),
-    /// CancelJob or TerminateJob.
+    /// CancelJob or TerminateJob. A service job's identifier is to them as an unknown one.
     StopJob {
         /// Which job or child.
         job: JobKey,
@@ -98,9 +98,23 @@ pub enum Command {
         /// The caller's words, 1..=1024 characters.
         reason: String,
     },
+    /// TerminateServiceJob. Another job's identifier is as an unknown one.
+    StopServiceJob {
+        /// Which job.
+        job: JobId,
+        /// The caller's words, 1..=1024 characters.
+        reason: String,
+    },
+    /// UpdateServiceJob.
+    PrioritizeServiceJob {
+        /// Which job.
+        job: JobId,
+        /// 0..=9999.
+        priority: u16,
+    },
 }
 
-/// A compute environment as it is to be.
+/// A compute or service environment as it is to be.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PutEnvironment {
     /// Its name.
@@ -223,23 +237,26 @@ pub enum Reply {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// A compute environment of this name exists.
-    #[error("compute environment {0} exists")]
+    #[error("{} {} exists", .0.kind().noun(), .0.given())]
     EnvironmentExists(EnvironmentName),
     /// There is none of this name, or it is being deleted.
-    #[error("compute environment {0} does not exist")]
+    #[error("{} {} does not exist", .0.kind().noun(), .0.given())]
     EnvironmentNotFound(EnvironmentName),
     /// It is being deleted.
-    #[error("compute environment {0} is being modified")]
+    #[error("{} {} is being modified", .0.kind().noun(), .0.given())]
     EnvironmentBusy(EnvironmentName),
     /// It is ENABLED; only a DISABLED one can be deleted.
-    #[error("compute environment {0} is enabled")]
+    #[error("{} {} is enabled", .0.kind().noun(), .0.given())]
     EnvironmentEnabled(EnvironmentName),
     /// A queue refers to it.
-    #[error("compute environment {0} is used by job queue {1}")]
+    #[error("{kind} {name} is used by job queue {1}", kind = .0.kind().noun(), name = .0.given())]
     EnvironmentInUse(EnvironmentName, QueueName),
+    /// Another queue has it, and one of both has a policy of quota shares: such an environment is its queue's alone.
+    #[error("{kind} {name} cannot be shared with job queue {1}: one of both has quota shares", kind = .0.kind().noun(), name = .0.given())]
+    EnvironmentTaken(EnvironmentName, QueueName),
     /// The account has as many as it may have.
-    #[error("there are {0} compute environments, the most allowed")]
-    TooManyEnvironments(usize),
+    #[error("there are {1} {kind}s, the most allowed", kind = .0.noun())]
+    TooManyEnvironments(EnvironmentKind, usize),
     /// A queue of this name exists.
     #[error("job queue {0} exists")]
     QueueExists(QueueName),
@@ -297,6 +314,21 @@ pub enum Rejection {
     /// A job has children or nodes, not both.
     #[error("a multi-node parallel job cannot be an array job")]
     ArrayOfNodes,
+    /// A queue with a service environment takes only service jobs.
+    #[error("job queue {0} takes only service jobs")]
+    ServiceQueue(QueueName),
+    /// A queue with a policy of quota shares takes only jobs that name a share of it.
+    #[error("job queue {0} has quota shares, and the job names none")]
+    QuotaShareMissing(QueueName),
+    /// Other queues take only jobs without one.
+    #[error("job queue {0} has no quota shares")]
+    QuotaShareNotAllowed(QueueName),
+    /// The quota share is DISABLED and takes no jobs.
+    #[error("{0} is disabled")]
+    ItemDisabled(ItemKey),
+    /// There is no such live job of this kind.
+    #[error("job {0} has ended, or does not exist")]
+    JobNotLive(JobId),
     /// A queue with a fair-share policy takes only jobs with a share.
     #[error("job queue {0} orders its jobs by share, and the job has none")]
     ShareMissing(QueueName),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::InstanceId;
 use crate::instance_type::InstanceType;
+use crate::item::CapacityLimit;
 use crate::name::EnvironmentName;
 use crate::resources::{GpuSet, Resources};
 use crate::time::{Millis, Timestamp};
@@ -34,6 +35,8 @@ pub struct Environment {
     pub in_use: Resources,
     /// How many attempts run in it, or are about to.
     pub attempts: u32,
+    /// The units that its service jobs hold, by unit; none that is 0.
+    pub units: BTreeMap<Box<str>, u32>,
 }
 
 /// The replacement of an environment's instances after an infrastructure update (section D4.2).
@@ -69,6 +72,8 @@ pub enum Platform {
     ManagedInstances,
     /// Kubernetes.
     Eks,
+    /// A service that runs jobs of its own kind: SageMaker training.
+    Service,
 }
 
 /// Where the capacity of an environment comes from.
@@ -83,7 +88,15 @@ pub enum Capacity {
     },
     /// Jobs are placed on instances, which are slices of the host the size of an EC2 instance type.
     Instances(InstancePlan),
+    /// Service jobs, counted in units: they take nothing of the host (section D.6).
+    Units {
+        /// How many of each unit, 1..=5 entries with units of their own; `NUM_INSTANCES` is all units together.
+        limits: Vec<CapacityLimit>,
+    },
 }
+
+/// The unit that counts instances of all types.
+pub const NUM_INSTANCES: &str = "NUM_INSTANCES";
 
 /// How instances come and go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,12 +187,26 @@ impl Environment {
     #[must_use]
     pub fn vcpus_now(&self) -> u32 {
         match self.spec.capacity {
-            Capacity::Shared { .. } => self.in_use.vcpus.ceil(),
+            Capacity::Shared { .. } | Capacity::Units { .. } => self.in_use.vcpus.ceil(),
             Capacity::Instances(_) => self
                 .instances
                 .values()
                 .map(|instance| instance.capacity.vcpus.ceil())
                 .sum(),
+        }
+    }
+}
+
+impl Environment {
+    /// How many of a unit its service jobs hold.
+    #[must_use]
+    pub fn units_of(&self, unit: &str) -> u32 {
+        match unit {
+            NUM_INSTANCES => self
+                .units
+                .values()
+                .fold(0, |sum, count| sum.saturating_add(*count)),
+            _ => self.units.get(unit).copied().unwrap_or(0),
         }
     }
 }

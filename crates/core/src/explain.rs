@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::id::{JobKey, NodeKey};
-use crate::job::{Attempt, Body, Execution, Job, JobStatus, StopCause};
+use crate::job::{Attempt, Body, Execution, Job, JobStatus, ServiceClaim, StopCause};
 use crate::limits::POSITION_COUNTED_MAX;
 use crate::multi_node::{Gang, MultiNode};
 use crate::name::{EnvironmentName, QueueName};
@@ -24,6 +24,8 @@ pub struct Explanation {
     pub need: Resources,
     /// How many nodes the job has, if it has nodes.
     pub nodes: Option<u32>,
+    /// What a service job needs instead.
+    pub service: Option<ServiceClaim>,
     /// Why.
     pub because: Because,
 }
@@ -103,6 +105,7 @@ pub fn explain(state: &State, key: JobKey) -> Option<Explanation> {
         queue,
         need: job.profile.need(key.child),
         nodes: job.profile.nodes.as_ref().map(|shape| shape.count),
+        service: job.profile.service.clone(),
         because,
     })
 }
@@ -185,10 +188,18 @@ impl fmt::Display for Explanation {
             queue,
             need,
             nodes,
+            service,
             because,
         } = self;
         let status = status.as_str();
         match (NodeKey::of(*job), nodes) {
+            _ if service.is_some() => {
+                let need = service
+                    .iter()
+                    .map(|claim| format!("{} {}", claim.count, claim.unit));
+                let need: String = need.collect();
+                writeln!(f, "{job} is {status} in queue {queue}; it needs {need}.")?;
+            }
             (Some(node), Some(_)) => writeln!(f, "{node} is {status} in queue {queue}; it needs {need}.")?,
             (_, None) => writeln!(f, "{job} is {status} in queue {queue}; it needs {need}.")?,
             (None, Some(nodes)) => writeln!(
@@ -314,7 +325,12 @@ fn write_hindrances(f: &mut fmt::Formatter<'_>, hindrances: &[(EnvironmentName, 
         return writeln!(f, "  its queue has no compute environment");
     }
     for (environment, hindrance) in hindrances {
-        writeln!(f, "  compute environment {environment} {hindrance}")?;
+        writeln!(
+            f,
+            "  {} {} {hindrance}",
+            environment.kind().noun(),
+            environment.given()
+        )?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::array::Array;
 use crate::environment::Platform;
 use crate::id::{ArrayIndex, AttemptNumber, EnvironmentId, InstanceId, JobKey, QueueId, Sequence};
 use crate::multi_node::{MultiNode, NodeShape};
-use crate::name::ConsumableResourceName;
+use crate::name::{ConsumableResourceName, QuotaShareName};
 use crate::reason::StatusReason;
 use crate::resources::{GpuSet, Resources};
 use crate::retry::RetryStrategy;
@@ -51,12 +51,27 @@ pub struct Profile {
     /// The nodes of a multi-node parallel job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<NodeShape>,
+    /// What a service job takes; exactly those of the platform `Service` have it, and hold no resources besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceClaim>,
+}
+
+/// What a service job takes of its environment, and of whose share (sections A.8 and C.4).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ServiceClaim {
+    /// An instance type such as `ml.m5.large`.
+    pub unit: Box<str>,
+    /// How many, at least 1.
+    pub count: u32,
+    /// The quota share of its queue that it belongs to, where the queue has a policy of quota shares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota_share: Option<QuotaShareName>,
 }
 
 /// A job's place among the shares of a queue (sections A4.4 and C3.6).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ShareClaim {
-    /// The share identifier; empty for a priority without one, which no queue takes.
+    /// The share identifier; empty for a priority without one, which only service jobs may have.
     pub identifier: Box<str>,
     /// 0..=9999; within a share, higher goes first.
     pub priority: u16,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::TaskId;
 use crate::resources::Resources;
 use crate::time::Millis;
 
@@ -27,6 +28,9 @@ pub struct LaunchSpec {
     pub log: Option<LogTarget>,
     /// Time between asking the job to stop and killing it (section F.6: 30 s).
     pub stop_timeout: Millis,
+    /// What a training job has besides; `None` for other jobs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<Box<TrainingSpec>>,
 }
 
 /// How the nodes of a multi-node parallel job are run.
@@ -59,6 +63,48 @@ impl NodeLaunches {
         self.groups.iter().find(is_of).map(|group| &group.launch)
     }
 }
+/// What a SageMaker training job has besides (section D6.2): a name for each attempt, and a folder of its own that stays when it ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrainingSpec {
+    /// What the name of each attempt's training job begins with: `AWSBatch` and the job's name.
+    pub name_prefix: String,
+    /// What its ARN has before the name: `arn:aws:sagemaker:us-east-1:123456789012:training-job/`.
+    pub arn_prefix: String,
+    /// Files of the attempt's folder, made before it starts.
+    pub files: Vec<AttemptFile>,
+    /// The file of the folder that the program writes the reason of its failure to.
+    pub failure_file: String,
+}
+
+/// A file of an attempt's folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptFile {
+    /// Relative to the folder, without `..`.
+    pub path: String,
+    /// What is in it.
+    pub text: String,
+}
+
+impl TrainingSpec {
+    /// The name of the training job of an attempt (section D6.2): 1 to 63 letters, digits and hyphens.
+    #[must_use]
+    pub fn job_name(&self, task: TaskId) -> String {
+        format!(
+            "{}{}",
+            self.name_prefix,
+            &task.to_string()[..TRAINING_HASH_DIGITS]
+        )
+    }
+
+    /// The ARN of the training job of an attempt.
+    #[must_use]
+    pub fn job_arn(&self, task: TaskId) -> String {
+        format!("{}{}", self.arn_prefix, self.job_name(task))
+    }
+}
+
+/// Digits of the task's identifier in the name of a training job (own choice).
+pub const TRAINING_HASH_DIGITS: usize = 16;
 
 /// What carries a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,7 +178,7 @@ pub struct Variable {
 pub struct LogTarget {
     /// For example `/aws/batch/job`.
     pub group: String,
-    /// Everything before the task id, with the slash: for example `sleep60/default/`.
+    /// Everything before the task id, with the slash: for example `sleep60/default/`. Streams of training jobs have other names.
     pub stream_prefix: String,
 }
 
@@ -155,6 +201,8 @@ pub enum MountSource {
     Host(String),
     /// An empty volume that lives as long as the attempt; mounts with the same name share it.
     Scratch(String),
+    /// A folder of the attempt's own folder, relative to it (training jobs only).
+    Attempt(String),
 }
 
 /// A resource limit, named as `ulimit` names it without the prefix (`nofile`).

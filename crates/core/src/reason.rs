@@ -1,6 +1,7 @@
 //! Status reasons as clients know them, to the letter (section B.4).
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,13 @@ pub const MAIN_NODE_ENDED: StatusReason = fixed("Main node of the job ended");
 pub const NODE_NOT_STARTED: StatusReason = fixed("Another node of the job failed to start");
 /// The queue was deleted under the job (own choice of words).
 pub const QUEUE_DELETED: StatusReason = fixed("Job queue was deleted");
+/// The quota share was deleted under the job (own choice of words).
+pub const QUOTA_SHARE_DELETED: StatusReason = fixed("Quota share was deleted");
+/// A service job's ordinary end (section G.4).
+pub const TRAINING_COMPLETED: StatusReason = fixed("Received status from SageMaker: Training job completed");
+
+/// Characters of what a training job writes about its failure that are shown, as SageMaker does.
+pub const FAILURE_CHARACTERS_MAX: usize = 1_024;
 
 const fn fixed(text: &'static str) -> StatusReason {
     StatusReason(Cow::Borrowed(text))
@@ -47,6 +55,33 @@ impl StatusReason {
         StatusReason(Cow::Owned(format!(
             "Host EC2 (instance i-{number:017x}) terminated."
         )))
+    }
+
+    /// A training job has ended badly, in the form of SageMaker's reasons (the beginning is section B.4's; the classes of errors are those
+    /// that SageMaker writes, the rest our own words). `failure` is what the program wrote about it.
+    #[must_use]
+    pub fn training_failed(failure: Option<&str>, exit_code: Option<i32>) -> Self {
+        let failure = failure.unwrap_or_default();
+        let code = exit_code.map_or(String::new(), |code| format!(", exit code: {code}"));
+        StatusReason::of_training(format_args!("AlgorithmError: {failure}{code}"))
+    }
+
+    /// A training job could not be started.
+    #[must_use]
+    pub fn training_not_started(reason: &str) -> Self {
+        StatusReason::of_training(format_args!("ClientError: {reason}"))
+    }
+
+    /// The machine went away under a training job.
+    #[must_use]
+    pub fn training_lost() -> Self {
+        StatusReason::of_training(format_args!(
+            "InternalServerError: the host of the training job went away"
+        ))
+    }
+
+    fn of_training(text: fmt::Arguments<'_>) -> Self {
+        StatusReason(Cow::Owned(format!("Received status from SageMaker: {text}")))
     }
 
     /// The text.

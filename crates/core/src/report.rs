@@ -19,7 +19,8 @@ pub enum Report {
         at: Timestamp,
         /// 0..=255; 128 + n for a death by signal n. `None` where the engine cannot know it.
         exit_code: Option<i32>,
-        /// The container's reason (section B.4, second table), at most 255 characters; `None` for ordinary ends.
+        /// The container's reason (section B.4, second table), at most 255 characters, or what a training job wrote about its failure, at
+        /// most 1,024; `None` for ordinary ends.
         reason: Option<String>,
     },
     /// The program could not be started and never will be for this attempt.

@@ -34,7 +34,8 @@ pub enum RetryAction {
     Exit,
 }
 
-/// A text to compare literally, case-sensitively; a `*` at its end stands for any rest (sections B6.5, B6.7).
+/// A text to compare literally, case-sensitively; a `*` at its end stands for any rest (sections B6.5, B6.7), and one at its beginning,
+/// which only service jobs may have, for anything before.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Pattern(pub String);
@@ -100,9 +101,15 @@ impl Pattern {
     /// without a reason (section B6.6).
     fn matches(&self, text: Option<&str>) -> bool {
         let text = text.unwrap_or("");
-        match self.0.strip_suffix('*') {
-            Some(prefix) => text.starts_with(prefix),
-            None => text == self.0,
+        let (inner, is_prefix) = match self.0.strip_suffix('*') {
+            Some(inner) => (inner, true),
+            None => (self.0.as_str(), false),
+        };
+        match (inner.strip_prefix('*'), is_prefix) {
+            (None, true) => text.starts_with(inner),
+            (None, false) => text == inner,
+            (Some(inner), true) => text.contains(inner),
+            (Some(inner), false) => text.ends_with(inner),
         }
     }
 }
@@ -160,6 +167,9 @@ mod tests {
         check(&[], ordinary, true);
         check(&[("code", "1", Exit)], ordinary, false);
         check(&[("code", "13", Exit)], ordinary, true);
+        check(&[("status", "*EC2*", Exit)], host, false);
+        check(&[("status", "*terminated.", Exit)], host, false);
+        check(&[("status", "*terminated", Exit)], host, true);
         check(
             &[("code", "1*", Exit)],
             AttemptEnd {

@@ -141,6 +141,7 @@ fn spec() -> LaunchSpec {
         },
         log: None,
         stop_timeout: Millis::from_seconds(30),
+        training: None,
     }
 }
 

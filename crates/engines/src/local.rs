@@ -264,6 +264,7 @@ mod tests {
             resources: Resources::default(),
             log: None,
             stop_timeout: Millis::from_seconds(30),
+            training: None,
         };
         Order::Launch(Box::new(Launch {
             attempt,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use batchyard_core::id::{AttemptKey, JobKey, NodeKey, TaskId};
 use batchyard_core::job::Placement;
-use batchyard_core::launch::{LaunchSpec, LogTarget, NodeLaunches, Runner, Variable};
+use batchyard_core::launch::{LaunchSpec, LogTarget, NodeLaunches, Runner, TRAINING_HASH_DIGITS, Variable};
 use batchyard_core::name::EnvironmentName;
 
 use crate::engine::{Launch, MAIN_ADDRESS, Node};
@@ -50,7 +50,7 @@ pub(crate) fn compose(
         },
         variable("AWS_BATCH_JOB_ATTEMPT", number),
         variable("AWS_BATCH_JQ_NAME", queue),
-        variable("AWS_BATCH_CE_NAME", environment),
+        variable("AWS_BATCH_CE_NAME", environment.given()),
     ];
     if let Some((node, nodes)) = of_node {
         own.extend(node_variables(node, nodes, &spec.runner));
@@ -62,6 +62,12 @@ pub(crate) fn compose(
             .and(*array_size)
             .map(|size| variable("AWS_BATCH_JOB_ARRAY_SIZE", size)),
     );
+    own.extend(spec.training.iter().flat_map(|training| {
+        [
+            variable("TRAINING_JOB_NAME", training.job_name(task)),
+            variable("TRAINING_JOB_ARN", training.job_arn(task)),
+        ]
+    }));
     let metadata = settings.metadata_endpoint.iter().flat_map(|endpoint| {
         let at = |version| format!("{endpoint}/{version}/{task}");
         [
@@ -105,10 +111,20 @@ fn node_variables(node: u32, nodes: &NodeLaunches, runner: &Runner) -> Vec<Varia
     variables
 }
 
-/// The stream that the output of a task goes to (section F.5).
+/// The stream that the output of a task goes to (section F.5). That of a training job is named as SageMaker does it, where the number
+/// behind the host is arbitrary.
 #[must_use]
 pub fn stream(spec: &LaunchSpec, task: TaskId) -> Option<StreamName> {
     let LogTarget { group, stream_prefix } = spec.log.as_ref()?;
+    if let Some(training) = &spec.training {
+        let name = training.job_name(task);
+        let digits = &task.to_string()[TRAINING_HASH_DIGITS..][..8];
+        let number = u32::from_str_radix(digits, 16).expect("a task's identifier is hexadecimal");
+        return Some(StreamName {
+            group: group.clone(),
+            stream: format!("{name}/algo-1-{number}"),
+        });
+    }
     Some(StreamName {
         group: group.clone(),
         stream: format!("{stream_prefix}{task}"),
@@ -160,6 +176,7 @@ mod tests {
                 stream_prefix: "sleep/default/".to_owned(),
             }),
             stop_timeout: Millis::from_seconds(30),
+            training: None,
         };
         let queue = QueueName::parse("fast").unwrap();
         let spec = Arc::new(spec);

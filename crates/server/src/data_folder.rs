@@ -113,6 +113,12 @@ impl DataFolder {
         self.0.join("batchyard.sqlite")
     }
 
+    /// The folders of service jobs, one for each attempt: what it is given, and what it leaves.
+    #[must_use]
+    pub fn service_jobs(&self) -> PathBuf {
+        self.0.join("service-jobs")
+    }
+
     /// The store of logs.
     #[must_use]
     pub fn logs(&self) -> PathBuf {

@@ -8,6 +8,9 @@ pub(crate) const BODY_BYTES_MAX: usize = 2 << 20;
 /// Largest RegisterJobDefinition, in bytes (section A3.21).
 pub(crate) const REGISTER_BYTES_MAX: usize = 24 << 10;
 
+/// Largest payload of SubmitServiceJob, in bytes (section I).
+pub(crate) const SERVICE_PAYLOAD_BYTES_MAX: usize = 10 << 10;
+
 /// Largest SubmitJob, in bytes (section A4.11).
 pub(crate) const SUBMIT_BYTES_MAX: usize = 30 << 10;
 

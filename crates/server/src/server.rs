@@ -122,7 +122,7 @@ impl Server {
         let (reports, told) = Reports::channel(REPORTS_WAITING_MAX);
         let log_store: Arc<dyn LogStore> = Arc::new(logs.clone());
         let processes = process_engine(&config, data, supervisor, &reports, &log_store).await?;
-        let containers = docker_engine(&config, namespace, &reports, &log_store)?;
+        let containers = docker_engine(&config, data, namespace, &reports, &log_store)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ports = Ports {
             store: Arc::clone(&store) as Arc<dyn Store>,
@@ -251,6 +251,7 @@ async fn process_engine(
 
 fn docker_engine(
     config: &Config,
+    data: &DataFolder,
     namespace: String,
     reports: &Reports,
     logs: &Arc<dyn LogStore>,
@@ -266,6 +267,7 @@ fn docker_engine(
             Pull::Always => PullPolicy::Always,
             Pull::Never => PullPolicy::Never,
         },
+        attempt_folders: Some(data.service_jobs()),
         ..docker::Config::new(namespace)
     };
     Ok(Some(DockerEngine::connect(

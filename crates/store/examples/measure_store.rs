@@ -322,6 +322,7 @@ fn job(number: u64) -> JobAdded {
             stream_prefix: "process-sample/default/".to_owned(),
         }),
         stop_timeout: Millis::from_seconds(30),
+        training: None,
     };
     let document = format!("{{\"sample\":{number},\"container\":\"{}\"}}", "x".repeat(570));
     JobAdded {
@@ -337,6 +338,7 @@ fn job(number: u64) -> JobAdded {
             share: None,
             consumables: Vec::new(),
             nodes: None,
+            service: None,
         },
         dependencies: Vec::new(),
         array: None,

@@ -3,10 +3,12 @@
 use std::fmt;
 
 use crate::environment::{
-    Capacity, Environment, InstanceChoice, InstancePlan, InstanceTypeName, Life, Platform, Switch,
+    Capacity, Environment, InstanceChoice, InstancePlan, InstanceTypeName, Life, NUM_INSTANCES, Platform,
+    Switch,
 };
 use crate::id::{EnvironmentId, InstanceId, QueueId};
-use crate::job::Profile;
+use crate::item::CapacityLimit;
+use crate::job::{Profile, ServiceClaim};
 use crate::name::EnvironmentName;
 use crate::resources::{MilliVcpus, Resources};
 use crate::schedule::gang::{self, GangPlan};
@@ -84,6 +86,22 @@ pub enum Hindrance {
         /// vCPUs it holds now.
         vcpus_now: u32,
     },
+    /// The environment has none of the unit that the job takes, or never so many.
+    OverUnits {
+        /// The unit.
+        unit: Box<str>,
+        /// How many it may have at most.
+        max: u32,
+    },
+    /// The environment holds as many units as it may.
+    UnitsReached {
+        /// The unit.
+        unit: Box<str>,
+        /// How many it may have at most.
+        max: u32,
+        /// How many its jobs hold now.
+        now: u32,
+    },
     /// Others hold what the job needs.
     HostBusy {
         /// What is free.
@@ -121,7 +139,48 @@ fn consider_environment(
     match &environment.spec.capacity {
         Capacity::Shared { vcpus_max } => on_host(state, id, environment, need, *vcpus_max),
         Capacity::Instances(plan) => on_instance(state, id, environment, need, plan),
+        Capacity::Units { limits } => in_units(id, environment, profile.service.as_ref(), limits),
     }
+}
+
+/// A place for a service job: only units are counted.
+fn in_units(
+    id: EnvironmentId,
+    environment: &Environment,
+    claim: Option<&ServiceClaim>,
+    limits: &[CapacityLimit],
+) -> Result<Plan, Hindrance> {
+    let place = Plan {
+        environment: id,
+        site: Site::Host,
+        reclaimed: Vec::new(),
+    };
+    let Some(ServiceClaim {
+        unit,
+        count,
+        quota_share: _,
+    }) = claim
+    else {
+        return Ok(place);
+    };
+    let counts = |limit: &&CapacityLimit| &*limit.unit == NUM_INSTANCES || limit.unit == *unit;
+    let limit = limits.iter().find(counts);
+    let (unit, max) = limit.map_or((unit, 0), |limit| (&limit.unit, limit.max));
+    if *count > max {
+        return Err(Hindrance::OverUnits {
+            unit: unit.clone(),
+            max,
+        });
+    }
+    let now = environment.units_of(unit);
+    if now.saturating_add(*count) > max {
+        return Err(Hindrance::UnitsReached {
+            unit: unit.clone(),
+            max,
+            now,
+        });
+    }
+    Ok(place)
 }
 
 /// What of an environment's facts, or the host's size, keeps a job out for good.
@@ -340,6 +399,7 @@ impl fmt::Display for Hindrance {
                 f.write_str("runs jobs for managed instances only")
             }
             Hindrance::Platform(Platform::Eks) => f.write_str("runs EKS jobs only"),
+            Hindrance::Platform(Platform::Service) => f.write_str("runs service jobs only"),
             Hindrance::OverMaximum { vcpus_max } => {
                 write!(f, "may have {vcpus_max} vCPU at most, less than the job needs")
             }
@@ -355,6 +415,12 @@ impl fmt::Display for Hindrance {
                 f,
                 "runs on this host, which has {host}: less than the job needs, even when idle"
             ),
+            Hindrance::OverUnits { unit, max } => {
+                write!(f, "may have {max} {unit} at most, less than the job needs")
+            }
+            Hindrance::UnitsReached { unit, max, now } => {
+                write!(f, "holds {now} of the {max} {unit} it may have at most")
+            }
             Hindrance::MaximumReached { vcpus_max, vcpus_now } => {
                 write!(f, "holds {vcpus_now} of the {vcpus_max} vCPU it may have at most")
             }

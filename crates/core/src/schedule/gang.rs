@@ -71,6 +71,8 @@ fn consider_environment(
                 reclaimed: plan.reclaimed,
             })
         }
+        // Service jobs have no nodes of the core's.
+        Capacity::Units { .. } => Err(Hindrance::SingleNodesOnly),
         Capacity::Instances(plan) => {
             let instances = Instances {
                 state,

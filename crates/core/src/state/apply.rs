@@ -91,6 +91,7 @@ impl State {
                 }
             }
             Change::PairingClosed { job, on } => self.close_pairing(*job, *on),
+            Change::ProfileChanged { job, profile } => self.change_profile(*job, profile),
             Change::JobReady(id) => self.make_ready(*id),
             Change::ChildrenReady { job, children } => self.make_children_ready(*job, children),
             Change::AttemptPlaced {
@@ -195,6 +196,7 @@ impl State {
             instances: BTreeMap::new(),
             in_use: Resources::default(),
             attempts: 0,
+            units: BTreeMap::new(),
         };
         let environment = match self.environments.remove(id) {
             None => environment,
@@ -203,12 +205,14 @@ impl State {
                 instances,
                 in_use,
                 attempts,
+                units,
                 ..
             }) => Environment {
                 renewal,
                 instances,
                 in_use,
                 attempts,
+                units,
                 ..environment
             },
         };
@@ -628,9 +632,20 @@ impl State {
                 }
             }
         }
-        // Two owners are this job and the set: nobody else shares the profile.
-        if Arc::strong_count(&job.profile) == 2 {
-            self.profiles.remove(&job.profile);
+        self.release_profile(&job.profile);
+    }
+
+    fn change_profile(&mut self, id: JobId, profile: &Profile) {
+        let profile = self.shared_profile(profile);
+        let before = std::mem::replace(&mut self.job_mut(id).profile, profile);
+        self.release_profile(&before);
+    }
+
+    /// Forgets a profile that a job has had, if that was the last.
+    fn release_profile(&mut self, profile: &Arc<Profile>) {
+        // Two owners are the caller and the set: nobody else shares the profile.
+        if Arc::strong_count(profile) == 2 {
+            self.profiles.remove(profile);
         }
     }
 

@@ -265,6 +265,12 @@ impl State {
         self.jobs.get(&id)
     }
 
+    /// Whether it is a live service job.
+    #[must_use]
+    pub fn is_service_job(&self, id: JobId) -> bool {
+        self.job(id).is_some_and(|job| job.profile.service.is_some())
+    }
+
     /// The live jobs in order of their identifiers.
     pub fn jobs(&self) -> impl Iterator<Item = (JobId, &Job)> {
         self.jobs.iter().map(|(id, job)| (*id, job))

@@ -2,7 +2,7 @@
 
 use crate::environment::{Capacity, Environment, Life};
 use crate::id::{EnvironmentId, InstanceId, QueueId};
-use crate::job::{Job, Placement};
+use crate::job::{Job, Placement, ServiceClaim};
 use crate::resources::Resources;
 use crate::state::gang::Hold;
 use crate::state::{Deadline, State};
@@ -12,13 +12,19 @@ use crate::time::{Millis, Timestamp};
 pub(super) struct Holder {
     queue: QueueId,
     share: Option<Box<str>>,
+    /// What a service job takes besides.
+    service: Option<ServiceClaim>,
 }
 
 impl Holder {
     pub(super) fn of(job: &Job) -> Self {
+        let share = job.profile.share.as_ref();
+        // A priority without a share can be given at any time; it belongs to the same share as none.
+        let share = share.filter(|share| !share.identifier.is_empty());
         Holder {
             queue: job.queue,
-            share: job.profile.share.as_ref().map(|share| share.identifier.clone()),
+            share: share.map(|share| share.identifier.clone()),
+            service: job.profile.service.clone(),
         }
     }
 }
@@ -49,6 +55,9 @@ impl State {
             .expect("jobs are placed in environments that exist");
         environment.in_use = environment.in_use.plus(need);
         environment.attempts += 1;
+        if let Some(claim) = &holder.service {
+            *environment.units.entry(claim.unit.clone()).or_default() += claim.count;
+        }
         let Some(instance_id) = instance else {
             self.host_in_use = self.host_in_use.plus(need);
             self.gpus_in_use = self.gpus_in_use.with(gpus);
@@ -92,6 +101,17 @@ impl State {
             .expect("environments stay until their last attempt ends");
         environment.in_use = environment.in_use.minus(need);
         environment.attempts -= 1;
+        if let Some(claim) = &holder.service {
+            let held = environment
+                .units
+                .get_mut(&claim.unit)
+                .expect("the attempt has taken its units");
+            *held -= claim.count;
+            // A unit of which nothing is held has no entry, as after a restart.
+            if *held == 0 {
+                environment.units.remove(&claim.unit);
+            }
+        }
         let Some(instance_id) = instance else {
             self.host_in_use = self.host_in_use.minus(need);
             self.gpus_in_use = self.gpus_in_use.without(gpus);
@@ -133,7 +153,7 @@ pub(super) fn idle_deadline(
     let delay = match &environment.spec.capacity {
         Capacity::Instances(plan) => plan.idle_delay,
         // The environment has been changed to one without instances: those left go at once.
-        Capacity::Shared { .. } => Millis::default(),
+        Capacity::Shared { .. } | Capacity::Units { .. } => Millis::default(),
     };
     (instance.is_idle() && !is_kept(environment, instance_id))
         .then(|| (instance.last_used_at + delay, Deadline::Idle(id, instance_id)))
@@ -143,7 +163,7 @@ pub(super) fn idle_deadline(
 pub(super) fn is_kept(environment: &Environment, instance_id: InstanceId) -> bool {
     let vcpus_min = match &environment.spec.capacity {
         Capacity::Instances(plan) => plan.vcpus_min,
-        Capacity::Shared { .. } => 0,
+        Capacity::Shared { .. } | Capacity::Units { .. } => 0,
     };
     let older = environment.instances.range(..instance_id);
     let older_vcpus: u32 = older.map(|(_, instance)| instance.capacity.vcpus.ceil()).sum();

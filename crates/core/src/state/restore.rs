@@ -263,6 +263,7 @@ impl State {
             instances: std::collections::BTreeMap::new(),
             in_use: Resources::default(),
             attempts: 0,
+            units: std::collections::BTreeMap::new(),
             ..environment.clone()
         };
         let instances = self.environments.iter().flat_map(|(environment, facts)| {

@@ -1,11 +1,14 @@
 //! Scheduling policies, consumable resources, quota shares.
 
-use crate::change::{Change, ItemPut};
+use crate::change::{Change, ItemPut, StopKind};
 use crate::command::{PutItem, Rejection, Reply};
 use crate::environment::{Life, Switch};
+use crate::id::JobKey;
 use crate::item::{Item, ItemKey, SchedulingPolicy};
+use crate::job::Profile;
 use crate::limits::{CONSUMABLE_RESOURCES_MAX, QUOTA_SHARES_PER_QUEUE_MAX, SCHEDULING_POLICIES_MAX};
-use crate::name::QueueName;
+use crate::name::{QueueName, QuotaShareName};
+use crate::reason::QUOTA_SHARE_DELETED;
 use crate::step::Step;
 
 impl Step<'_> {
@@ -102,9 +105,29 @@ impl Step<'_> {
             }
             _ => {}
         }
+        if let ItemKey::QuotaShare(queue, name) = &key {
+            self.end_jobs_of_share(queue, name);
+        }
         self.commit(Change::ItemRemoved(key));
         self.core.wake_all();
         Ok(Reply::Done)
+    }
+
+    /// The jobs of a quota share end with it (section A.6). A share has as many as users have submitted to it, all told in one step.
+    fn end_jobs_of_share(&mut self, queue: &QueueName, name: &QuotaShareName) {
+        let Some((queue, _)) = self.state().queue_named(queue) else {
+            return;
+        };
+        let is_of_share = |profile: &Profile| {
+            let claim = profile.service.as_ref();
+            claim.and_then(|claim| claim.quota_share.as_ref()) == Some(name)
+        };
+        let jobs = self.state().jobs();
+        let of_share = jobs.filter(|(_, job)| job.queue == queue && is_of_share(&job.profile));
+        let keys: Vec<JobKey> = of_share.map(|(id, _)| JobKey::whole(id)).collect();
+        for key in keys {
+            self.stop_job(key, StopKind::Terminate, QUOTA_SHARE_DELETED.as_str());
+        }
     }
 
     /// What belongs to a queue goes with it.

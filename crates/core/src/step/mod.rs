@@ -14,9 +14,10 @@ mod stop;
 mod submit;
 mod timer;
 
-use crate::change::Change;
+use crate::change::{Change, StopKind};
 use crate::command::{Command, Input, Rejection, Reply};
 use crate::effect::Effect;
+use crate::id::JobKey;
 use crate::machine::{Core, Output};
 use crate::snapshot::rank_event;
 use crate::state::State;
@@ -67,9 +68,18 @@ impl Step<'_> {
             }
             Command::SubmitJob(submit) => self.submit_job(*submit),
             Command::StopJob { job, kind, reason } => {
-                self.stop_job(job, kind, &reason);
+                if !self.state().is_service_job(job.id) {
+                    self.stop_job(job, kind, &reason);
+                }
                 Ok(Reply::Done)
             }
+            Command::StopServiceJob { job, reason } => {
+                if self.state().is_service_job(job) {
+                    self.stop_job(JobKey::whole(job), StopKind::Terminate, &reason);
+                }
+                Ok(Reply::Done)
+            }
+            Command::PrioritizeServiceJob { job, priority } => self.prioritize(job, priority),
         }
     }
 

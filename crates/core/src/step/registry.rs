@@ -5,10 +5,10 @@ use crate::command::{PutEnvironment, PutQueue, RegisterDefinition, Rejection, Re
 use crate::effect::Effect;
 use crate::environment::{Life, Switch};
 use crate::id::{AttemptKey, EnvironmentId, QueueId};
-use crate::item::ItemKey;
+use crate::item::{Item, ItemKey, SchedulingPolicy};
 use crate::job::{Placement, StopCause};
 use crate::limits::{ENVIRONMENTS_MAX, QUEUES_MAX};
-use crate::name::{DefinitionName, EnvironmentName, QueueName};
+use crate::name::{DefinitionName, EnvironmentName, QueueName, SchedulingPolicyName};
 use crate::step::Step;
 use crate::time::Millis;
 
@@ -17,9 +17,13 @@ impl Step<'_> {
         if self.state().environment_named(&put.name).is_some() {
             return Err(Rejection::EnvironmentExists(put.name));
         }
-        let count = self.state().environments().count();
+        let kind = put.name.kind();
+        let alike = self.state().environments();
+        let count = alike
+            .filter(|(_, environment)| environment.name.kind() == kind)
+            .count();
         if count >= ENVIRONMENTS_MAX {
-            return Err(Rejection::TooManyEnvironments(count));
+            return Err(Rejection::TooManyEnvironments(kind, count));
         }
         let id = self.state().counters().environment;
         self.put_environment(id, put, 1, None);
@@ -59,7 +63,7 @@ impl Step<'_> {
             document,
             tags,
         } = put;
-        let resource = format!("compute-environment/{name}");
+        let resource = name.resource();
         let put = EnvironmentPut {
             id,
             name,
@@ -181,6 +185,7 @@ impl Step<'_> {
         if let Some(key) = policy_key.filter(|key| self.state().item(key).is_none()) {
             return Err(Rejection::ItemNotFound(key));
         }
+        self.check_quota_environment(id, &environments, policy.as_ref())?;
         let resource = format!("job-queue/{name}");
         let put = QueuePut {
             id,
@@ -215,6 +220,33 @@ impl Step<'_> {
             return Err(Rejection::MixedPlatforms);
         }
         Ok(ids)
+    }
+
+    /// An environment of a queue with quota shares is that queue's alone (section C4.5).
+    fn check_quota_environment(
+        &self,
+        id: QueueId,
+        environments: &[EnvironmentId],
+        policy: Option<&SchedulingPolicyName>,
+    ) -> Result<(), Rejection> {
+        let is_quota = |policy: Option<&SchedulingPolicyName>| {
+            let key = policy.cloned().map(ItemKey::SchedulingPolicy);
+            let kept = key.and_then(|key| self.state().item(&key));
+            kept.is_some_and(|kept| kept.item == Item::SchedulingPolicy(SchedulingPolicy::QuotaShare))
+        };
+        let is_own = is_quota(policy);
+        for environment in environments {
+            let other = self.state().queues().find(|(other, queue)| {
+                *other != id
+                    && queue.environments.contains(environment)
+                    && (is_own || is_quota(queue.policy.as_ref()))
+            });
+            if let Some((_, queue)) = other {
+                let name = self.state().environment(*environment).name.clone();
+                return Err(Rejection::EnvironmentTaken(name, queue.name.clone()));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn delete_queue(&mut self, name: &QueueName) -> Result<Reply, Rejection> {

@@ -3,10 +3,12 @@
 use crate::change::{AfterAttempt, AttemptEnded, Change};
 use crate::effect::Effect;
 use crate::environment::Life;
-use crate::id::{AttemptKey, JobKey};
+use crate::id::{AttemptKey, InstanceId, JobKey};
 use crate::interval_set::Interval;
 use crate::job::{Attempt, Execution, Job, StopCause};
-use crate::reason::{ESSENTIAL_CONTAINER_EXITED, StatusReason, TASK_FAILED_TO_START, TIMED_OUT};
+use crate::reason::{
+    ESSENTIAL_CONTAINER_EXITED, StatusReason, TASK_FAILED_TO_START, TIMED_OUT, TRAINING_COMPLETED,
+};
 use crate::report::Report;
 use crate::retry::AttemptEnd;
 use crate::step::Step;
@@ -44,6 +46,7 @@ impl Step<'_> {
         let instance = attempt.placement.instance;
         let is_main = self.is_main_node(key.job);
         let has_started = attempt.started_at.is_some();
+        let is_service = self.state().is_service_job(key.job.id);
         match report {
             Report::Started { at: _ } if has_started => {}
             Report::Started { at } if is_main => self.start_gang(key, at),
@@ -59,22 +62,34 @@ impl Step<'_> {
                 exit_code,
                 reason,
             } => {
+                let status_reason = if !is_service {
+                    ESSENTIAL_CONTAINER_EXITED
+                } else if exit_code == Some(0) {
+                    TRAINING_COMPLETED
+                } else {
+                    StatusReason::training_failed(reason.as_deref(), exit_code)
+                };
                 self.end(
                     key,
                     End {
                         at,
                         exit_code,
                         reason,
-                        status_reason: ESSENTIAL_CONTAINER_EXITED,
+                        status_reason,
                     },
                 );
             }
             Report::NotStarted { at, reason } => {
+                let status_reason = if is_service {
+                    StatusReason::training_not_started(&reason)
+                } else {
+                    TASK_FAILED_TO_START
+                };
                 let end = End {
                     at,
                     exit_code: None,
                     reason: Some(reason),
-                    status_reason: TASK_FAILED_TO_START,
+                    status_reason,
                 };
                 if self.state().multi_node(key.job.id).is_some() {
                     self.end_node(key, end, true);
@@ -83,7 +98,7 @@ impl Step<'_> {
                 self.end(key, end);
             }
             Report::Lost { at } => {
-                let status_reason = StatusReason::host_terminated(instance);
+                let status_reason = host_gone(is_service, instance);
                 self.end(
                     key,
                     End {
@@ -160,13 +175,13 @@ impl Step<'_> {
         execution: &Execution,
         stopping: Option<&StopCause>,
         end: &End,
-        instance: Option<crate::id::InstanceId>,
+        instance: Option<InstanceId>,
     ) -> (AfterAttempt, StatusReason) {
         let status_reason = match stopping {
             Some(StopCause::Terminated(reason)) => return (AfterAttempt::Failed, reason.clone()),
             Some(StopCause::TimedOut) => return (AfterAttempt::Failed, TIMED_OUT),
             Some(StopCause::EnvironmentDeleted | StopCause::InstanceReplaced) => {
-                StatusReason::host_terminated(instance)
+                host_gone(self.state().is_service_job(job.id), instance)
             }
             // Without the node that is missing the main node's exit code says nothing.
             Some(StopCause::NodeNotStarted(_) | StopCause::MainEnded) => end.status_reason.clone(),
@@ -208,5 +223,14 @@ impl Step<'_> {
             Some(Body::MultiNode(multi_node)) => multi_node.is_cancelled,
             Some(Body::Waiting(_) | Body::Ready(_)) | None => false,
         }
+    }
+}
+
+/// The words for a host that went away under an attempt.
+fn host_gone(is_service: bool, instance: Option<InstanceId>) -> StatusReason {
+    if is_service {
+        StatusReason::training_lost()
+    } else {
+        StatusReason::host_terminated(instance)
     }
 }

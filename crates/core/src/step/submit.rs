@@ -1,13 +1,13 @@
 //! SubmitJob: checks what only the state can tell, resolves dependencies, and adds the job.
 
 use crate::array::{Array, Pairing};
-use crate::change::{Change, JobAdded};
+use crate::change::{Change, JobAdded, JobContent};
 use crate::command::{BadDependency, DependsOn, Ended, Rejection, Reply, SubmitJob};
-use crate::environment::{Life, Switch};
+use crate::environment::{EnvironmentSpec, Life, Platform, Switch};
 use crate::id::{EnvironmentId, JobId, QueueId};
 use crate::interval_set::IntervalSet;
 use crate::item::{Item, ItemKey, SchedulingPolicy};
-use crate::job::{Dependency, JobStatus, Profile, ShareClaim};
+use crate::job::{Dependency, JobStatus, Profile, ServiceClaim, ShareClaim};
 use crate::limits::{CLIENT_TOKENS_CLEARED_MAX, CLIENT_TOKENS_MAX, DEPENDENCIES_MAX};
 use crate::name::QueueName;
 use crate::queue::Queue;
@@ -49,16 +49,12 @@ impl Step<'_> {
         if profile.nodes.is_some() && array_size.is_some() {
             return Err(Rejection::ArrayOfNodes);
         }
-        self.check_share(queue, profile.share.as_ref())?;
-        let active = self
-            .state()
-            .revisions(&content.definition)
-            .map(|revisions| &revisions.active);
-        if !active.is_some_and(|active| active.contains(content.revision)) {
-            return Err(Rejection::DefinitionNotActive(
-                content.definition,
-                content.revision,
-            ));
+        match &profile.service {
+            Some(claim) => self.check_service_share(queue, profile.share.as_ref(), claim)?,
+            None => {
+                self.check_share(queue, profile.share.as_ref())?;
+                self.check_definition(&content)?;
+            }
         }
         self.check_array(array_size, is_sequential, &dependencies)?;
         let Resolved {
@@ -128,17 +124,86 @@ impl Step<'_> {
         self.commit(Change::TokenKept(Box::new(KeptToken { token, job, at })));
     }
 
+    fn check_definition(&self, content: &JobContent) -> Result<(), Rejection> {
+        let active = self
+            .state()
+            .revisions(&content.definition)
+            .map(|revisions| &revisions.active);
+        if active.is_some_and(|active| active.contains(content.revision)) {
+            return Ok(());
+        }
+        Err(Rejection::DefinitionNotActive(
+            content.definition.clone(),
+            content.revision,
+        ))
+    }
+
+    /// A service job may have a priority in any queue; it has a share, or a quota share, if and only if its queue has such a policy
+    /// (section A.8).
+    fn check_service_share(
+        &self,
+        id: QueueId,
+        share: Option<&ShareClaim>,
+        claim: &ServiceClaim,
+    ) -> Result<(), Rejection> {
+        let queue = self.state().queue(id);
+        let is_quota = matches!(self.policy_of(id), Some(SchedulingPolicy::QuotaShare));
+        match &claim.quota_share {
+            Some(_) if !is_quota => return Err(Rejection::QuotaShareNotAllowed(queue.name.clone())),
+            None if is_quota => return Err(Rejection::QuotaShareMissing(queue.name.clone())),
+            None => {}
+            Some(name) => {
+                let key = ItemKey::QuotaShare(queue.name.clone(), name.clone());
+                match self.state().item(&key).map(|kept| &kept.item) {
+                    Some(Item::QuotaShare(share)) if share.switch == Switch::Enabled => {}
+                    Some(_) => return Err(Rejection::ItemDisabled(key)),
+                    None => return Err(Rejection::ItemNotFound(key)),
+                }
+            }
+        }
+        match share.filter(|share| !share.identifier.is_empty()) {
+            None if !matches!(self.policy_of(id), Some(SchedulingPolicy::FairShare(_))) => Ok(()),
+            None => Err(Rejection::ShareMissing(queue.name.clone())),
+            Some(_) => self.check_share(id, share),
+        }
+    }
+
+    fn policy_of(&self, queue: QueueId) -> Option<&SchedulingPolicy> {
+        let key = ItemKey::SchedulingPolicy(self.state().queue(queue).policy.clone()?);
+        match &self.state().item(&key)?.item {
+            Item::SchedulingPolicy(policy) => Some(policy),
+            Item::ConsumableResource(_) | Item::QuotaShare(_) => None,
+        }
+    }
+
+    /// UpdateServiceJob: another priority, which a job has until it ends.
+    pub(super) fn prioritize(&mut self, id: JobId, priority: u16) -> Result<Reply, Rejection> {
+        let job = self.state().job(id);
+        let Some(job) = job.filter(|job| job.profile.service.is_some()) else {
+            return Err(Rejection::JobNotLive(id));
+        };
+        let identifier = job.profile.share.as_ref();
+        let share = ShareClaim {
+            identifier: identifier
+                .map(|share| share.identifier.clone())
+                .unwrap_or_default(),
+            priority,
+        };
+        let profile = Profile {
+            share: Some(share),
+            ..(*job.profile).clone()
+        };
+        self.commit(Change::ProfileChanged {
+            job: id,
+            profile: Box::new(profile),
+        });
+        Ok(Reply::Job(id))
+    }
+
     /// A job has a share if and only if its queue orders by share (section A4.4).
     fn check_share(&self, queue: QueueId, share: Option<&ShareClaim>) -> Result<(), Rejection> {
+        let by_share = matches!(self.policy_of(queue), Some(SchedulingPolicy::FairShare(_)));
         let queue = self.state().queue(queue);
-        let key = queue.policy.clone().map(ItemKey::SchedulingPolicy);
-        let policy = key.and_then(|key| self.state().item(&key));
-        let by_share = policy.is_some_and(|policy| {
-            matches!(
-                &policy.item,
-                Item::SchedulingPolicy(SchedulingPolicy::FairShare(_))
-            )
-        });
         match share {
             Some(_) if !by_share => Err(Rejection::ShareNotAllowed(queue.name.clone())),
             // A priority that came without a share.
@@ -167,7 +232,10 @@ impl Step<'_> {
             Some((id, queue)) => {
                 let spec = |id: &EnvironmentId| &self.state().environment(*id).spec;
                 let mut specs = queue.environments.iter().map(spec);
-                if !specs.clone().any(|spec| spec.platform == profile.platform) {
+                let is_service = |spec: &EnvironmentSpec| spec.platform == Platform::Service;
+                if profile.platform != Platform::Service && specs.clone().any(is_service) {
+                    Err(Rejection::ServiceQueue(name))
+                } else if !specs.clone().any(|spec| spec.platform == profile.platform) {
                     Err(Rejection::PlatformMismatch(name))
                 } else if profile.nodes.is_some() && specs.all(|spec| spec.refuses_multi_node) {
                     Err(Rejection::NoMultiNodeEnvironment(name))

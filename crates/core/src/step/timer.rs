@@ -43,7 +43,12 @@ impl Step<'_> {
         if let Some((job, reason)) =
             due.filter(|(job, _)| self.state().status(*job) == Some(JobStatus::Runnable))
         {
-            self.stop_one(job, StopKind::Cancel, &reason.canceled());
+            // The one action that a queue of service jobs has is TERMINATE (section A2.9).
+            let kind = match self.state().is_service_job(job.id) {
+                true => StopKind::Terminate,
+                false => StopKind::Cancel,
+            };
+            self.stop_one(job, kind, &reason.canceled());
         }
     }
 

@@ -68,7 +68,7 @@ pub(crate) fn check_waits_are_for_good(state: &State) {
         };
         for (environment, hindrance) in hindrances {
             let is_passing = match hindrance {
-                Hindrance::MaximumReached { .. } => true,
+                Hindrance::MaximumReached { .. } | Hindrance::UnitsReached { .. } => true,
                 Hindrance::HostBusy { .. } => !are_some_kept,
                 Hindrance::Disabled
                 | Hindrance::Deleting
@@ -77,6 +77,7 @@ pub(crate) fn check_waits_are_for_good(state: &State) {
                 | Hindrance::OverMaximum { .. }
                 | Hindrance::OverTypes
                 | Hindrance::NoSuchType(_)
+                | Hindrance::OverUnits { .. }
                 | Hindrance::OverHost { .. } => false,
             };
             assert!(
@@ -92,9 +93,14 @@ fn check_occupancy(state: &State) {
     let mut of_environment = BTreeMap::new();
     let mut of_instance = BTreeMap::new();
     let mut of_host = Resources::default();
+    let mut units: BTreeMap<_, BTreeMap<Box<str>, u32>> = BTreeMap::new();
     for (key, profile, execution) in state.live_attempts() {
         let placement = execution.attempt.as_ref().expect("it is live").placement;
         let need = profile.need(key.job.child);
+        if let Some(claim) = &profile.service {
+            let of_unit = units.entry(placement.environment).or_default();
+            *of_unit.entry(claim.unit.clone()).or_default() += claim.count;
+        }
         add(&mut of_environment, placement.environment, need);
         match placement.instance {
             // A node has its instance for itself.
@@ -115,6 +121,7 @@ fn check_occupancy(state: &State) {
     for (id, environment) in state.environments() {
         let (sum, count) = of_environment.remove(&id).unwrap_or_default();
         assert_eq!((environment.in_use, environment.attempts), (sum, count), "{id:?}");
+        assert_eq!(environment.units, units.remove(&id).unwrap_or_default(), "{id:?}");
         for (instance_id, instance) in &environment.instances {
             let (sum, count) = of_instance.remove(&(id, *instance_id)).unwrap_or_default();
             assert_eq!(
@@ -371,6 +378,12 @@ fn check_explanations(state: &State) {
 pub(crate) fn check_maximum(state: &State, environment: batchyard_core::id::EnvironmentId) {
     let environment = state.environment(environment);
     let vcpus_max = match &environment.spec.capacity {
+        Capacity::Units { limits } => {
+            let [limit] = &limits[..] else {
+                panic!("environments of units have one limit here")
+            };
+            return assert!(environment.units_of(&limit.unit) <= limit.max);
+        }
         Capacity::Shared { vcpus_max: None } => return,
         Capacity::Shared {
             vcpus_max: Some(vcpus_max),

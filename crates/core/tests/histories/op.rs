@@ -95,6 +95,8 @@ pub(crate) struct ProfileOp {
     pub(crate) timeout_ms: Option<u32>,
     pub(crate) is_fargate: bool,
     pub(crate) nodes: Option<NodesOp>,
+    /// Of a service job: how many units it takes, instead of the resources.
+    pub(crate) units: Option<u32>,
 }
 
 /// A multi-node parallel job: `count` nodes, of which the first `large` need what the profile says and the others little.
@@ -129,7 +131,7 @@ pub(crate) enum Fact {
 
 /// A history: mostly one that starts with an environment and a queue, as nothing runs without.
 pub(crate) fn history() -> impl Strategy<Value = Vec<Op>> {
-    let prelude = (0u8..8, 0u8..7).prop_map(|(first, second)| {
+    let prelude = (0u8..9, 0u8..9).prop_map(|(first, second)| {
         let environment = |name, kind| {
             Op::Environment(EnvironmentOp {
                 verb: Verb::Create,
@@ -186,7 +188,7 @@ fn environment() -> impl Strategy<Value = EnvironmentOp> {
     (
         verb(),
         0u8..3,
-        0u8..8,
+        0u8..9,
         prop::bool::weighted(0.6),
         prop::bool::weighted(0.1),
         prop_oneof![2 => Just(None), 1 => Just(Some(0)), 1 => (0u32..3_000).prop_map(Some)],
@@ -276,9 +278,10 @@ fn profile() -> impl Strategy<Value = ProfileOp> {
         timeout_ms,
         prop::bool::weighted(0.1),
         prop::option::weighted(0.25, nodes()),
+        prop_oneof![5 => Just(None), 1 => (1u32..4).prop_map(Some)],
     )
         .prop_map(
-            |(milli_vcpus, memory, gpus, attempts, rule, timeout_ms, is_fargate, nodes)| ProfileOp {
+            |(milli_vcpus, memory, gpus, attempts, rule, timeout_ms, is_fargate, nodes, units)| ProfileOp {
                 milli_vcpus,
                 memory,
                 gpus,
@@ -287,6 +290,7 @@ fn profile() -> impl Strategy<Value = ProfileOp> {
                 timeout_ms,
                 is_fargate,
                 nodes,
+                units,
             },
         )
 }

@@ -17,6 +17,7 @@ mod renewal;
 mod report;
 mod retry;
 mod script;
+mod service;
 mod show;
 mod snapshot;
 mod stop;

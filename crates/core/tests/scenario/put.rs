@@ -10,9 +10,9 @@ use batchyard_core::environment::{
 };
 use batchyard_core::id::JobId;
 use batchyard_core::item::{
-    ConsumableResource, FairShare, Item, ItemKey, QuotaShare, SchedulingPolicy, Sharing,
+    CapacityLimit, ConsumableResource, FairShare, Item, ItemKey, QuotaShare, SchedulingPolicy, Sharing,
 };
-use batchyard_core::job::{ConsumableClaim, Profile, ShareClaim};
+use batchyard_core::job::{ConsumableClaim, Profile, ServiceClaim, ShareClaim};
 use batchyard_core::launch::{LaunchSpec, ProcessSpec, Runner};
 use batchyard_core::multi_node::{NodeGroup, NodeShape};
 use batchyard_core::name::{
@@ -25,6 +25,27 @@ use batchyard_core::time::{Millis, Timestamp};
 use crate::words::Words;
 
 pub(crate) fn put_environment(name: &str, words: &Words) -> Box<PutEnvironment> {
+    let units = words.all("unit").map(|text| {
+        let (unit, max) = text.split_once(':').expect("a limit is UNIT:MAX");
+        CapacityLimit {
+            unit: unit.into(),
+            max: max.parse().expect("a number"),
+        }
+    });
+    let limits: Vec<CapacityLimit> = units.collect();
+    if !limits.is_empty() {
+        return Box::new(PutEnvironment {
+            name: EnvironmentName::parse_service(name).expect("it is a name"),
+            switch: switch(words),
+            spec: EnvironmentSpec {
+                platform: Platform::Service,
+                capacity: Capacity::Units { limits },
+                refuses_multi_node: false,
+            },
+            document: document(),
+            tags: Vec::new(),
+        });
+    }
     let capacity = match words.list("types") {
         types if types.is_empty() => Capacity::Shared {
             vcpus_max: words
@@ -86,6 +107,7 @@ fn action(text: &str) -> TimeLimitAction {
             "capacity" => LimitedReason::InsufficientCapacity,
             "maximum" => LimitedReason::EnvironmentMaximum,
             "requirement" => LimitedReason::Requirement,
+            "service" => LimitedReason::ServiceEnvironmentMaximum,
             other => panic!("{other:?} is not a reason"),
         },
         after: Millis::from_seconds(seconds.parse().expect("a number of seconds")),
@@ -166,9 +188,30 @@ pub(crate) fn profile(words: &Words) -> Profile {
         gpus: words.number("gpus", 0),
     };
     let nodes = words.value("nodes").map(|count| shape(count, words, resources));
+    let service = words.value("unit").map(|text| {
+        let (unit, count) = text.split_once(':').expect("what is taken is UNIT:COUNT");
+        ServiceClaim {
+            unit: unit.into(),
+            count: count.parse().expect("a number"),
+            quota_share: words
+                .value("quota")
+                .map(|name| QuotaShareName::parse(name).expect("it is a name")),
+        }
+    });
+    let resources = Resources {
+        vcpus: words.milli("vcpus", 1_000),
+        memory: Mebibytes(words.number("memory", 512)),
+        gpus: words.number("gpus", 0),
+    };
     Profile {
-        platform: platform(words),
-        resources: nodes.as_ref().map_or(resources, NodeShape::total),
+        platform: match service {
+            Some(_) => Platform::Service,
+            None => platform(words),
+        },
+        resources: match service {
+            Some(_) => Resources::default(),
+            None => nodes.as_ref().map_or(resources, NodeShape::total),
+        },
         retry: RetryStrategy {
             attempts: words.number("attempts", 1),
             rules: rules.collect(),
@@ -183,6 +226,7 @@ pub(crate) fn profile(words: &Words) -> Profile {
         }),
         consumables: takes.collect(),
         nodes,
+        service,
     }
 }
 
@@ -230,7 +274,7 @@ pub(crate) fn switch(words: &Words) -> Switch {
 }
 
 pub(crate) fn environment_name(text: &str) -> EnvironmentName {
-    EnvironmentName::parse(text).expect("it is a name")
+    EnvironmentName::read(text).expect("it is a name")
 }
 
 pub(crate) fn queue_name(text: &str) -> QueueName {
@@ -253,6 +297,7 @@ pub(crate) fn content(name: &str) -> JobContent {
         resources: Resources::default(),
         log: None,
         stop_timeout: Millis::from_seconds(30),
+        training: None,
     };
     JobContent {
         name: name.to_owned(),

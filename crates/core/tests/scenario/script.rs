@@ -4,6 +4,7 @@
 //! host vcpus=4 memory=8192 gpus=0              only as the first line; these are the defaults
 //! environment NAME shared [max=4] [disabled] [platform=fargate] [spot]
 //! environment NAME types=m5.large,m5.xlarge [ordered] [min=0] [desired=0] [max=4] [idle=60]
+//! environment NAME unit=ml.m5.large:2 […]      a service environment; elsewhere it is called service-environment/NAME
 //! queue NAME [priority=1] [disabled] [policy=NAME] [limit=capacity:SECONDS] [limit=maximum:SECONDS] [limit=requirement:SECONDS] ENVIRONMENT …
 //! item scheduling-policy/NAME [quota]
 //! item consumable-resource/NAME [total=1] [burns]
@@ -14,6 +15,8 @@
 //! submit JOB QUEUE [vcpus=1] [memory=512] [gpus=0] [attempts=1] [timeout=SECONDS] [array=N] [sequential] [after=JOB,JOB:0]
 //!        [token=TOKEN:DIGEST] [pair=JOB] [platform=fargate] [share=NAME] [take=CONSUMABLE:1] [exit-on=code:1] [retry-on=status:Host*]
 //!        [nodes=N] [main=0] [other-vcpus=1] [type=m5.large]
+//! submit JOB QUEUE unit=ml.m5.large:1 [quota=NAME] [share=NAME] [attempts=1] …       a service job
+//! terminate-service JOB; prioritize JOB 5
 //! started JOB; exited JOB CODE; not-started JOB REASON; lost JOB      JOB is a, a:0 for a child or node, a#1 for a past attempt
 //! cancel JOB; terminate JOB
 //! at +5                                        seconds go by
@@ -145,6 +148,14 @@ impl Stage {
             ("delete", "item") => self.command(Command::DeleteItem(item_key(words.at(2)))),
             ("delete", "queue") => self.command(Command::DeleteQueue(queue_name(words.at(2)))),
             ("submit", name) => self.submit(name, words),
+            ("terminate-service", job) => self.command(Command::StopServiceJob {
+                job: self.names.key(job).id,
+                reason: "enough".to_owned(),
+            }),
+            ("prioritize", job) => self.command(Command::PrioritizeServiceJob {
+                job: self.names.key(job).id,
+                priority: words.at(2).parse().expect("a priority"),
+            }),
             ("cancel", job) => self.stop(job, StopKind::Cancel),
             ("terminate", job) => self.stop(job, StopKind::Terminate),
             ("at", time) => {

@@ -160,6 +160,10 @@ impl Names {
             Change::PairingClosed { job, on } => {
                 format!("{} has seen all of {}", self.of(*job), self.of(*on))
             }
+            Change::ProfileChanged { job, profile } => {
+                let priority = profile.share.as_ref().map_or(0, |share| share.priority);
+                format!("{} has priority {priority}", self.of(*job))
+            }
             Change::JobReady(id) => format!("{} RUNNABLE", self.of(*id)),
             Change::ChildrenReady { job, children } => format!("{} RUNNABLE", self.children(*job, children)),
             Change::AttemptPlaced {
@@ -297,11 +301,17 @@ pub(crate) fn environment(environment: &Environment) -> String {
         .iter()
         .map(|(id, instance)| format!(", instance {} has {} free", id.0, instance.free()))
         .collect();
+    let units: Vec<String> = environment
+        .units
+        .iter()
+        .map(|(unit, count)| format!(", {count} {unit}"))
+        .collect();
     format!(
-        "{}: {} in use by {}{off}{}",
+        "{}: {} in use by {}{off}{}{}",
         environment.name,
         environment.in_use,
         environment.attempts,
+        units.concat(),
         instances.concat()
     )
 }

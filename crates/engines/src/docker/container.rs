@@ -32,6 +32,8 @@ pub(super) struct Wanted<'a> {
     pub(super) network: &'a str,
     /// The network of the node's attempt, for nodes of a multi-node parallel job.
     pub(super) membership: Option<&'a Membership>,
+    /// Where the attempt's own folder is, if it has one.
+    pub(super) folder: Option<&'a str>,
 }
 
 /// The body of the request that creates the container.
@@ -45,6 +47,7 @@ pub(super) fn creation(wanted: Wanted<'_>) -> ContainerCreateBody {
         labels,
         network,
         membership,
+        folder,
     } = wanted;
     let network = membership.map_or(network, |membership| membership.network.as_str());
     ContainerCreateBody {
@@ -57,7 +60,16 @@ pub(super) fn creation(wanted: Wanted<'_>) -> ContainerCreateBody {
         networking_config: membership.map(Membership::to_config),
         user: container.user.clone(),
         labels: Some(labels.to_map()),
-        host_config: Some(host_config(container, resources, gpus, labels, network)),
+        host_config: Some(HostConfig {
+            binds: Some(
+                container
+                    .mounts
+                    .iter()
+                    .filter_map(|mount| bind(mount, folder))
+                    .collect(),
+            ),
+            ..host_config(container, resources, gpus, labels, network)
+        }),
         ..ContainerCreateBody::default()
     }
 }
@@ -121,7 +133,6 @@ fn host_config(
         device_requests: gpu_request(gpus),
         devices: Some(devices.iter().map(device).collect()),
         ulimits: Some(ulimits.iter().map(ulimit).collect()),
-        binds: Some(mounts.iter().filter_map(bind).collect()),
         mounts: Some(scratch_mounts(mounts, labels)),
         tmpfs: Some(tmpfs.iter().map(memory_file_system).collect()),
         shm_size: shared_memory_mib.map(bytes),
@@ -176,19 +187,19 @@ fn gpu_request(gpus: GpuSet) -> Option<Vec<DeviceRequest>> {
 }
 
 /// A bind and not a mount of kind bind: only for binds the daemon makes a missing folder.
-fn bind(mount: &Mount) -> Option<String> {
+fn bind(mount: &Mount, folder: Option<&str>) -> Option<String> {
     let Mount {
         source,
         container_path,
         is_readonly,
     } = mount;
-    match source {
-        MountSource::Host(path) => {
-            let mode = if *is_readonly { ":ro" } else { "" };
-            Some(format!("{path}:{container_path}{mode}"))
-        }
-        MountSource::Scratch(_) => None,
-    }
+    let path = match source {
+        MountSource::Host(path) => path.clone(),
+        MountSource::Attempt(path) => format!("{}/{path}", folder?),
+        MountSource::Scratch(_) => return None,
+    };
+    let mode = if *is_readonly { ":ro" } else { "" };
+    Some(format!("{path}:{container_path}{mode}"))
 }
 
 /// Each scratch name with the number of its volume.
@@ -208,7 +219,7 @@ fn scratch_mounts(mounts: &[Mount], labels: &Labels) -> Vec<DaemonMount> {
     let indexes = scratch_indexes(mounts);
     let attempt: AttemptKey = labels.attempt;
     let mount_of = |mount: &Mount| match &mount.source {
-        MountSource::Host(_) => None,
+        MountSource::Host(_) | MountSource::Attempt(_) => None,
         MountSource::Scratch(name) => Some(DaemonMount {
             target: Some(mount.container_path.clone()),
             source: Some(volume_name(attempt, *indexes.get(name.as_str())?)),

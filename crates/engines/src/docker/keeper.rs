@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::Context;
 use super::daemon::Failure;
 use super::drain::{Drain, forget_position};
+use super::folder;
 use super::labels::{Labels, container_name};
 use super::launch::{Launched, labels_of, launch, remove};
 use super::limits::{LOOK_AGAIN_AFTER, RETRY_MAX, RETRY_MIN};
@@ -161,7 +162,7 @@ async fn attend(
                     () = wishes.forgotten() => return facts,
                 }
             }
-            exit.report()
+            exit.report(folder::failure(labels).await)
         }
     };
     context.reports.tell(labels.attempt, last.clone()).await;

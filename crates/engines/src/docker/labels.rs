@@ -15,6 +15,7 @@ const LOG_GROUP: &str = "batchyard.log-group";
 const LOG_STREAM: &str = "batchyard.log-stream";
 const SCRATCH_VOLUMES: &str = "batchyard.scratch-volumes";
 const MAIN_NODE: &str = "batchyard.main-node";
+const FAILURE_FILE: &str = "batchyard.failure-file";
 
 /// The labels of one container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub(super) struct Labels {
     pub(super) scratch_volumes: usize,
     /// The attempt of the main node, if it is a node of a multi-node parallel job.
     pub(super) main_node: Option<AttemptKey>,
+    /// The file of this host in which it says why it failed, if it may.
+    pub(super) failure_file: Option<String>,
 }
 
 impl Labels {
@@ -40,6 +43,7 @@ impl Labels {
             stream,
             scratch_volumes,
             main_node,
+            failure_file,
         } = self;
         let job = match (main_node, NodeKey::of(attempt.job)) {
             (Some(_), Some(node)) => node.to_string(),
@@ -53,6 +57,9 @@ impl Labels {
         ]);
         if let Some(main) = main_node {
             map.insert(MAIN_NODE.to_owned(), main.to_string());
+        }
+        if let Some(file) = failure_file {
+            map.insert(FAILURE_FILE.to_owned(), file.clone());
         }
         if let Some(StreamName { group, stream }) = stream {
             map.insert(LOG_GROUP.to_owned(), group.clone());
@@ -81,6 +88,7 @@ impl Labels {
             stream,
             scratch_volumes: map.get(SCRATCH_VOLUMES)?.parse().ok()?,
             main_node,
+            failure_file: map.get(FAILURE_FILE).cloned(),
         })
     }
 }
@@ -131,12 +139,14 @@ mod tests {
         };
         let main = "018bcfe5-6800-4000-8000-000000000007:0/2".parse().unwrap();
         for (stream, main_node) in [(None, None), (Some(stream), Some(main))] {
+            let stream_is_none = stream.is_none();
             let labels = Labels {
                 namespace: "n".to_owned(),
                 attempt,
                 stream,
                 scratch_volumes: 2,
                 main_node,
+                failure_file: stream_is_none.then(|| "/f/failure".to_owned()),
             };
             let mut map = labels.to_map();
             assert_eq!(Labels::from_map(&map), Some(labels));

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::Context;
 use super::container::{Wanted, creation, scratch_volumes};
 use super::daemon::Failure;
+use super::folder;
 use super::image::PullPolicy;
 use super::keeper::Wishes;
 use super::labels::{Labels, container_name, volume_name};
@@ -60,6 +61,7 @@ pub(super) fn labels_of(context: &Context, order: &Launch) -> Labels {
             Runner::Process(_) => 0,
         },
         main_node: node.map(|node| node.main),
+        failure_file: folder::failure_file(context, order),
     }
 }
 
@@ -188,6 +190,9 @@ async fn create(
     membership: Option<&Membership>,
     wishes: &mut Wishes,
 ) -> Result<Launched, Setback> {
+    let folder = folder::make(context, order, container)
+        .await
+        .map_err(|text| Setback::Never(Reason::CannotMakeFolder(text)))?;
     let mut body = creation(Wanted {
         container,
         command: &order.spec.command,
@@ -197,6 +202,7 @@ async fn create(
         labels,
         network: &context.network,
         membership,
+        folder: folder.as_deref(),
     });
     let mut has_pulled = false;
     loop {
@@ -291,6 +297,7 @@ pub(super) async fn remove(context: &Context, labels: &Labels) -> Result<(), Fai
         stream: _,
         scratch_volumes,
         main_node: _,
+        failure_file: _,
     } = labels;
     let client = context.daemon.client()?;
     let options = RemoveContainerOptions {

@@ -17,6 +17,7 @@
 //! then the exit code is all that is told.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use batchyard_core::id::AttemptKey;
@@ -28,6 +29,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 mod container;
 mod daemon;
 mod drain;
+mod folder;
 mod image;
 mod keeper;
 mod labels;
@@ -61,6 +63,8 @@ pub struct Config {
     pub pull: PullPolicy,
     /// How long a launch waits for a daemon that does not answer.
     pub unreachable_max: Millis,
+    /// Where the folders of attempts are made that have one of their own (training jobs): on this host, which must be the daemon's.
+    pub attempt_folders: Option<PathBuf>,
 }
 
 /// Runs container jobs through a Docker daemon. Dropping it ends its tasks; the containers stay and are found again by `recover`.
@@ -79,6 +83,7 @@ impl Config {
             network: "host".to_owned(),
             pull: PullPolicy::default(),
             unreachable_max: limits::UNREACHABLE_MAX,
+            attempt_folders: None,
         }
     }
 }
@@ -95,6 +100,7 @@ impl DockerEngine {
             network,
             pull,
             unreachable_max,
+            attempt_folders,
         } = config;
         let context = Arc::new(Context {
             daemon: daemon::Daemon::new(host)?,
@@ -102,6 +108,7 @@ impl DockerEngine {
             network,
             pull,
             unreachable_max,
+            attempt_folders,
             images: image::Images::new(),
             launches: Semaphore::new(limits::LAUNCHES_MAX),
             requests: Semaphore::new(limits::REQUESTS_MAX),
@@ -164,6 +171,7 @@ struct Context {
     network: String,
     pull: PullPolicy,
     unreachable_max: Millis,
+    attempt_folders: Option<PathBuf>,
     images: image::Images,
     /// Bounds creating and starting.
     launches: Semaphore,

@@ -16,6 +16,8 @@ pub(super) enum Reason {
     CannotPull(String),
     /// The daemon refused to make the container.
     CannotCreate(String),
+    /// The attempt's own folder could not be made.
+    CannotMakeFolder(String),
     /// The container was made, but its program could not be started.
     CannotStart(String),
     /// The daemon could not be reached.
@@ -50,6 +52,9 @@ impl fmt::Display for Reason {
                     "CannotCreateContainerError: Error response from daemon: {text}"
                 )
             }
+            Reason::CannotMakeFolder(text) => {
+                write!(f, "CannotCreateContainerError: the attempt's folder: {text}")
+            }
             Reason::CannotStart(text) => {
                 write!(f, "CannotStartContainerError: Error response from daemon: {text}")
             }
@@ -77,6 +82,7 @@ mod tests {
         let text = [
             Reason::CannotPull("manifest unknown".to_owned()),
             Reason::CannotCreate("no such user".to_owned()),
+            Reason::CannotMakeFolder("no space left on device".to_owned()),
             Reason::CannotStart("exec failed".to_owned()),
             Reason::Unreachable {
                 host: "unix:///var/run/docker.sock".to_owned(),
@@ -91,6 +97,7 @@ mod tests {
         expect![[r#"
             CannotPullContainerError: manifest unknown
             CannotCreateContainerError: Error response from daemon: no such user
+            CannotCreateContainerError: the attempt's folder: no space left on device
             CannotStartContainerError: Error response from daemon: exec failed
             DockerTimeoutError: Could not transition to created; timed out after waiting 30s (Docker is not reachable at unix:///var/run/docker.sock)
             Stopped before the container was started

@@ -46,8 +46,8 @@ pub(super) struct Exit {
 }
 
 impl Exit {
-    /// As it is told.
-    pub(super) fn report(&self) -> Report {
+    /// As it is told. `failure` is what the program itself wrote about a failure.
+    pub(super) fn report(&self, failure: Option<String>) -> Report {
         let Exit {
             started_at: _,
             finished_at,
@@ -57,7 +57,10 @@ impl Exit {
         Report::Exited {
             at: *finished_at,
             exit_code: *exit_code,
-            reason: is_out_of_memory.then(|| Reason::OutOfMemory.text()),
+            reason: match is_out_of_memory {
+                true => Some(Reason::OutOfMemory.text()),
+                false => failure.filter(|_| *exit_code != Some(0)),
+            },
         }
     }
 }

@@ -29,6 +29,7 @@ pub(super) fn program(launch: Launch, account: Option<&Account>, own: &Account) 
         resources,
         log: _,
         stop_timeout: _,
+        training: _,
     } = &*spec;
     let Runner::Process(ProcessSpec {
         working_directory,

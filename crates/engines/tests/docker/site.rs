@@ -354,6 +354,7 @@ impl Job {
                     stream_prefix: String::new(),
                 }),
                 stop_timeout: Millis::from_seconds(30),
+                training: None,
             }),
             environment: environment
                 .into_iter()

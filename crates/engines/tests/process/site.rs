@@ -391,6 +391,7 @@ impl Job {
                     stream_prefix: "test/default".to_owned(),
                 }),
                 stop_timeout: Millis::from_seconds(30),
+                training: None,
             }),
             environment: self.environment.clone(),
             stream: self.has_log.then_some(stream),

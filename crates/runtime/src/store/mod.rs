@@ -20,7 +20,7 @@ use batchyard_core::change::Change;
 use batchyard_core::command::{Ended, Input};
 use batchyard_core::id::{JobId, JobKey, QueueId};
 use batchyard_core::item::ItemKey;
-use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
+use batchyard_core::name::{DefinitionName, EnvironmentKind, EnvironmentName, QueueName};
 use batchyard_core::state::{Counters, Stored};
 use batchyard_core::time::Timestamp;
 use batchyard_core::token::KeptToken;
@@ -127,12 +127,14 @@ pub trait Store: Send + Sync + 'static {
     /// When the store cannot be read.
     fn ended(&self, key: JobKey) -> Result<Option<Ended>, StoreError>;
 
-    /// Compute environments: those named, in the order of the names and without the unknown ones; or a page of all, by name.
+    /// Environments of a kind: those named, in the order of the names and without the unknown ones and those of the other kind; or a
+    /// page of all, by name.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn environments(
         &self,
+        kind: EnvironmentKind,
         select: &Select<EnvironmentName>,
     ) -> Result<Page<EnvironmentRow, EnvironmentName>, StoreError>;
 

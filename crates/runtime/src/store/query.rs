@@ -121,6 +121,8 @@ pub enum JobFilter {
     CreatedAfter(Timestamp),
     /// Of this share.
     Share(String),
+    /// Service jobs of this quota share.
+    QuotaShare(String),
 }
 
 /// A text to compare with.

@@ -9,7 +9,7 @@ use batchyard_core::command::Ended;
 use batchyard_core::id::{AttemptKey, JobId, JobKey, QueueId};
 use batchyard_core::item::ItemKey;
 use batchyard_core::job::JobStatus;
-use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
+use batchyard_core::name::{DefinitionName, EnvironmentKind, EnvironmentName, QueueName};
 use batchyard_core::state::{Host, State, Stored};
 use batchyard_core::time::Timestamp;
 use batchyard_core::token::KeptToken;
@@ -297,6 +297,7 @@ impl Store for MemoryStore {
 
     fn environments(
         &self,
+        _: EnvironmentKind,
         _: &Select<EnvironmentName>,
     ) -> Result<Page<EnvironmentRow, EnvironmentName>, StoreError> {
         not_the_drivers()

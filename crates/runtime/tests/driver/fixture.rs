@@ -86,6 +86,7 @@ pub(crate) fn submission(number: usize) -> SubmitJob {
         resources,
         log: None,
         stop_timeout,
+        training: None,
     };
     SubmitJob {
         id: job_id(number),
@@ -99,6 +100,7 @@ pub(crate) fn submission(number: usize) -> SubmitJob {
             share: None,
             consumables: Vec::new(),
             nodes: None,
+            service: None,
         },
         array_size: None,
         is_sequential: false,

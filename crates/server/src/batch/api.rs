@@ -304,4 +304,124 @@ impl Api for Batch {
     ) -> Result<shapes::DeleteConsumableResourceResponse, Fault> {
         self.delete_consumable(caller, &input).await
     }
+
+    async fn create_service_environment(
+        &self,
+        caller: &Caller,
+        input: shapes::CreateServiceEnvironmentRequest,
+    ) -> Result<shapes::CreateServiceEnvironmentResponse, Fault> {
+        self.create_service_env(caller, input).await
+    }
+
+    async fn describe_service_environments(
+        &self,
+        _caller: &Caller,
+        input: shapes::DescribeServiceEnvironmentsRequest,
+    ) -> Result<shapes::DescribeServiceEnvironmentsResponse, Fault> {
+        self.describe_service_envs(input).await
+    }
+
+    async fn update_service_environment(
+        &self,
+        caller: &Caller,
+        input: shapes::UpdateServiceEnvironmentRequest,
+    ) -> Result<shapes::UpdateServiceEnvironmentResponse, Fault> {
+        self.update_service_env(caller, input).await
+    }
+
+    async fn delete_service_environment(
+        &self,
+        caller: &Caller,
+        input: shapes::DeleteServiceEnvironmentRequest,
+    ) -> Result<shapes::DeleteServiceEnvironmentResponse, Fault> {
+        self.delete_service_env(caller, &input).await
+    }
+
+    async fn submit_service_job(
+        &self,
+        caller: &Caller,
+        input: shapes::SubmitServiceJobRequest,
+    ) -> Result<shapes::SubmitServiceJobResponse, Fault> {
+        self.submit_service(caller, input).await
+    }
+
+    async fn describe_service_job(
+        &self,
+        _caller: &Caller,
+        input: shapes::DescribeServiceJobRequest,
+    ) -> Result<shapes::DescribeServiceJobResponse, Fault> {
+        self.describe_service(&input).await
+    }
+
+    async fn list_service_jobs(
+        &self,
+        _caller: &Caller,
+        input: shapes::ListServiceJobsRequest,
+    ) -> Result<shapes::ListServiceJobsResponse, Fault> {
+        self.list_service(input).await
+    }
+
+    async fn terminate_service_job(
+        &self,
+        caller: &Caller,
+        input: shapes::TerminateServiceJobRequest,
+    ) -> Result<shapes::TerminateServiceJobResponse, Fault> {
+        self.terminate_service(caller, input).await
+    }
+
+    async fn terminate_service_jobs(
+        &self,
+        caller: &Caller,
+        input: shapes::TerminateServiceJobsRequest,
+    ) -> Result<shapes::TerminateServiceJobsResponse, Fault> {
+        self.terminate_many_service(caller, input).await
+    }
+
+    async fn update_service_job(
+        &self,
+        caller: &Caller,
+        input: shapes::UpdateServiceJobRequest,
+    ) -> Result<shapes::UpdateServiceJobResponse, Fault> {
+        self.update_service(caller, input).await
+    }
+
+    async fn create_quota_share(
+        &self,
+        caller: &Caller,
+        input: shapes::CreateQuotaShareRequest,
+    ) -> Result<shapes::CreateQuotaShareResponse, Fault> {
+        self.create_share(caller, input).await
+    }
+
+    async fn describe_quota_share(
+        &self,
+        _caller: &Caller,
+        input: shapes::DescribeQuotaShareRequest,
+    ) -> Result<shapes::DescribeQuotaShareResponse, Fault> {
+        self.describe_share(&input).await
+    }
+
+    async fn list_quota_shares(
+        &self,
+        _caller: &Caller,
+        input: shapes::ListQuotaSharesRequest,
+    ) -> Result<shapes::ListQuotaSharesResponse, Fault> {
+        self.list_shares(input).await
+    }
+
+    async fn update_quota_share(
+        &self,
+        caller: &Caller,
+        input: shapes::UpdateQuotaShareRequest,
+    ) -> Result<shapes::UpdateQuotaShareResponse, Fault> {
+        self.update_share(caller, input).await
+    }
+
+    async fn delete_quota_share(
+        &self,
+        caller: &Caller,
+        input: shapes::DeleteQuotaShareRequest,
+    ) -> Result<shapes::DeleteQuotaShareResponse, Fault> {
+        self.delete_share(caller, &input).await
+    }
 }

@@ -11,8 +11,11 @@ mod job;
 mod job_definition;
 mod job_queue;
 mod page;
+mod quota_share;
 mod refusal;
 mod scheduling_policy;
+mod service_environment;
+mod service_job;
 mod tags;
 mod task;
 
@@ -48,6 +51,8 @@ pub(crate) struct Batch {
     reads: Arc<Semaphore>,
     /// Held while an item is changed.
     item_changes: Mutex<()>,
+    /// Held while a service job with a client token is submitted.
+    token_submissions: Mutex<()>,
 }
 
 impl Batch {
@@ -72,6 +77,7 @@ impl Batch {
             definitions: job_definition::Definitions::default(),
             reads: Arc::new(Semaphore::new(READS_MAX)),
             item_changes: Mutex::default(),
+            token_submissions: Mutex::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use batchyard_core::command::{BadDependency, Rejection};
 use batchyard_core::item::ItemKey;
+use batchyard_core::name::EnvironmentKind;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 
@@ -16,7 +17,13 @@ pub(super) fn text(rejection: &Rejection) -> Fault {
         Rejection::EnvironmentExists(_) | Rejection::QueueExists(_) | Rejection::ItemExists(_) => {
             "Object already exists".to_owned()
         }
-        Rejection::EnvironmentNotFound(name) => format!("ComputeEnvironment {name} not found."),
+        Rejection::EnvironmentNotFound(name) => {
+            let noun = match name.kind() {
+                EnvironmentKind::Compute => "ComputeEnvironment",
+                EnvironmentKind::Service => "ServiceEnvironment",
+            };
+            format!("{noun} {} not found.", name.given())
+        }
         Rejection::QueueNotFound(name) => format!("JobQueue {name} not found."),
         // The live service's words (section A1.27).
         Rejection::EnvironmentBusy(_) | Rejection::QueueBusy(_) | Rejection::VersionConflict => {
@@ -27,12 +34,16 @@ pub(super) fn text(rejection: &Rejection) -> Fault {
         }
         // The live service's words for compute environments (section A1.31).
         Rejection::EnvironmentInUse(..) | Rejection::ItemInUse(..) => "Cannot delete, found existing JobQueue relationship".to_owned(),
-        Rejection::TooManyEnvironments(most) => {
-            format!("An account can have at most {most} compute environments.")
+        Rejection::TooManyEnvironments(kind, most) => {
+            format!("An account can have at most {most} {}s.", kind.noun())
         }
+        Rejection::EnvironmentTaken(name, queue) => format!(
+            "ServiceEnvironment {} cannot be shared with JobQueue {queue}: a service environment with quota shares belongs to one job queue.",
+            name.given()
+        ),
         Rejection::TooManyQueues(most) => format!("An account can have at most {most} job queues."),
         Rejection::QueueDisabled(name) => format!("JobQueue {name} is DISABLED and accepts no jobs."),
-        Rejection::ItemNotFound(key) => not_found(key),
+        Rejection::ItemNotFound(key) => format!("{} not found.", named(key)),
         Rejection::ItemNeeded(_) => "Cannot delete, found existing Job relationship".to_owned(),
         Rejection::ItemKind(_) => {
             "The type of a scheduling policy cannot be changed: it has either fairsharePolicy or quotaSharePolicy."
@@ -49,6 +60,17 @@ pub(super) fn text(rejection: &Rejection) -> Fault {
             format!("JobQueue {name} has no compute environment that can run multi-node parallel jobs: they need EC2 On-Demand capacity.")
         }
         Rejection::ArrayOfNodes => "A multi-node parallel job cannot be an array job.".to_owned(),
+        Rejection::ServiceQueue(name) => {
+            format!("JobQueue {name} is of type SAGEMAKER_TRAINING and accepts only service jobs.")
+        }
+        Rejection::QuotaShareMissing(name) => {
+            format!("quotaShareName is required for service jobs in JobQueue {name}, which has a quota share policy.")
+        }
+        Rejection::QuotaShareNotAllowed(name) => {
+            format!("Service jobs with quotaShareName can only be submitted to a job queue with a quota share policy, not to JobQueue {name}.")
+        }
+        Rejection::ItemDisabled(key) => format!("{} is DISABLED and accepts no jobs.", named(key)),
+        Rejection::JobNotLive(id) => format!("ServiceJob {id} not found."),
         // The live service's words (section A4.4), with their spelling.
         Rejection::ShareNotAllowed(_) => SHARE_NOT_ALLOWED.to_owned(),
         Rejection::ShareMissing(name) => {
@@ -77,11 +99,11 @@ pub(super) fn text(rejection: &Rejection) -> Fault {
     })
 }
 
-/// An item that is not there. That of policies is the live service's, with an ARN (section A2.6); here the end of it stands for all.
-fn not_found(key: &ItemKey) -> String {
+/// An item as texts name it. That of policies is the live service's, with an ARN (section A2.6); here the end of it stands for all.
+fn named(key: &ItemKey) -> String {
     match key {
-        ItemKey::SchedulingPolicy(name) => format!("SchedulingPolicy {name} not found."),
-        ItemKey::ConsumableResource(name) => format!("ConsumableResource {name} not found."),
-        ItemKey::QuotaShare(_, name) => format!("QuotaShare {name} not found."),
+        ItemKey::SchedulingPolicy(name) => format!("SchedulingPolicy {name}"),
+        ItemKey::ConsumableResource(name) => format!("ConsumableResource {name}"),
+        ItemKey::QuotaShare(_, name) => format!("QuotaShare {name}"),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use batchyard_core::command::Command;
-use batchyard_core::id::JobKey;
+use batchyard_core::id::{JobId, JobKey};
 use batchyard_core::item::ItemKey;
 use batchyard_core::name::{
     ConsumableResourceName, DefinitionName, EnvironmentName, QueueName, QuotaShareName, SchedulingPolicyName,
@@ -88,12 +88,13 @@ impl Batch {
                 "Tagging is not supported for child jobs of array jobs.",
             ));
         }
+        let resource = match &target {
+            // The store has one kind of jobs.
+            Target::ServiceJob(id) => format!("job/{id}"),
+            _ => tail.to_owned(),
+        };
         let exists = self.read(move |store| target.exists(store)).await?;
-        if exists {
-            Ok(tail.to_owned())
-        } else {
-            Err(not_found())
-        }
+        if exists { Ok(resource) } else { Err(not_found()) }
     }
 }
 
@@ -104,6 +105,7 @@ enum Target {
     Queue(QueueName),
     Definition(DefinitionRevision),
     Job(JobKey),
+    ServiceJob(JobId),
     Item(ItemKey),
 }
 
@@ -111,6 +113,8 @@ impl Target {
     fn parse(tail: &str) -> Option<Target> {
         let (kind, name) = tail.split_once('/')?;
         match kind {
+            "service-environment" => EnvironmentName::parse_service(name).ok().map(Target::Environment),
+            "service-job" => name.parse().ok().map(Target::ServiceJob),
             "compute-environment" => EnvironmentName::parse(name).ok().map(Target::Environment),
             "job-queue" => match name.split_once("/quota-share/") {
                 None => QueueName::parse(name).ok().map(Target::Queue),
@@ -145,13 +149,23 @@ impl Target {
 
     fn exists(self, store: &dyn Store) -> Result<bool, StoreError> {
         Ok(match self {
-            Target::Environment(name) => !store.environments(&Select::Named(vec![name]))?.rows.is_empty(),
+            Target::Environment(name) => !store
+                .environments(name.kind(), &Select::Named(vec![name]))?
+                .rows
+                .is_empty(),
             Target::Queue(name) => !store.queues(&Select::Named(vec![name]))?.rows.is_empty(),
             Target::Definition(revision) => !store
                 .definitions(&DefinitionQuery::Revisions(vec![revision]))?
                 .rows
                 .is_empty(),
-            Target::Job(key) => !store.jobs(&[key])?.is_empty(),
+            Target::Job(key) => store
+                .jobs(&[key])?
+                .iter()
+                .any(|row| row.profile.service.is_none()),
+            Target::ServiceJob(id) => {
+                let rows = store.jobs(&[JobKey::whole(id)])?;
+                rows.iter().any(|row| row.profile.service.is_some())
+            }
             Target::Item(key) => !store.items(&ItemSelect::Keyed(vec![key]))?.rows.is_empty(),
         })
     }

@@ -72,7 +72,7 @@ fn environments(connection: &Connection) -> Result<Vec<(EnvironmentId, Environme
     let mut environments = Vec::new();
     while let Some(row) = rows.next()? {
         let environment = Environment {
-            name: EnvironmentName::parse(&row.get::<_, String>(1)?)
+            name: EnvironmentName::read(&row.get::<_, String>(1)?)
                 .map_err(|error| Failure::damaged("environments.name", error))?,
             version: narrow("environments.version", row.get(2)?)?,
             switch: switch(row.get(3)?)?,
@@ -82,6 +82,7 @@ fn environments(connection: &Connection) -> Result<Vec<(EnvironmentId, Environme
             instances: BTreeMap::new(),
             in_use: Resources::default(),
             attempts: 0,
+            units: BTreeMap::new(),
         };
         environments.push((EnvironmentId(row.get(0)?), environment));
     }

@@ -19,7 +19,7 @@ use batchyard_core::array::StatusCounts;
 use batchyard_core::command::Ended;
 use batchyard_core::id::{JobId, JobKey, QueueId};
 use batchyard_core::item::ItemKey;
-use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
+use batchyard_core::name::{DefinitionName, EnvironmentKind, EnvironmentName, QueueName};
 use batchyard_core::state::Stored;
 use batchyard_core::time::Timestamp;
 use batchyard_core::token::KeptToken;
@@ -122,9 +122,10 @@ impl Store for SqliteStore {
 
     fn environments(
         &self,
+        kind: EnvironmentKind,
         select: &Select<EnvironmentName>,
     ) -> Result<Page<EnvironmentRow, EnvironmentName>, StoreError> {
-        self.read(|connection| read::environment::environments(connection, select))
+        self.read(|connection| read::environment::environments(connection, kind, select))
     }
 
     fn queues(&self, select: &Select<QueueName>) -> Result<Page<QueueRow, QueueName>, StoreError> {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use batchyard_core::array::StatusCounts;
 use batchyard_core::change::Change;
 use batchyard_core::id::{JobKey, QueueId};
+use batchyard_core::name::EnvironmentKind;
 use batchyard_core::resources::MilliVcpus;
 use batchyard_core::state::Stored;
 use batchyard_core::time::Timestamp;
@@ -20,7 +21,7 @@ pub(crate) fn an_empty_store_has_nothing(place: &dyn Place) {
     let (after, limit) = (None, 10);
     assert!(
         store
-            .environments(&Select::Page { after, limit })
+            .environments(EnvironmentKind::Compute, &Select::Page { after, limit })
             .unwrap()
             .rows
             .is_empty()

@@ -58,7 +58,7 @@ pub(crate) fn tag(key: &str, value: &str) -> (String, String) {
     (key.to_owned(), value.to_owned())
 }
 
-/// An environment whose kind, 0..=6, is one of all there are.
+/// An environment whose kind, 0..=7, is one of all there are.
 pub(crate) fn environment_put(name: &str, kind: u8) -> PutEnvironment {
     PutEnvironment {
         name: environment_name(name),
@@ -97,6 +97,15 @@ pub(crate) fn environment_spec(kind: u8) -> EnvironmentSpec {
         5 => (
             Platform::Ec2,
             plan(&["g4dn.xlarge"], InstanceChoice::Smallest, 0, 2, 64),
+        ),
+        7 => (
+            Platform::Service,
+            Capacity::Units {
+                limits: vec![CapacityLimit {
+                    unit: "ml.m5.large".into(),
+                    max: 3,
+                }],
+            },
         ),
         _ => (
             Platform::Ec2,
@@ -138,6 +147,7 @@ pub(crate) fn profile() -> Profile {
         share: None,
         consumables: Vec::new(),
         nodes: None,
+        service: None,
     }
 }
 
@@ -209,6 +219,7 @@ pub(crate) fn submission(number: usize) -> SubmitJob {
         resources: profile().resources,
         log: None,
         stop_timeout: Millis::from_seconds(30),
+        training: None,
     };
     SubmitJob {
         id: job_id(number),

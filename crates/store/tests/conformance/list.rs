@@ -1,14 +1,20 @@
 //! Lists: their order, pages and filters, and counts.
 
-use batchyard_core::command::{Command, PutQueue};
+use batchyard_core::command::{Command, PutEnvironment, PutItem, PutQueue};
+use batchyard_core::environment::{Platform, Switch};
 use batchyard_core::id::{JobId, JobKey, QueueId};
-use batchyard_core::job::{ConsumableClaim, JobStatus, ShareClaim};
-use batchyard_core::resources::MilliVcpus;
+use batchyard_core::item::{Item, SchedulingPolicy};
+use batchyard_core::job::{ConsumableClaim, JobStatus, ServiceClaim, ShareClaim};
+use batchyard_core::name::{EnvironmentName, QuotaShareName};
+use batchyard_core::resources::{MilliVcpus, Resources};
 use batchyard_core::time::{Millis, Timestamp};
 use batchyard_runtime::store::{DefinitionRevision, JobFilter, JobQuery, JobScope, Page, Store, TextMatch};
 use expect_test::expect;
 
-use crate::fixture::{consumable_name, definition_name, fair_share_put, policy_name, queue_put, submission};
+use crate::fixture::{
+    consumable_name, definition_name, environment_put, fair_share_put, policy_name, queue_put,
+    quota_share_put, submission,
+};
 use crate::place::Place;
 use crate::show;
 use crate::world::{World, pages};
@@ -207,4 +213,62 @@ pub(crate) fn jobs_are_found_by_share_and_by_what_they_take(place: &dyn Place) {
     expect!["job4 STARTING, job3 STARTING"].assert_eq(&taking("gpu-hours"));
     expect!["job5 RUNNABLE"].assert_eq(&taking("licences"));
     expect![""].assert_eq(&taking("none"));
+}
+
+pub(crate) fn service_jobs_are_found_by_quota_share_and_keep_their_new_priority(place: &dyn Place) {
+    let mut world = World::new(place);
+    let quota = PutItem {
+        item: Item::SchedulingPolicy(SchedulingPolicy::QuotaShare),
+        ..fair_share_put("p")
+    };
+    world.command(Command::CreateItem(Box::new(quota))).unwrap();
+    let put = environment_put("se", 7);
+    let name = EnvironmentName::parse_service("se").unwrap();
+    world.create_environment(PutEnvironment {
+        name: name.clone(),
+        ..put
+    });
+    world.create_queue(PutQueue {
+        environments: vec![name],
+        policy: Some(policy_name("p")),
+        ..queue_put("service", &[])
+    });
+    for share in ["s", "t"] {
+        let put = quota_share_put("service", share, Switch::Enabled);
+        world.command(Command::CreateItem(Box::new(put))).unwrap();
+    }
+    let mut ids = Vec::new();
+    for (number, share) in ["s", "t", "s", "s"].into_iter().enumerate() {
+        let mut submit = submission(number);
+        submit.queue = crate::fixture::queue_name("service");
+        submit.content.revision = 0;
+        submit.profile.platform = Platform::Service;
+        submit.profile.resources = Resources::default();
+        submit.profile.service = Some(ServiceClaim {
+            unit: "ml.m5.large".into(),
+            count: 1,
+            quota_share: Some(QuotaShareName::parse(share).unwrap()),
+        });
+        ids.push(world.submit(submit));
+    }
+    world
+        .command(Command::PrioritizeServiceJob {
+            job: ids[3],
+            priority: 9,
+        })
+        .unwrap();
+    world.commit();
+    let store = world.store();
+    let found = |share: &str| {
+        let filter = JobFilter::QuotaShare(share.to_owned());
+        list(store, JobScope::Queue(QueueId(2)), None, Some(filter))
+    };
+    expect!["job3 RUNNABLE, job2 STARTING, job0 STARTING"].assert_eq(&found("s"));
+    expect!["job1 STARTING"].assert_eq(&found("t"));
+    expect![""].assert_eq(&found("none"));
+    let rows = store.jobs(&[JobKey::whole(ids[3])]).unwrap();
+    assert_eq!(
+        rows[0].profile.share.as_ref().map(|share| share.priority),
+        Some(9)
+    );
 }

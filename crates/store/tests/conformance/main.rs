@@ -71,6 +71,7 @@ macro_rules! conformance {
                 list::children_are_listed_by_index_and_status,
                 list::jobs_are_found_by_share_and_by_what_they_take,
                 list::counts_are_of_singles_and_children,
+                list::service_jobs_are_found_by_quota_share_and_keep_their_new_priority,
                 purge::only_what_ended_before_goes,
                 purge::a_purge_takes_no_more_than_its_limit,
                 purge::an_array_goes_as_a_whole,

@@ -3,6 +3,7 @@
 use batchyard_core::command::Command;
 use batchyard_core::environment::Switch;
 use batchyard_core::id::JobKey;
+use batchyard_core::name::{EnvironmentKind, EnvironmentName};
 use batchyard_core::time::Millis;
 use batchyard_runtime::store::{
     DefinitionQuery, DefinitionRevision, DefinitionRow, EnvironmentRow, ItemScope, ItemSelect, Page, Select,
@@ -20,27 +21,57 @@ use crate::world::{World, pages};
 
 pub(crate) fn environments_are_found_by_name_and_in_pages(place: &dyn Place) {
     let mut world = World::empty(place);
+    let compute = EnvironmentKind::Compute;
     for (name, kind) in [("ce2", 4), ("ce0", 0), ("ce1", 2), ("ce10", 1)] {
         world.create_environment(environment_put(name, kind));
     }
-    let names = ["ce2", "none", "ce0"].map(environment_name).to_vec();
-    let Page { rows, next } = world.store().environments(&Select::Named(names)).unwrap();
+    for name in ["ce1", "se"] {
+        let put = environment_put(name, 7);
+        world.create_environment(batchyard_core::command::PutEnvironment {
+            name: EnvironmentName::parse_service(name).unwrap(),
+            ..put
+        });
+    }
+    let names = ["ce2", "none", "ce0", "service-environment/ce1"];
+    let names = names.map(|name| EnvironmentName::read(name).unwrap()).to_vec();
+    let named = Select::Named(names);
+    let Page { rows, next } = world.store().environments(compute, &named).unwrap();
     let show = |row: &EnvironmentRow| format!("{} {} {:?}", row.name, row.instance_vcpus, row.tags);
     let shown: Vec<_> = rows.iter().map(show).collect();
     // Those of kind 4 have instances for their desired vCPUs at once.
     assert_eq!(shown, ["ce2 4 [(\"of\", \"ce2\")]", "ce0 0 [(\"of\", \"ce0\")]"]);
     assert_eq!(next, None);
     let store = world.store();
-    let rows = pages(|after| store.environments(&Select::Page { after, limit: 3 }).unwrap());
-    let names: Vec<_> = rows.iter().map(|row| row.name.as_str()).collect();
-    assert_eq!(names, ["ce0", "ce1", "ce10", "ce2"]);
+    let names = |kind| {
+        let page = |after| {
+            store
+                .environments(kind, &Select::Page { after, limit: 1 })
+                .unwrap()
+        };
+        let names = pages(page).into_iter().map(|row| row.name.to_string());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(names(compute), ["ce0", "ce1", "ce10", "ce2"]);
+    let service = EnvironmentKind::Service;
+    assert_eq!(
+        names(service),
+        ["service-environment/ce1", "service-environment/se"]
+    );
+    let rows = store.environments(service, &named).unwrap().rows;
+    assert_eq!(
+        rows.iter().map(show).collect::<Vec<_>>(),
+        ["service-environment/ce1 0 [(\"of\", \"ce1\")]"]
+    );
     // A page that is full says whether it is the last.
     assert_eq!(
         store
-            .environments(&Select::Page {
-                after: None,
-                limit: 4
-            })
+            .environments(
+                compute,
+                &Select::Page {
+                    after: None,
+                    limit: 4
+                }
+            )
             .unwrap()
             .next,
         None

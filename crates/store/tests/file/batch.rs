@@ -118,6 +118,7 @@ fn job(sequence: u64) -> JobAdded {
         resources,
         log: None,
         stop_timeout: Millis::from_seconds(30),
+        training: None,
     };
     JobAdded {
         id: JobId::new(Timestamp::from_millis(0), u128::from(sequence)),
@@ -132,6 +133,7 @@ fn job(sequence: u64) -> JobAdded {
             share: None,
             consumables: Vec::new(),
             nodes: None,
+            service: None,
         },
         dependencies: Vec::new(),
         array: None,

@@ -199,6 +199,21 @@ impl World {
     }
 
     pub(super) fn stop(&mut self, job: JobKey, kind: StopKind) {
+        if self.core.state().is_service_job(job.id) {
+            // To the other calls it is as unknown.
+            let reason = "other".to_owned();
+            self.command(Command::StopJob { job, kind, reason });
+            let job = job.id;
+            match kind {
+                StopKind::Cancel => self.command(Command::PrioritizeServiceJob { job, priority: 7 }),
+                StopKind::Terminate => {
+                    self.stopped.insert(JobKey::whole(job));
+                    let reason = "enough".to_owned();
+                    self.command(Command::StopServiceJob { job, reason })
+                }
+            };
+            return;
+        }
         let state = self.core.state();
         let shape = state.job(job.id).and_then(|job| job.profile.nodes.as_ref());
         match (shape, job.child) {

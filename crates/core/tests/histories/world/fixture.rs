@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use batchyard_core::change::{Document, JobContent};
 use batchyard_core::environment::{
-    Capacity, EnvironmentSpec, InstanceChoice, InstancePlan, InstanceTypeName, Platform, Switch,
+    Capacity, EnvironmentSpec, InstanceChoice, InstancePlan, InstanceTypeName, NUM_INSTANCES, Platform,
+    Switch,
 };
-use batchyard_core::job::{JobStatus, Profile};
+use batchyard_core::item::CapacityLimit;
+use batchyard_core::job::{JobStatus, Profile, ServiceClaim};
 use batchyard_core::launch::{LaunchSpec, ProcessSpec, Runner};
 use batchyard_core::multi_node::{NodeGroup, NodeShape};
 use batchyard_core::name::DefinitionName;
@@ -48,6 +50,7 @@ pub(super) fn content() -> JobContent {
         resources: Resources::default(),
         log: None,
         stop_timeout: Millis::from_seconds(30),
+        training: None,
     };
     JobContent {
         name: "j".to_owned(),
@@ -70,7 +73,13 @@ pub(super) fn profile_of(op: &ProfileOp) -> Profile {
         timeout_ms,
         is_fargate,
         nodes,
+        units,
     } = op;
+    let service = units.map(|count| ServiceClaim {
+        unit: "ml.m5.large".into(),
+        count,
+        quota_share: None,
+    });
     let pattern = |text: &str| Some(Pattern(text.to_owned()));
     let rule = |on_status_reason, on_exit_code, action| EvaluateOnExit {
         on_status_reason,
@@ -93,12 +102,15 @@ pub(super) fn profile_of(op: &ProfileOp) -> Profile {
     };
     let nodes = nodes.as_ref().map(|nodes| shape_of(nodes, resources));
     Profile {
-        platform: if *is_fargate {
-            Platform::Fargate
-        } else {
-            Platform::Ec2
+        platform: match (units, is_fargate) {
+            (Some(_), _) => Platform::Service,
+            (None, true) => Platform::Fargate,
+            (None, false) => Platform::Ec2,
         },
-        resources: nodes.as_ref().map_or(resources, NodeShape::total),
+        resources: match units {
+            Some(_) => Resources::default(),
+            None => nodes.as_ref().map_or(resources, NodeShape::total),
+        },
         retry: RetryStrategy {
             attempts: *attempts,
             rules,
@@ -107,7 +119,8 @@ pub(super) fn profile_of(op: &ProfileOp) -> Profile {
         stop_timeout: Millis::from_seconds(30),
         share: None,
         consumables: Vec::new(),
-        nodes,
+        nodes: nodes.filter(|_| units.is_none()),
+        service,
     }
 }
 
@@ -171,6 +184,15 @@ pub(super) fn environment_spec(kind: u8) -> EnvironmentSpec {
             ),
         ),
         7 => (Platform::Ec2, Capacity::Shared { vcpus_max: Some(3) }),
+        8 => (
+            Platform::Service,
+            Capacity::Units {
+                limits: vec![CapacityLimit {
+                    unit: NUM_INSTANCES.into(),
+                    max: 3,
+                }],
+            },
+        ),
         _ => (
             Platform::Ec2,
             plan(&["m5.large"], InstanceChoice::Ordered, 2, 0, 3),

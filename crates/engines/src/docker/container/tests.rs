@@ -16,6 +16,7 @@ fn check(container: &ContainerSpec, resources: Resources, gpus: GpuSet, expected
         }),
         scratch_volumes: scratch_volumes(container),
         main_node: None,
+        failure_file: None,
     };
     let body = creation(Wanted {
         container,
@@ -29,6 +30,7 @@ fn check(container: &ContainerSpec, resources: Resources, gpus: GpuSet, expected
         labels: &labels,
         network: "host",
         membership: None,
+        folder: Some("/folders/1"),
     });
     // Through `Value`, which sorts the members of maps.
     let mut value = serde_json::to_value(body).unwrap();

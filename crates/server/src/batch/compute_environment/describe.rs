@@ -1,7 +1,7 @@
 //! DescribeComputeEnvironments.
 
 use batchyard_core::environment::{Capacity, Life, Switch};
-use batchyard_core::name::EnvironmentName;
+use batchyard_core::name::{EnvironmentKind, EnvironmentName};
 use batchyard_runtime::store::{EnvironmentRow, Page, Select};
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
@@ -40,7 +40,9 @@ impl Batch {
             let parse = |name: &String| EnvironmentName::parse(arn::name("compute-environment", name)).ok();
             Select::Named(names.iter().filter_map(parse).collect())
         };
-        let Page { rows, next } = self.read(move |store| store.environments(&select)).await?;
+        let Page { rows, next } = self
+            .read(move |store| store.environments(EnvironmentKind::Compute, &select))
+            .await?;
         Ok(DescribeComputeEnvironmentsResponse {
             compute_environments: Some(rows.into_iter().map(|row| self.environment_detail(row)).collect()),
             next_token: next.map(|name| page::token(name.as_str())),

@@ -9,7 +9,7 @@ mod managed_instances;
 mod update;
 
 use batchyard_core::change::Document;
-use batchyard_core::name::EnvironmentName;
+use batchyard_core::name::{EnvironmentKind, EnvironmentName};
 use batchyard_runtime::store::{EnvironmentRow, Select};
 use batchyard_wire::Fault;
 use batchyard_wire::batch::{CEType, ComputeResource, EcsSettings, EksConfiguration, UpdatePolicy};
@@ -59,7 +59,7 @@ impl Batch {
             return Ok(None);
         };
         let page = self
-            .read(move |store| store.environments(&Select::Named(vec![name])))
+            .read(move |store| store.environments(EnvironmentKind::Compute, &Select::Named(vec![name])))
             .await?;
         Ok(page.rows.into_iter().next())
     }

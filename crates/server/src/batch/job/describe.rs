@@ -35,7 +35,9 @@ impl Batch {
         let keys: Vec<JobKey> = input.jobs.iter().filter_map(|id| job_key(id)).collect();
         let rows = self.read(move |store| store.jobs(&keys)).await?;
         let asked: BTreeSet<&str> = input.jobs.iter().map(|id| arn::name("job", id)).collect();
-        let details = rows.into_iter().map(|row| self.job_detail(row));
+        // Service jobs have a description of their own: to this call their identifiers are unknown ones.
+        let rows = rows.into_iter().filter(|row| row.profile.service.is_none());
+        let details = rows.map(|row| self.job_detail(row));
         // Children are not nodes, nor the other way round.
         let details = details.filter(|detail| asked.contains(detail.job_id.as_str()));
         Ok(DescribeJobsResponse {

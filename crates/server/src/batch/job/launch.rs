@@ -81,6 +81,7 @@ pub(super) fn spec(source: &Source<'_>) -> Result<LaunchSpec, Fault> {
         resources: *resources,
         log: log_target(log, is_process, definition, stream_part),
         stop_timeout: *stop_timeout,
+        training: None,
     })
 }
 

@@ -14,6 +14,7 @@ use batchyard_wire::batch::{
 use super::describe::{status_word, summary};
 use crate::arn;
 use crate::batch::job_definition::Reference;
+use crate::batch::job_queue::is_service_queue;
 use crate::batch::{Batch, job_names, page};
 use crate::limits::{LIST_FILTERED_MAX, LIST_JOBS_MAX};
 
@@ -45,7 +46,14 @@ impl Batch {
             })
         };
         let scope = match (job_queue, array_job_id, multi_node_job_id) {
-            (Some(queue), None, None) => JobScope::Queue(self.queue(&queue).await?.id),
+            (Some(queue), None, None) => {
+                let queue = self.queue(&queue).await?;
+                // Its jobs are in ListServiceJobs.
+                if is_service_queue(&queue) {
+                    return nothing();
+                }
+                JobScope::Queue(queue.id)
+            }
             (None, Some(array), None) => match arn::name("job", &array).parse::<JobId>() {
                 Ok(id) => JobScope::Array(id),
                 // Nothing has such an id, so it has no children (own decision: as for unknown jobs elsewhere).
@@ -166,7 +174,7 @@ pub(in crate::batch) fn core_status(status: &JobStatus) -> Result<CoreStatus, Fa
 }
 
 /// The one filter (section A4.22). The texts are our own.
-fn filter(filters: &[KeyValuesPair]) -> Result<Option<JobFilter>, Fault> {
+pub(in crate::batch) fn filter(filters: &[KeyValuesPair]) -> Result<Option<JobFilter>, Fault> {
     let pair = match filters {
         [] => return Ok(None),
         [pair] => pair,

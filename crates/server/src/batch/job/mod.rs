@@ -11,8 +11,8 @@ pub(in crate::batch) mod list;
 mod node;
 mod overrides;
 mod resources;
-mod stop;
-mod submit;
+pub(in crate::batch) mod stop;
+pub(in crate::batch) mod submit;
 mod substitute;
 mod template;
 

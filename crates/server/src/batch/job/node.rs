@@ -141,6 +141,7 @@ pub(super) fn prepare(
         stop_timeout: stop_timeouts.max().unwrap_or_default(),
         share: None,
         consumables: Vec::new(),
+        service: None,
         nodes: Some(shape),
     };
     let document = JobDocument {

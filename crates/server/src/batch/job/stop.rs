@@ -15,10 +15,29 @@ use crate::caller::Caller;
 use crate::limits::{STOP_JOBS_MAX, STOP_REASON_MAX};
 
 /// A job of a bulk call that could not be stopped.
-struct Failure {
-    job: String,
-    code: &'static str,
-    message: String,
+pub(in crate::batch) struct Failure {
+    pub(in crate::batch) job: String,
+    pub(in crate::batch) code: &'static str,
+    pub(in crate::batch) message: String,
+}
+
+/// What stops the job that a reference names, for the reason given; `None` for what can be no reference.
+type Stopping = fn(&str, &str) -> Option<Command>;
+
+fn cancelling(job: &str, reason: &str) -> Option<Command> {
+    Some(Command::StopJob {
+        job: job_key(job)?,
+        kind: StopKind::Cancel,
+        reason: reason.to_owned(),
+    })
+}
+
+fn terminating(job: &str, reason: &str) -> Option<Command> {
+    Some(Command::StopJob {
+        job: job_key(job)?,
+        kind: StopKind::Terminate,
+        reason: reason.to_owned(),
+    })
 }
 
 impl Batch {
@@ -27,7 +46,7 @@ impl Batch {
         caller: &Caller,
         input: CancelJobRequest,
     ) -> Result<CancelJobResponse, Fault> {
-        self.stop(caller, &input.job_id, input.reason, StopKind::Cancel)
+        self.stop(caller, &input.job_id, &input.reason, cancelling)
             .await?;
         Ok(CancelJobResponse {})
     }
@@ -37,7 +56,7 @@ impl Batch {
         caller: &Caller,
         input: TerminateJobRequest,
     ) -> Result<TerminateJobResponse, Fault> {
-        self.stop(caller, &input.job_id, input.reason, StopKind::Terminate)
+        self.stop(caller, &input.job_id, &input.reason, terminating)
             .await?;
         Ok(TerminateJobResponse {})
     }
@@ -48,7 +67,7 @@ impl Batch {
         input: CancelJobsRequest,
     ) -> Result<CancelJobsResponse, Fault> {
         let (successful, failures) = self
-            .stop_many(caller, input.jobs, &input.reason, StopKind::Cancel)
+            .stop_many(caller, input.jobs, &input.reason, cancelling)
             .await?;
         let error = |Failure { job, code, message }| CancelJobsErrorDetail {
             job,
@@ -67,7 +86,7 @@ impl Batch {
         input: TerminateJobsRequest,
     ) -> Result<TerminateJobsResponse, Fault> {
         let (successful, failures) = self
-            .stop_many(caller, input.jobs, &input.reason, StopKind::Terminate)
+            .stop_many(caller, input.jobs, &input.reason, terminating)
             .await?;
         let error = |Failure { job, code, message }| TerminateJobsErrorDetail {
             job,
@@ -80,28 +99,37 @@ impl Batch {
         })
     }
 
-    async fn stop(&self, caller: &Caller, job: &str, reason: String, kind: StopKind) -> Result<(), Fault> {
+    /// Stops a job as `stopping` has it, which knows the references of its kind.
+    pub(in crate::batch) async fn stop(
+        &self,
+        caller: &Caller,
+        job: &str,
+        reason: &str,
+        stopping: Stopping,
+    ) -> Result<(), Fault> {
         if job.is_empty() {
             return Err(client_exception(
                 "'jobId' is a required field (cannot be an empty string)",
             ));
         }
-        check_reason(&reason)?;
+        check_reason(reason)?;
         // An unknown job is no error (section A.4), and what cannot be an id names no job.
-        let Some(job) = job_key(job) else { return Ok(()) };
-        let command = Command::StopJob { job, kind, reason };
+        let Some(command) = stopping(job, reason) else {
+            return Ok(());
+        };
         self.command(caller, command)
             .await
             .map_err(|error| unavailable(&error))?;
         Ok(())
     }
 
-    async fn stop_many(
+    /// The same for many jobs: those that were stopped, and those that were not.
+    pub(in crate::batch) async fn stop_many(
         &self,
         caller: &Caller,
         jobs: Vec<String>,
         reason: &str,
-        kind: StopKind,
+        stopping: Stopping,
     ) -> Result<(Vec<String>, Vec<Failure>), Fault> {
         check_reason(reason)?;
         if jobs.is_empty() || jobs.len() > STOP_JOBS_MAX {
@@ -112,18 +140,13 @@ impl Batch {
         }
         let (mut successful, mut failures) = (Vec::new(), Vec::new());
         for job in jobs {
-            let Some(key) = job_key(&job) else {
+            let Some(command) = stopping(&job, reason) else {
                 failures.push(Failure {
                     message: format!("{job:?} is not a job id."),
                     job,
                     code: "ValidationException",
                 });
                 continue;
-            };
-            let command = Command::StopJob {
-                job: key,
-                kind,
-                reason: reason.to_owned(),
             };
             match self.command(caller, command).await {
                 Ok(_) => successful.push(job),

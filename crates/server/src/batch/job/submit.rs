@@ -213,7 +213,7 @@ fn check(caller: &Caller, input: &SubmitJobRequest) -> Result<(), Fault> {
 }
 
 /// The pattern of section 0.17.
-fn is_job_name(name: &str) -> bool {
+pub(in crate::batch) fn is_job_name(name: &str) -> bool {
     let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=128).contains(&name.len())
         && name.bytes().all(is_inner)
@@ -311,7 +311,7 @@ fn refusal(error: &CommandError, platform: Platform) -> Fault {
             let capability = match platform {
                 Platform::Fargate => "FARGATE",
                 Platform::ManagedInstances => "MANAGED_INSTANCES",
-                Platform::Ec2 | Platform::Eks => "EC2",
+                Platform::Ec2 | Platform::Eks | Platform::Service => "EC2",
             };
             client_exception(format!(
                 "Job Queue is attached to Compute Environment that can not run Jobs with capability {capability}"
@@ -322,7 +322,7 @@ fn refusal(error: &CommandError, platform: Platform) -> Fault {
 }
 
 /// Random bits for an identifier.
-fn random() -> u128 {
+pub(in crate::batch) fn random() -> u128 {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the operating system has random numbers");
     u128::from_ne_bytes(bytes)

@@ -246,6 +246,7 @@ impl Definition {
             share: None,
             consumables: Vec::new(),
             nodes: None,
+            service: None,
         };
         let source = launch::Source {
             container: &container,

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use batchyard_core::blocked::{LimitedReason, TimeLimitAction};
-use batchyard_core::environment::{Life, Platform};
+use batchyard_core::environment::{Capacity, Life, NUM_INSTANCES, Platform};
 use batchyard_core::item::SchedulingPolicy;
 use batchyard_core::name::SchedulingPolicyName;
 use batchyard_core::time::Millis;
@@ -13,6 +13,7 @@ use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 use batchyard_wire::batch::{
     ComputeEnvironmentOrder, JobQueueType, JobStateTimeLimitAction, JobStateTimeLimitActionsAction,
+    ServiceEnvironmentOrder,
 };
 
 use crate::batch::Batch;
@@ -60,18 +61,82 @@ impl Batch {
 }
 
 impl Batch {
-    /// The scheduling policy that a queue of compute environments is to have (section A2.6).
-    pub(super) async fn queue_policy(&self, arn: &str) -> Result<SchedulingPolicyName, Fault> {
-        match self.policy_for_queue(arn).await? {
-            (name, SchedulingPolicy::FairShare(_)) => Ok(name),
-            (_, SchedulingPolicy::QuotaShare) => Err(client_exception(
-                "Quota Management feature is only supported for SageMaker Training job queues.",
-            )),
+    /// The one service environment of a queue, with its `order`, and the type that the queue has then (section A2.5).
+    pub(super) async fn ordered_service_environment(
+        &self,
+        order: &[ServiceEnvironmentOrder],
+        compute: Option<&[ComputeEnvironmentOrder]>,
+        asked: Option<&JobQueueType>,
+    ) -> Result<(Vec<(i32, EnvironmentRow)>, JobQueueType), Fault> {
+        if compute.is_some_and(|order| !order.is_empty()) {
+            // Own words (section A2.1).
+            return Err(client_exception(
+                "Only one of computeEnvironmentOrder and serviceEnvironmentOrder can be given.",
+            ));
         }
+        if let Some(asked) = asked.filter(|asked| **asked != JobQueueType::SagemakerTraining) {
+            return Err(client_exception(format!(
+                "The jobQueueType provided is {asked}, which is incompatible with the provided serviceEnvironmentOrder."
+            )));
+        }
+        let [entry] = order else {
+            return Err(client_exception("Job queue can only have 1 service environment."));
+        };
+        let row = self.service_environment(&entry.service_environment).await?;
+        let row = row.filter(|row| row.life == Life::Valid).ok_or_else(|| {
+            client_exception(
+                "Service environments must be created and valid before attaching them to a job queue.",
+            )
+        })?;
+        Ok((vec![(entry.order, row)], JobQueueType::SagemakerTraining))
+    }
+
+    /// The scheduling policy that a queue with these environments is to have (sections A2.6 and C4.5).
+    pub(super) async fn queue_policy(
+        &self,
+        arn: &str,
+        environments: &[(i32, EnvironmentRow)],
+    ) -> Result<SchedulingPolicyName, Fault> {
+        let (name, policy) = self.policy_for_queue(arn).await?;
+        if policy == SchedulingPolicy::QuotaShare {
+            check_quota_environments(environments)?;
+        }
+        Ok(name)
     }
 }
 
-/// The type of a queue with these environments.
+/// Whether a queue with these environments may have quota shares.
+pub(super) fn check_quota_environments(environments: &[(i32, EnvironmentRow)]) -> Result<(), Fault> {
+    for (_, row) in environments {
+        match &row.spec.capacity {
+            Capacity::Units { limits } if limits.iter().any(|limit| &*limit.unit == NUM_INSTANCES) => {
+                // Own words.
+                return Err(client_exception(
+                    "A job queue with a quotaSharePolicy needs a service environment with capacity limits by instance type.",
+                ));
+            }
+            Capacity::Units { .. } => {}
+            Capacity::Shared { .. } | Capacity::Instances(_) => {
+                return Err(client_exception(
+                    "Quota Management feature is only supported for SageMaker Training job queues.",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses the type of queues that have a service environment, for one that is to have none (section A2.5).
+pub(super) fn not_for_service(asked: Option<&JobQueueType>) -> Result<(), Fault> {
+    if asked == Some(&JobQueueType::SagemakerTraining) {
+        return Err(client_exception(
+            "Job queues of type SAGEMAKER_TRAINING must have serviceEnvironmentOrder.",
+        ));
+    }
+    Ok(())
+}
+
+/// The type of a queue with these compute environments.
 ///
 /// # Errors
 /// When they cannot be in one queue, or the type asked for does not fit them.
@@ -111,9 +176,6 @@ pub(super) fn queue_type(
         (0, 0, 0) => JobQueueType::Ecs,
     };
     match asked {
-        Some(JobQueueType::SagemakerTraining) => Err(client_exception(
-            "Job queues of type SAGEMAKER_TRAINING must have serviceEnvironmentOrder.",
-        )),
         // Own words.
         Some(asked) if *asked != natural => Err(client_exception(format!(
             "The jobQueueType provided is {asked}, which is incompatible with the provided computeEnvironmentOrder."
@@ -122,18 +184,30 @@ pub(super) fn queue_type(
     }
 }
 
-/// What is done with jobs that block the queue for too long (section A2.9). `seconds_min`: the least that an action may wait.
+/// What is done with jobs that block a queue of this type for too long (section A2.9). `seconds_min`: the least that an action may wait.
 pub(super) fn time_limit_actions(
     actions: &[JobStateTimeLimitAction],
+    queue_type: &JobQueueType,
     seconds_min: u32,
 ) -> Result<Vec<TimeLimitAction>, Fault> {
+    use LimitedReason::{EnvironmentMaximum, InsufficientCapacity, Requirement, ServiceEnvironmentMaximum};
+    let (valid, reasons): (_, &[LimitedReason]) = match queue_type {
+        JobQueueType::SagemakerTraining => (
+            JobStateTimeLimitActionsAction::Terminate,
+            &[InsufficientCapacity, ServiceEnvironmentMaximum],
+        ),
+        _ => (
+            JobStateTimeLimitActionsAction::Cancel,
+            &[InsufficientCapacity, EnvironmentMaximum, Requirement],
+        ),
+    };
     let mut seen = BTreeSet::new();
     let mut checked = Vec::with_capacity(actions.len());
     for action in actions {
-        if action.action != JobStateTimeLimitActionsAction::Cancel {
-            return Err(client_exception(
-                "Invalid job action. Valid job actions: [CANCEL]",
-            ));
+        if action.action != valid {
+            return Err(client_exception(format!(
+                "Invalid job action. Valid job actions: [{valid}]"
+            )));
         }
         let seconds = u32::try_from(action.max_time_seconds).unwrap_or(0);
         if !(seconds_min..=TIME_LIMIT_SECONDS_MAX).contains(&seconds) {
@@ -142,9 +216,11 @@ pub(super) fn time_limit_actions(
                 "maxTimeSeconds must be between {seconds_min} and {TIME_LIMIT_SECONDS_MAX}."
             )));
         }
-        let Some(reason) = LimitedReason::parse(&action.reason) else {
+        let reason = LimitedReason::parse(&action.reason).filter(|reason| reasons.contains(reason));
+        let Some(reason) = reason else {
             // Own words.
-            let known = LimitedReason::ALL.map(LimitedReason::code).join(", ");
+            let known: Vec<&str> = reasons.iter().map(|reason| reason.code()).collect();
+            let known = known.join(", ");
             return Err(client_exception(format!(
                 "Invalid job state reason. Valid reasons: [{known}]"
             )));

@@ -31,25 +31,31 @@ impl Batch {
         let Ok(name) = QueueName::parse(&job_queue_name) else {
             return Err(client_exception("Job Queue name should match a valid pattern."));
         };
-        if service_environment_order.is_some_and(|order| !order.is_empty()) {
-            return Err(client_exception(
-                "Service environments must be created and valid before attaching them to a job queue.",
-            ));
-        }
         check::priority(priority)?;
-        let policy = match &scheduling_policy_arn {
-            Some(arn) => Some(self.queue_policy(arn).await?),
-            None => None,
-        };
         tags::check(tags.as_ref())?;
         let actions = job_state_time_limit_actions.unwrap_or_default();
-        let limits = check::time_limit_actions(&actions, self.time_limit_seconds_min)?;
-        let environments = self
-            .ordered_environments(&compute_environment_order.unwrap_or_default())
-            .await?;
+        let asked = job_queue_type.as_ref();
+        let (environments, job_queue_type) = match service_environment_order.as_deref() {
+            Some(order) if !order.is_empty() => {
+                self.ordered_service_environment(order, compute_environment_order.as_deref(), asked)
+                    .await?
+            }
+            _ => {
+                check::not_for_service(asked)?;
+                let order = compute_environment_order.unwrap_or_default();
+                let environments = self.ordered_environments(&order).await?;
+                let natural = check::queue_type(&environments, asked)?;
+                (environments, natural)
+            }
+        };
+        let limits = check::time_limit_actions(&actions, &job_queue_type, self.time_limit_seconds_min)?;
+        let policy = match &scheduling_policy_arn {
+            Some(arn) => Some(self.queue_policy(arn, &environments).await?),
+            None => None,
+        };
         let document = QueueDocument {
             orders: environments.iter().map(|(order, _)| *order).collect(),
-            job_queue_type: check::queue_type(&environments, job_queue_type.as_ref())?,
+            job_queue_type,
             job_state_time_limit_actions: actions,
         };
         let put = PutQueue {

@@ -2,13 +2,13 @@
 
 use batchyard_core::environment::{Life, Switch};
 use batchyard_core::item::ItemKey;
-use batchyard_core::name::QueueName;
+use batchyard_core::name::{EnvironmentKind, QueueName};
 use batchyard_runtime::store::{Page, QueueRow, Select};
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 use batchyard_wire::batch::{
     ComputeEnvironmentOrder, DescribeJobQueuesRequest, DescribeJobQueuesResponse, JQState, JQStatus,
-    JobQueueDetail,
+    JobQueueDetail, ServiceEnvironmentOrder,
 };
 
 use super::QueueDocument;
@@ -63,13 +63,25 @@ impl Batch {
             tags,
         } = row;
         let document = QueueDocument::read(&document);
-        let order =
-            |(order, environment): (&i32, &batchyard_core::name::EnvironmentName)| ComputeEnvironmentOrder {
-                order: *order,
-                compute_environment: self.account.environment(environment.as_str()),
-            };
+        let ordered = document.orders.iter().zip(&environments);
+        let ordered =
+            ordered.map(|(order, name)| (*order, name.kind(), self.account.batch(&name.resource())));
+        let (service, compute): (Vec<_>, Vec<_>) =
+            ordered.partition(|(_, kind, _)| *kind == EnvironmentKind::Service);
+        let compute = compute
+            .into_iter()
+            .map(|(order, _, arn)| ComputeEnvironmentOrder {
+                order,
+                compute_environment: arn,
+            });
+        let service = service
+            .into_iter()
+            .map(|(order, _, arn)| ServiceEnvironmentOrder {
+                order,
+                service_environment: arn,
+            });
         JobQueueDetail {
-            compute_environment_order: document.orders.iter().zip(&environments).map(order).collect(),
+            compute_environment_order: compute.collect(),
             job_queue_arn: self.account.queue(name.as_str()),
             job_queue_name: name.to_string(),
             job_queue_type: Some(document.job_queue_type),
@@ -77,7 +89,7 @@ impl Batch {
             priority,
             scheduling_policy_arn: policy
                 .map(|name| self.account.batch(&ItemKey::SchedulingPolicy(name).resource())),
-            service_environment_order: Some(Vec::new()),
+            service_environment_order: Some(service.collect()),
             state: match switch {
                 Switch::Enabled => JQState::Enabled,
                 Switch::Disabled => JQState::Disabled,

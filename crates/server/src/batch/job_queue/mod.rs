@@ -8,7 +8,7 @@ mod snapshot;
 mod update;
 
 use batchyard_core::change::Document;
-use batchyard_core::name::QueueName;
+use batchyard_core::name::{EnvironmentKind, EnvironmentName, QueueName};
 use batchyard_runtime::store::{QueueRow, Select};
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
@@ -39,6 +39,12 @@ impl QueueDocument {
         serde_json::from_str(&document.0)
             .expect("the server wrote the document itself, and the store keeps it")
     }
+}
+
+/// Whether the queue is one of service jobs.
+pub(super) fn is_service_queue(row: &QueueRow) -> bool {
+    let is_service = |name: &EnvironmentName| name.kind() == EnvironmentKind::Service;
+    row.environments.iter().any(is_service)
 }
 
 impl Batch {

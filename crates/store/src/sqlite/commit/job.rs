@@ -2,7 +2,7 @@
 
 use batchyard_core::change::{Document, JobAdded, JobContent, JobFailed, StopKind};
 use batchyard_core::id::{JobId, JobKey};
-use batchyard_core::job::{Dependency, JobStatus, StopCause};
+use batchyard_core::job::{Dependency, JobStatus, Profile, StopCause};
 use batchyard_core::token::{ClientToken, KeptToken};
 
 use super::Writing;
@@ -102,6 +102,14 @@ impl Writing<'_> {
         self.run(
             "DELETE FROM dependencies WHERE job = ?1 AND on_job = ?2 AND on_child IS ?3",
             (job.to_bytes(), dependency.on.id.to_bytes(), dependency.on.child),
+        )
+    }
+
+    pub(super) fn change_profile(&mut self, job: JobId, profile: &Profile) -> Result<(), Failure> {
+        let profile = self.profiles.number(self.connection, profile)?;
+        self.run(
+            "UPDATE jobs SET profile = ?2 WHERE id = ?1",
+            (job.to_bytes(), profile),
         )
     }
 

@@ -97,6 +97,7 @@ impl Writing<'_> {
             // What an array's children wait for, and how they stand, is in its record, which is written at the batch's end.
             Change::PairingMet { .. } | Change::PairingClosed { .. } | Change::ChildrenReady { .. } => Ok(()),
             Change::ChildrenFailed { .. } => Ok(()),
+            Change::ProfileChanged { job, profile } => self.change_profile(*job, profile),
             Change::JobReady(job) => self.make_ready(*job),
             Change::AttemptPlaced {
                 job,

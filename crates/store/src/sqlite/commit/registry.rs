@@ -61,7 +61,9 @@ impl Writing<'_> {
 
     pub(super) fn remove_environment(&self, id: EnvironmentId) -> Result<(), Failure> {
         self.run(
-            "DELETE FROM tags WHERE resource = (SELECT 'compute-environment/' || name FROM environments WHERE id = ?1)",
+            // Names of service environments are the ends of their ARNs.
+            "DELETE FROM tags WHERE resource = (SELECT iif(name LIKE 'service-environment/%', name, 'compute-environment/' || name)
+             FROM environments WHERE id = ?1)",
             [id.0],
         )?;
         self.run(

@@ -72,6 +72,10 @@ impl Conditions {
                 "profile IN (SELECT id FROM profiles WHERE json_extract(content, '$.share.identifier') = ?)",
                 [Value::from(share.clone())],
             ),
+            JobFilter::QuotaShare(share) => self.add(
+                "profile IN (SELECT id FROM profiles WHERE json_extract(content, '$.service.quota_share') = ?)",
+                [Value::from(share.clone())],
+            ),
             JobFilter::CreatedAfter(time) => self.add("created_at > ?", [Value::from(at(*time))]),
         }
     }

@@ -66,10 +66,11 @@ pub(super) fn counts(connection: &Connection, queue: QueueId) -> Result<StatusCo
 }
 
 /// Rows of a table whose rows have a name and a life: those named, in that order and without the unknown ones, or a page of all by
-/// name. `columns` is the statement up to its condition; `read` makes a value of a row.
+/// name. `columns` is the statement up to its condition, `condition` one more; `read` makes a value of a row.
 fn named<N, T>(
     connection: &Connection,
     columns: &str,
+    condition: &str,
     select: &Select<N>,
     text: impl Fn(&N) -> &str,
     name: impl Fn(&T) -> N,
@@ -77,8 +78,9 @@ fn named<N, T>(
 ) -> Result<Page<T, N>, Failure> {
     match select {
         Select::Named(names) => {
-            let mut statement =
-                connection.prepare_cached(&format!("{columns} WHERE name = ?1 AND life < ?2"))?;
+            let mut statement = connection.prepare_cached(&format!(
+                "{columns} WHERE name = ?1 AND life < ?2 AND {condition}"
+            ))?;
             let mut found = Vec::new();
             for name in names {
                 let mut rows = statement.query((text(name), LIFE_GONE))?;
@@ -93,7 +95,7 @@ fn named<N, T>(
         }
         Select::Page { after, limit } => {
             let mut statement = connection.prepare_cached(&format!(
-                "{columns} WHERE name > ?1 AND life < ?2 ORDER BY name LIMIT ?3"
+                "{columns} WHERE name > ?1 AND life < ?2 AND {condition} ORDER BY name LIMIT ?3"
             ))?;
             // Names are not empty: all are after "".
             let after = after.as_ref().map_or("", text);

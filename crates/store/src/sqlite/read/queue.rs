@@ -23,7 +23,7 @@ pub(in crate::sqlite) fn queues(
     select: &Select<QueueName>,
 ) -> Result<Page<QueueRow, QueueName>, Failure> {
     let name = |row: &QueueRow| row.name.clone();
-    named(connection, COLUMNS, select, QueueName::as_str, name, queue)
+    named(connection, COLUMNS, "1", select, QueueName::as_str, name, queue)
 }
 
 fn queue(connection: &Connection, row: &Row<'_>) -> Result<QueueRow, Failure> {
@@ -79,5 +79,5 @@ pub(super) fn environment_name(
     let name: String = connection
         .prepare_cached("SELECT name FROM environments WHERE id = ?1")?
         .query_row([id.0], |row| row.get(0))?;
-    EnvironmentName::parse(&name).map_err(|error| Failure::damaged("environments.name", error))
+    EnvironmentName::read(&name).map_err(|error| Failure::damaged("environments.name", error))
 }

@@ -71,6 +71,17 @@ fn play(world: &mut World<'_>, jobs: &mut Vec<JobId>, op: &Op) {
             } else {
                 StopKind::Cancel
             };
+            if world.state().is_service_job(id) {
+                // Whether the job lives is the core's to say.
+                let _answer = world.command(match kind {
+                    StopKind::Terminate => Command::StopServiceJob {
+                        job: id,
+                        reason: "enough".to_owned(),
+                    },
+                    StopKind::Cancel => Command::PrioritizeServiceJob { job: id, priority: 7 },
+                });
+                return;
+            }
             let child = child.map(u32::from);
             world.stop(JobKey { id, child }, kind);
         }

@@ -1,7 +1,7 @@
 //! What can happen in a history, with few names and small numbers so that things meet.
 
 use batchyard_core::environment::Platform;
-use batchyard_core::job::Profile;
+use batchyard_core::job::{Profile, ServiceClaim};
 use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
 use batchyard_core::retry::{EvaluateOnExit, Pattern, RetryAction, RetryStrategy};
 use batchyard_core::time::Millis;
@@ -106,6 +106,8 @@ pub(super) struct ProfileOp {
     attempts: u8,
     has_rule: bool,
     timeout_ms: Option<u32>,
+    /// Of a service job: how many units it takes, instead of the resources.
+    units: Option<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -138,7 +140,18 @@ impl ProfileOp {
             attempts,
             has_rule,
             timeout_ms,
+            units,
         } = *self;
+        let service = units.map(|count| ServiceClaim {
+            unit: "ml.m5.large".into(),
+            count,
+            quota_share: None,
+        });
+        let resources = Resources {
+            vcpus: MilliVcpus(milli_vcpus),
+            memory: Mebibytes(512),
+            gpus,
+        };
         let rule = EvaluateOnExit {
             on_status_reason: None,
             on_reason: None,
@@ -146,11 +159,13 @@ impl ProfileOp {
             action: RetryAction::Retry,
         };
         Profile {
-            platform: Platform::Ec2,
-            resources: Resources {
-                vcpus: MilliVcpus(milli_vcpus),
-                memory: Mebibytes(512),
-                gpus,
+            platform: match service {
+                Some(_) => Platform::Service,
+                None => Platform::Ec2,
+            },
+            resources: match service {
+                Some(_) => Resources::default(),
+                None => resources,
             },
             retry: RetryStrategy {
                 attempts,
@@ -161,13 +176,14 @@ impl ProfileOp {
             share: None,
             consumables: Vec::new(),
             nodes: None,
+            service,
         }
     }
 }
 
 /// A history that starts with environments, queues and a definition, as nothing runs without.
 pub(super) fn history() -> impl Strategy<Value = Vec<Step>> {
-    let prelude = (0u8..7, 0u8..7).prop_map(|(first, second)| {
+    let prelude = (0u8..8, 0u8..8).prop_map(|(first, second)| {
         let environment = |name, kind| {
             Op::Environment(EnvironmentOp {
                 verb: Verb::Create,
@@ -229,7 +245,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn environment() -> impl Strategy<Value = EnvironmentOp> {
-    (verb(), 0u8..3, 0u8..7, prop::bool::weighted(0.6)).prop_map(|(verb, name, kind, is_enabled)| {
+    (verb(), 0u8..3, 0u8..8, prop::bool::weighted(0.6)).prop_map(|(verb, name, kind, is_enabled)| {
         EnvironmentOp {
             verb,
             name,
@@ -318,13 +334,15 @@ fn profile() -> impl Strategy<Value = ProfileOp> {
     let milli_vcpus = prop::sample::select(vec![250, 1_000, 1_000, 1_500, 4_000]);
     let gpus = prop::sample::select(vec![0u16, 0, 0, 0, 0, 1]);
     let timeout_ms = prop_oneof![2 => Just(None), 1 => (0u32..3_000).prop_map(Some)];
-    (milli_vcpus, gpus, 1u8..4, any::<bool>(), timeout_ms).prop_map(
-        |(milli_vcpus, gpus, attempts, has_rule, timeout_ms)| ProfileOp {
+    let units = prop_oneof![4 => Just(None), 1 => (1u32..4).prop_map(Some)];
+    (milli_vcpus, gpus, 1u8..4, any::<bool>(), timeout_ms, units).prop_map(
+        |(milli_vcpus, gpus, attempts, has_rule, timeout_ms, units)| ProfileOp {
             milli_vcpus,
             gpus,
             attempts,
             has_rule,
             timeout_ms,
+            units,
         },
     )
 }

@@ -93,6 +93,9 @@ impl Model {
             Change::JobAdded(added) => self.add_job(added),
             Change::DependencyMet { job, dependency } => self.meet(*job, *dependency),
             Change::PairingMet { .. } | Change::PairingClosed { .. } => {}
+            Change::ProfileChanged { job, profile } => {
+                self.row(JobKey::whole(*job)).profile = (**profile).clone();
+            }
             Change::JobReady(job) => self.row(JobKey::whole(*job)).state.status = JobStatus::Runnable,
             Change::ChildrenReady { job, children } => {
                 for child in children.indexes() {

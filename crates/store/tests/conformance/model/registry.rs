@@ -6,7 +6,7 @@ use batchyard_core::change::{DefinitionRegistered, EnvironmentPut, ItemPut, Queu
 use batchyard_core::environment::Life;
 use batchyard_core::id::{EnvironmentId, QueueId};
 use batchyard_core::item::ItemKey;
-use batchyard_core::name::DefinitionName;
+use batchyard_core::name::{DefinitionName, EnvironmentKind};
 use batchyard_core::time::Timestamp;
 use batchyard_runtime::store::{DefinitionRevision, DefinitionRow, EnvironmentRow, ItemRow, QueueRow};
 
@@ -45,11 +45,11 @@ impl Model {
 
     pub(super) fn remove_environment(&mut self, id: EnvironmentId) {
         let row = self.environments.remove(&id).unwrap();
-        self.tags.remove(&format!("compute-environment/{}", row.name));
+        self.tags.remove(&row.name.resource());
     }
 
-    /// The environments by name.
-    pub(crate) fn environment_rows(&self) -> Vec<EnvironmentRow> {
+    /// The environments of a kind by name.
+    pub(crate) fn environment_rows(&self, kind: EnvironmentKind) -> Vec<EnvironmentRow> {
         let with_sums = |row: &EnvironmentRow| {
             let own = self
                 .instances
@@ -57,11 +57,16 @@ impl Model {
                 .filter(|(environment, _)| *environment == row.id);
             EnvironmentRow {
                 instance_vcpus: own.map(|(_, vcpus)| vcpus).sum(),
-                tags: self.tags_of(&format!("compute-environment/{}", row.name)),
+                tags: self.tags_of(&row.name.resource()),
                 ..row.clone()
             }
         };
-        let mut rows: Vec<_> = self.environments.values().map(with_sums).collect();
+        let mut rows: Vec<_> = self
+            .environments
+            .values()
+            .filter(|row| row.name.kind() == kind)
+            .map(with_sums)
+            .collect();
         rows.sort_by(|a, b| a.name.cmp(&b.name));
         rows
     }

@@ -6,7 +6,7 @@ use batchyard_core::Core;
 use batchyard_core::id::{JobId, JobKey};
 use batchyard_core::item::ItemKey;
 use batchyard_core::job::JobStatus;
-use batchyard_core::name::QueueName;
+use batchyard_core::name::{EnvironmentKind, QueueName};
 use batchyard_core::state::State;
 use batchyard_runtime::store::{
     ArrayRow, DefinitionQuery, ItemScope, ItemSelect, JobCursor, JobQuery, JobRow, JobScope, JobSummaryRow,
@@ -71,8 +71,13 @@ fn job_queue(model: &Model, id: JobId) -> batchyard_core::name::QueueName {
 }
 
 fn check_registry(store: &dyn Store, model: &Model) {
-    let environments = pages(|after| store.environments(&Select::Page { after, limit: PAGE }).unwrap());
-    assert_same(&environments, &model.environment_rows(), "environments");
+    for kind in [EnvironmentKind::Compute, EnvironmentKind::Service] {
+        let environments = pages(|after| {
+            let select = Select::Page { after, limit: PAGE };
+            store.environments(kind, &select).unwrap()
+        });
+        assert_same(&environments, &model.environment_rows(kind), "environments");
+    }
     let queues = pages(|after| store.queues(&Select::Page { after, limit: PAGE }).unwrap());
     assert_same(&queues, &model.queue_rows(), "queues");
     let definitions = pages(|after| {

@@ -240,7 +240,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::CREATE_QUOTA_SHARE_REQUEST,
         output: Some(&schema::CREATE_QUOTA_SHARE_RESPONSE),
         result_wrapper: "",
-        not_served: Some("quota shares are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "CreateSchedulingPolicy",
@@ -258,7 +258,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::CREATE_SERVICE_ENVIRONMENT_REQUEST,
         output: Some(&schema::CREATE_SERVICE_ENVIRONMENT_RESPONSE),
         result_wrapper: "",
-        not_served: Some("service environments are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "DeleteComputeEnvironment",
@@ -294,7 +294,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::DELETE_QUOTA_SHARE_REQUEST,
         output: Some(&schema::DELETE_QUOTA_SHARE_RESPONSE),
         result_wrapper: "",
-        not_served: Some("quota shares are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "DeleteSchedulingPolicy",
@@ -312,7 +312,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::DELETE_SERVICE_ENVIRONMENT_REQUEST,
         output: Some(&schema::DELETE_SERVICE_ENVIRONMENT_RESPONSE),
         result_wrapper: "",
-        not_served: Some("service environments are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "DeregisterJobDefinition",
@@ -375,7 +375,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::DESCRIBE_QUOTA_SHARE_REQUEST,
         output: Some(&schema::DESCRIBE_QUOTA_SHARE_RESPONSE),
         result_wrapper: "",
-        not_served: Some("quota shares are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "DescribeSchedulingPolicies",
@@ -393,7 +393,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::DESCRIBE_SERVICE_ENVIRONMENTS_REQUEST,
         output: Some(&schema::DESCRIBE_SERVICE_ENVIRONMENTS_RESPONSE),
         result_wrapper: "",
-        not_served: Some("service environments are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "DescribeServiceJob",
@@ -402,7 +402,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::DESCRIBE_SERVICE_JOB_REQUEST,
         output: Some(&schema::DESCRIBE_SERVICE_JOB_RESPONSE),
         result_wrapper: "",
-        not_served: Some("service jobs are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "GetJobQueueSnapshot",
@@ -447,7 +447,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::LIST_QUOTA_SHARES_REQUEST,
         output: Some(&schema::LIST_QUOTA_SHARES_RESPONSE),
         result_wrapper: "",
-        not_served: Some("quota shares are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "ListSchedulingPolicies",
@@ -465,7 +465,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::LIST_SERVICE_JOBS_REQUEST,
         output: Some(&schema::LIST_SERVICE_JOBS_RESPONSE),
         result_wrapper: "",
-        not_served: Some("service jobs are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "ListTagsForResource",
@@ -501,7 +501,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::SUBMIT_SERVICE_JOB_REQUEST,
         output: Some(&schema::SUBMIT_SERVICE_JOB_RESPONSE),
         result_wrapper: "",
-        not_served: Some("service jobs are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "TagResource",
@@ -537,7 +537,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::TERMINATE_SERVICE_JOB_REQUEST,
         output: Some(&schema::TERMINATE_SERVICE_JOB_RESPONSE),
         result_wrapper: "",
-        not_served: Some("service jobs are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "TerminateServiceJobs",
@@ -546,7 +546,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::TERMINATE_SERVICE_JOBS_REQUEST,
         output: Some(&schema::TERMINATE_SERVICE_JOBS_RESPONSE),
         result_wrapper: "",
-        not_served: Some("service jobs are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "UntagResource",
@@ -591,7 +591,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::UPDATE_QUOTA_SHARE_REQUEST,
         output: Some(&schema::UPDATE_QUOTA_SHARE_RESPONSE),
         result_wrapper: "",
-        not_served: Some("quota shares are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "UpdateSchedulingPolicy",
@@ -609,7 +609,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::UPDATE_SERVICE_ENVIRONMENT_REQUEST,
         output: Some(&schema::UPDATE_SERVICE_ENVIRONMENT_RESPONSE),
         result_wrapper: "",
-        not_served: Some("service environments are not implemented yet"),
+        not_served: None,
     },
     OperationFacts {
         name: "UpdateServiceJob",
@@ -618,7 +618,7 @@ static OPERATIONS: [OperationFacts; 48] = [
         input: &schema::UPDATE_SERVICE_JOB_REQUEST,
         output: Some(&schema::UPDATE_SERVICE_JOB_RESPONSE),
         result_wrapper: "",
-        not_served: Some("service jobs are not implemented yet"),
+        not_served: None,
     },
 ];
 
@@ -666,12 +666,26 @@ pub trait Api: Sync {
         input: shapes::CreateJobQueueRequest,
     ) -> impl Future<Output = Result<shapes::CreateJobQueueResponse, Fault>> + Send;
 
+    /// `CreateQuotaShare`.
+    fn create_quota_share(
+        &self,
+        context: &Self::Context,
+        input: shapes::CreateQuotaShareRequest,
+    ) -> impl Future<Output = Result<shapes::CreateQuotaShareResponse, Fault>> + Send;
+
     /// `CreateSchedulingPolicy`.
     fn create_scheduling_policy(
         &self,
         context: &Self::Context,
         input: shapes::CreateSchedulingPolicyRequest,
     ) -> impl Future<Output = Result<shapes::CreateSchedulingPolicyResponse, Fault>> + Send;
+
+    /// `CreateServiceEnvironment`.
+    fn create_service_environment(
+        &self,
+        context: &Self::Context,
+        input: shapes::CreateServiceEnvironmentRequest,
+    ) -> impl Future<Output = Result<shapes::CreateServiceEnvironmentResponse, Fault>> + Send;
 
     /// `DeleteComputeEnvironment`.
     fn delete_compute_environment(
@@ -694,12 +708,26 @@ pub trait Api: Sync {
         input: shapes::DeleteJobQueueRequest,
     ) -> impl Future<Output = Result<shapes::DeleteJobQueueResponse, Fault>> + Send;
 
+    /// `DeleteQuotaShare`.
+    fn delete_quota_share(
+        &self,
+        context: &Self::Context,
+        input: shapes::DeleteQuotaShareRequest,
+    ) -> impl Future<Output = Result<shapes::DeleteQuotaShareResponse, Fault>> + Send;
+
     /// `DeleteSchedulingPolicy`.
     fn delete_scheduling_policy(
         &self,
         context: &Self::Context,
         input: shapes::DeleteSchedulingPolicyRequest,
     ) -> impl Future<Output = Result<shapes::DeleteSchedulingPolicyResponse, Fault>> + Send;
+
+    /// `DeleteServiceEnvironment`.
+    fn delete_service_environment(
+        &self,
+        context: &Self::Context,
+        input: shapes::DeleteServiceEnvironmentRequest,
+    ) -> impl Future<Output = Result<shapes::DeleteServiceEnvironmentResponse, Fault>> + Send;
 
     /// `DeregisterJobDefinition`.
     fn deregister_job_definition(
@@ -743,12 +771,33 @@ pub trait Api: Sync {
         input: shapes::DescribeJobsRequest,
     ) -> impl Future<Output = Result<shapes::DescribeJobsResponse, Fault>> + Send;
 
+    /// `DescribeQuotaShare`.
+    fn describe_quota_share(
+        &self,
+        context: &Self::Context,
+        input: shapes::DescribeQuotaShareRequest,
+    ) -> impl Future<Output = Result<shapes::DescribeQuotaShareResponse, Fault>> + Send;
+
     /// `DescribeSchedulingPolicies`.
     fn describe_scheduling_policies(
         &self,
         context: &Self::Context,
         input: shapes::DescribeSchedulingPoliciesRequest,
     ) -> impl Future<Output = Result<shapes::DescribeSchedulingPoliciesResponse, Fault>> + Send;
+
+    /// `DescribeServiceEnvironments`.
+    fn describe_service_environments(
+        &self,
+        context: &Self::Context,
+        input: shapes::DescribeServiceEnvironmentsRequest,
+    ) -> impl Future<Output = Result<shapes::DescribeServiceEnvironmentsResponse, Fault>> + Send;
+
+    /// `DescribeServiceJob`.
+    fn describe_service_job(
+        &self,
+        context: &Self::Context,
+        input: shapes::DescribeServiceJobRequest,
+    ) -> impl Future<Output = Result<shapes::DescribeServiceJobResponse, Fault>> + Send;
 
     /// `GetJobQueueSnapshot`.
     fn get_job_queue_snapshot(
@@ -778,12 +827,26 @@ pub trait Api: Sync {
         input: shapes::ListJobsByConsumableResourceRequest,
     ) -> impl Future<Output = Result<shapes::ListJobsByConsumableResourceResponse, Fault>> + Send;
 
+    /// `ListQuotaShares`.
+    fn list_quota_shares(
+        &self,
+        context: &Self::Context,
+        input: shapes::ListQuotaSharesRequest,
+    ) -> impl Future<Output = Result<shapes::ListQuotaSharesResponse, Fault>> + Send;
+
     /// `ListSchedulingPolicies`.
     fn list_scheduling_policies(
         &self,
         context: &Self::Context,
         input: shapes::ListSchedulingPoliciesRequest,
     ) -> impl Future<Output = Result<shapes::ListSchedulingPoliciesResponse, Fault>> + Send;
+
+    /// `ListServiceJobs`.
+    fn list_service_jobs(
+        &self,
+        context: &Self::Context,
+        input: shapes::ListServiceJobsRequest,
+    ) -> impl Future<Output = Result<shapes::ListServiceJobsResponse, Fault>> + Send;
 
     /// `ListTagsForResource`.
     fn list_tags_for_resource(
@@ -806,6 +869,13 @@ pub trait Api: Sync {
         input: shapes::SubmitJobRequest,
     ) -> impl Future<Output = Result<shapes::SubmitJobResponse, Fault>> + Send;
 
+    /// `SubmitServiceJob`.
+    fn submit_service_job(
+        &self,
+        context: &Self::Context,
+        input: shapes::SubmitServiceJobRequest,
+    ) -> impl Future<Output = Result<shapes::SubmitServiceJobResponse, Fault>> + Send;
+
     /// `TagResource`.
     fn tag_resource(
         &self,
@@ -826,6 +896,20 @@ pub trait Api: Sync {
         context: &Self::Context,
         input: shapes::TerminateJobsRequest,
     ) -> impl Future<Output = Result<shapes::TerminateJobsResponse, Fault>> + Send;
+
+    /// `TerminateServiceJob`.
+    fn terminate_service_job(
+        &self,
+        context: &Self::Context,
+        input: shapes::TerminateServiceJobRequest,
+    ) -> impl Future<Output = Result<shapes::TerminateServiceJobResponse, Fault>> + Send;
+
+    /// `TerminateServiceJobs`.
+    fn terminate_service_jobs(
+        &self,
+        context: &Self::Context,
+        input: shapes::TerminateServiceJobsRequest,
+    ) -> impl Future<Output = Result<shapes::TerminateServiceJobsResponse, Fault>> + Send;
 
     /// `UntagResource`.
     fn untag_resource(
@@ -855,12 +939,33 @@ pub trait Api: Sync {
         input: shapes::UpdateJobQueueRequest,
     ) -> impl Future<Output = Result<shapes::UpdateJobQueueResponse, Fault>> + Send;
 
+    /// `UpdateQuotaShare`.
+    fn update_quota_share(
+        &self,
+        context: &Self::Context,
+        input: shapes::UpdateQuotaShareRequest,
+    ) -> impl Future<Output = Result<shapes::UpdateQuotaShareResponse, Fault>> + Send;
+
     /// `UpdateSchedulingPolicy`.
     fn update_scheduling_policy(
         &self,
         context: &Self::Context,
         input: shapes::UpdateSchedulingPolicyRequest,
     ) -> impl Future<Output = Result<shapes::UpdateSchedulingPolicyResponse, Fault>> + Send;
+
+    /// `UpdateServiceEnvironment`.
+    fn update_service_environment(
+        &self,
+        context: &Self::Context,
+        input: shapes::UpdateServiceEnvironmentRequest,
+    ) -> impl Future<Output = Result<shapes::UpdateServiceEnvironmentResponse, Fault>> + Send;
+
+    /// `UpdateServiceJob`.
+    fn update_service_job(
+        &self,
+        context: &Self::Context,
+        input: shapes::UpdateServiceJobRequest,
+    ) -> impl Future<Output = Result<shapes::UpdateServiceJobResponse, Fault>> + Send;
 }
 
 /// Parses and checks a request, lets `api` serve it and encodes the answer.
@@ -904,12 +1009,24 @@ pub async fn dispatch<A: Api>(
             let input = SERVICE.input(facts, request, refuse)?;
             SERVICE.answer(facts, request, &api.create_job_queue(context, input).await?)
         }
+        Operation::CreateQuotaShare => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(facts, request, &api.create_quota_share(context, input).await?)
+        }
         Operation::CreateSchedulingPolicy => {
             let input = SERVICE.input(facts, request, refuse)?;
             SERVICE.answer(
                 facts,
                 request,
                 &api.create_scheduling_policy(context, input).await?,
+            )
+        }
+        Operation::CreateServiceEnvironment => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(
+                facts,
+                request,
+                &api.create_service_environment(context, input).await?,
             )
         }
         Operation::DeleteComputeEnvironment => {
@@ -932,12 +1049,24 @@ pub async fn dispatch<A: Api>(
             let input = SERVICE.input(facts, request, refuse)?;
             SERVICE.answer(facts, request, &api.delete_job_queue(context, input).await?)
         }
+        Operation::DeleteQuotaShare => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(facts, request, &api.delete_quota_share(context, input).await?)
+        }
         Operation::DeleteSchedulingPolicy => {
             let input = SERVICE.input(facts, request, refuse)?;
             SERVICE.answer(
                 facts,
                 request,
                 &api.delete_scheduling_policy(context, input).await?,
+            )
+        }
+        Operation::DeleteServiceEnvironment => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(
+                facts,
+                request,
+                &api.delete_service_environment(context, input).await?,
             )
         }
         Operation::DeregisterJobDefinition => {
@@ -980,6 +1109,10 @@ pub async fn dispatch<A: Api>(
             let input = SERVICE.input(facts, request, refuse)?;
             SERVICE.answer(facts, request, &api.describe_jobs(context, input).await?)
         }
+        Operation::DescribeQuotaShare => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(facts, request, &api.describe_quota_share(context, input).await?)
+        }
         Operation::DescribeSchedulingPolicies => {
             let input = SERVICE.input(facts, request, refuse)?;
             SERVICE.answer(
@@ -987,6 +1120,18 @@ pub async fn dispatch<A: Api>(
                 request,
                 &api.describe_scheduling_policies(context, input).await?,
             )
+        }
+        Operation::DescribeServiceEnvironments => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(
+                facts,
+                request,
+                &api.describe_service_environments(context, input).await?,
+            )
+        }
+        Operation::DescribeServiceJob => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(facts, request, &api.describe_service_job(context, input).await?)
         }
         Operation::GetJobQueueSnapshot => {
             let input = SERVICE.input(facts, request, refuse)?;
@@ -1012,6 +1157,10 @@ pub async fn dispatch<A: Api>(
                 &api.list_jobs_by_consumable_resource(context, input).await?,
             )
         }
+        Operation::ListQuotaShares => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(facts, request, &api.list_quota_shares(context, input).await?)
+        }
         Operation::ListSchedulingPolicies => {
             let input = SERVICE.input(facts, request, refuse)?;
             SERVICE.answer(
@@ -1019,6 +1168,10 @@ pub async fn dispatch<A: Api>(
                 request,
                 &api.list_scheduling_policies(context, input).await?,
             )
+        }
+        Operation::ListServiceJobs => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(facts, request, &api.list_service_jobs(context, input).await?)
         }
         Operation::ListTagsForResource => {
             let input = SERVICE.input(facts, request, refuse)?;
@@ -1036,6 +1189,10 @@ pub async fn dispatch<A: Api>(
             let input = SERVICE.input(facts, request, refuse)?;
             SERVICE.answer(facts, request, &api.submit_job(context, input).await?)
         }
+        Operation::SubmitServiceJob => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(facts, request, &api.submit_service_job(context, input).await?)
+        }
         Operation::TagResource => {
             let input = SERVICE.input(facts, request, refuse)?;
             SERVICE.answer(facts, request, &api.tag_resource(context, input).await?)
@@ -1047,6 +1204,14 @@ pub async fn dispatch<A: Api>(
         Operation::TerminateJobs => {
             let input = SERVICE.input(facts, request, refuse)?;
             SERVICE.answer(facts, request, &api.terminate_jobs(context, input).await?)
+        }
+        Operation::TerminateServiceJob => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(facts, request, &api.terminate_service_job(context, input).await?)
+        }
+        Operation::TerminateServiceJobs => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(facts, request, &api.terminate_service_jobs(context, input).await?)
         }
         Operation::UntagResource => {
             let input = SERVICE.input(facts, request, refuse)?;
@@ -1072,6 +1237,10 @@ pub async fn dispatch<A: Api>(
             let input = SERVICE.input(facts, request, refuse)?;
             SERVICE.answer(facts, request, &api.update_job_queue(context, input).await?)
         }
+        Operation::UpdateQuotaShare => {
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(facts, request, &api.update_quota_share(context, input).await?)
+        }
         Operation::UpdateSchedulingPolicy => {
             let input = SERVICE.input(facts, request, refuse)?;
             SERVICE.answer(
@@ -1080,50 +1249,17 @@ pub async fn dispatch<A: Api>(
                 &api.update_scheduling_policy(context, input).await?,
             )
         }
-        Operation::CreateQuotaShare => {
-            SERVICE.not_served::<shapes::CreateQuotaShareRequest>(facts, request, refuse)
-        }
-        Operation::CreateServiceEnvironment => {
-            SERVICE.not_served::<shapes::CreateServiceEnvironmentRequest>(facts, request, refuse)
-        }
-        Operation::DeleteQuotaShare => {
-            SERVICE.not_served::<shapes::DeleteQuotaShareRequest>(facts, request, refuse)
-        }
-        Operation::DeleteServiceEnvironment => {
-            SERVICE.not_served::<shapes::DeleteServiceEnvironmentRequest>(facts, request, refuse)
-        }
-        Operation::DescribeQuotaShare => {
-            SERVICE.not_served::<shapes::DescribeQuotaShareRequest>(facts, request, refuse)
-        }
-        Operation::DescribeServiceEnvironments => {
-            SERVICE.not_served::<shapes::DescribeServiceEnvironmentsRequest>(facts, request, refuse)
-        }
-        Operation::DescribeServiceJob => {
-            SERVICE.not_served::<shapes::DescribeServiceJobRequest>(facts, request, refuse)
-        }
-        Operation::ListQuotaShares => {
-            SERVICE.not_served::<shapes::ListQuotaSharesRequest>(facts, request, refuse)
-        }
-        Operation::ListServiceJobs => {
-            SERVICE.not_served::<shapes::ListServiceJobsRequest>(facts, request, refuse)
-        }
-        Operation::SubmitServiceJob => {
-            SERVICE.not_served::<shapes::SubmitServiceJobRequest>(facts, request, refuse)
-        }
-        Operation::TerminateServiceJob => {
-            SERVICE.not_served::<shapes::TerminateServiceJobRequest>(facts, request, refuse)
-        }
-        Operation::TerminateServiceJobs => {
-            SERVICE.not_served::<shapes::TerminateServiceJobsRequest>(facts, request, refuse)
-        }
-        Operation::UpdateQuotaShare => {
-            SERVICE.not_served::<shapes::UpdateQuotaShareRequest>(facts, request, refuse)
-        }
         Operation::UpdateServiceEnvironment => {
-            SERVICE.not_served::<shapes::UpdateServiceEnvironmentRequest>(facts, request, refuse)
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(
+                facts,
+                request,
+                &api.update_service_environment(context, input).await?,
+            )
         }
         Operation::UpdateServiceJob => {
-            SERVICE.not_served::<shapes::UpdateServiceJobRequest>(facts, request, refuse)
+            let input = SERVICE.input(facts, request, refuse)?;
+            SERVICE.answer(facts, request, &api.update_service_job(context, input).await?)
         }
     }
 }

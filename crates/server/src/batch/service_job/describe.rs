@@ -1,0 +1,94 @@
+//! DescribeServiceJob.
+
+use batchyard_runtime::store::{AttemptRow, JobRow, JobStateRow};
+use batchyard_wire::Fault;
+use batchyard_wire::batch::{
+    DescribeServiceJobRequest, DescribeServiceJobResponse, LatestServiceJobAttempt, ServiceJobAttemptDetail,
+    ServiceJobCapacityUsageDetail, ServiceJobType,
+};
+
+use super::{ServiceJobDocument, latest, status_word, training_job};
+use crate::batch::{Batch, tags};
+
+impl Batch {
+    pub(in crate::batch) async fn describe_service(
+        &self,
+        input: &DescribeServiceJobRequest,
+    ) -> Result<DescribeServiceJobResponse, Fault> {
+        let row = self.service_job(&input.job_id).await?;
+        let ServiceJobDocument {
+            payload,
+            retry_strategy,
+            timeout_config,
+            preemption_configuration,
+            request: _,
+        } = ServiceJobDocument::read(&row.content.document);
+        let attempt = |attempt: &AttemptRow| ServiceJobAttemptDetail {
+            service_resource_id: training_job(&row, attempt.attempt),
+            started_at: attempt.started_at.map(|at| at.as_millis()),
+            status_reason: Some(attempt.status_reason.clone()),
+            stopped_at: Some(attempt.stopped_at.as_millis()),
+        };
+        let attempts = row.attempts.iter().map(attempt).collect();
+        let latest_attempt = latest(&row).map(|number| LatestServiceJobAttempt {
+            service_resource_id: training_job(&row, number),
+        });
+        let JobRow {
+            key,
+            queue,
+            profile,
+            content,
+            state,
+            ..
+        } = row;
+        let JobStateRow {
+            status,
+            status_reason,
+            created_at,
+            started_at,
+            stopped_at,
+            exit_code: _,
+            reason: _,
+            is_cancelled: _,
+            is_terminated,
+        } = state;
+        let share = profile.share.as_ref();
+        Ok(DescribeServiceJobResponse {
+            attempts: Some(attempts),
+            capacity_usage: profile.service.as_ref().map(|claim| {
+                vec![ServiceJobCapacityUsageDetail {
+                    capacity_unit: Some(claim.unit.to_string()),
+                    quantity: Some(f64::from(claim.count)),
+                }]
+            }),
+            created_at: Some(created_at.as_millis()),
+            is_terminated: Some(is_terminated),
+            job_arn: Some(self.service_job_arn(key.id)),
+            job_id: key.id.to_string(),
+            job_name: content.name,
+            job_queue: self.account.queue(queue.as_str()),
+            latest_attempt,
+            preemption_configuration,
+            preemption_summary: None,
+            quota_share_name: profile
+                .service
+                .and_then(|claim| claim.quota_share)
+                .map(|name| name.to_string()),
+            retry_strategy,
+            // When an attempt got its place is not kept.
+            scheduled_at: None,
+            scheduling_priority: share.map(|share| i32::from(share.priority)),
+            service_job_type: ServiceJobType::SagemakerTraining,
+            service_request_payload: Some(payload),
+            share_identifier: share
+                .map(|share| share.identifier.to_string())
+                .filter(|identifier| !identifier.is_empty()),
+            started_at: started_at.map(|at| at.as_millis()),
+            status: status_word(status),
+            status_reason,
+            stopped_at: stopped_at.map(|at| at.as_millis()),
+            tags: Some(tags::map(content.tags)),
+            timeout_config,
+        })
+    }
+}
