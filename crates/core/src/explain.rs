@@ -259,7 +259,7 @@ impl fmt::Display for Explanation {
                 environment,
                 stopping,
             } => match stopping {
-                None => writeln!(f, "It has its place in compute environment {environment}."),
+                None => writeln!(f, "It has its place in {}.", called(environment)),
                 Some(cause) => write_stop(f, environment, cause),
             },
             Because::WaitsForMain(environment) => writeln!(
@@ -291,15 +291,12 @@ fn write_stop(f: &mut fmt::Formatter<'_>, environment: &EnvironmentName, cause: 
     write!(f, "It is being stopped")?;
     match cause {
         StopCause::Terminated(reason) => {
-            writeln!(f, " in compute environment {environment}: {}.", reason.as_str())
+            writeln!(f, " in {}: {}.", called(environment), reason.as_str())
         }
         StopCause::TimedOut => {
-            writeln!(
-                f,
-                " in compute environment {environment}: it ran longer than its timeout."
-            )
+            writeln!(f, " in {}: it ran longer than its timeout.", called(environment))
         }
-        StopCause::EnvironmentDeleted => writeln!(f, ": compute environment {environment} was deleted."),
+        StopCause::EnvironmentDeleted => writeln!(f, ": {} was deleted.", called(environment)),
         StopCause::InstanceReplaced => {
             writeln!(
                 f,
@@ -325,12 +322,12 @@ fn write_hindrances(f: &mut fmt::Formatter<'_>, hindrances: &[(EnvironmentName, 
         return writeln!(f, "  its queue has no compute environment");
     }
     for (environment, hindrance) in hindrances {
-        writeln!(
-            f,
-            "  {} {} {hindrance}",
-            environment.kind().noun(),
-            environment.given()
-        )?;
+        writeln!(f, "  {} {hindrance}", called(environment))?;
     }
     Ok(())
+}
+
+/// An environment as people call it.
+fn called(name: &EnvironmentName) -> String {
+    format!("{} {}", name.kind().noun(), name.given())
 }

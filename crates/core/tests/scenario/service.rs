@@ -53,6 +53,7 @@ fn units_are_counted_and_nothing_is_taken_of_the_host() {
             > submit d q unit=ml.m5.large:4; submit e q unit=ml.p3.2xlarge:1; terminate-service b
                 d is number 4 of queue 1
                 d RUNNABLE
+                queue 1 is held up by d: MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE - Service environment(s) associated with the job queue cannot meet the capacity requirement of the job.
                 e is number 5 of queue 1
                 e RUNNABLE
                 b is to stop: enough
@@ -62,6 +63,7 @@ fn units_are_counted_and_nothing_is_taken_of_the_host() {
                 It is next in its queue, and finds no place:
                   service environment svc may have 3 ml.m5.large at most, less than the job needs
                 d FAILED: enough, terminated
+                queue 1 is held up by e: MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE - Service environment(s) associated with the job queue cannot meet the capacity requirement of the job.
                 e is RUNNABLE in queue q; it needs 1 ml.p3.2xlarge.
                 It is next in its queue, and finds no place:
                   service environment svc may have 0 ml.p3.2xlarge at most, less than the job needs
