@@ -23,6 +23,7 @@ DEPTH_MAX = 8
 
 # Values for members that the model calls text or a number, and that have a form. By name, whatever shape they are in.
 GOOD = {
+    "capacityUnit": "ml.m5.large",
     "arns": ["arn:aws:batch:us-east-1:000000000000:scheduling-policy/none"],
     "attemptDurationSeconds": 60,
     "attempts": 2,
@@ -138,6 +139,39 @@ def resource(site):
 
 
 # Minimal requests that are accepted. Operations that are not here have nothing but required members.
+def service_environment(site):
+    name = unique("optional")
+    limits = [{"capacityUnit": "ml.m5.large", "maxCapacity": 1}]
+    site.batch.create_service_environment(
+        serviceEnvironmentName=name, serviceEnvironmentType="SAGEMAKER_TRAINING", capacityLimits=limits
+    )
+    return name
+
+
+def service_queue(site, **request):
+    """A queue of service jobs, which never start: no request here names a type that its environment has."""
+    order = [{"order": 1, "serviceEnvironment": service_environment(site)}]
+    name = unique("optional")
+    site.batch.create_job_queue(jobQueueName=name, priority=1, serviceEnvironmentOrder=order, **request)
+    return name
+
+
+def new_share(site):
+    return {
+        "quotaShareName": unique("optional"),
+        "jobQueue": site.quota_queue,
+        "capacityLimits": [{"capacityUnit": "ml.m5.large", "maxCapacity": 1}],
+        "resourceSharingConfiguration": {"strategy": "LEND_AND_BORROW"},
+        "preemptionConfiguration": {"inSharePreemption": "DISABLED"},
+    }
+
+
+def training():
+    algorithm = {"TrainingImage": "x", "TrainingInputMode": "File"}
+    resources = {"InstanceType": "ml.m5.24xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1}
+    return json.dumps({"AlgorithmSpecification": algorithm, "ResourceConfig": resources})
+
+
 MINIMAL = {
     "CreateComputeEnvironment": new_environment(),
     "CreateComputeEnvironment for EKS": new_environment(
@@ -150,14 +184,23 @@ MINIMAL = {
     ),
     "CreateConsumableResource": lambda site: {"consumableResourceName": "x", "totalQuantity": 1},
     "CreateJobQueue": new_queue,
+    "CreateQuotaShare": new_share,
     "CreateSchedulingPolicy": lambda site: {"name": "x"},
+    "CreateServiceEnvironment": lambda site: {
+        "serviceEnvironmentName": "x",
+        "serviceEnvironmentType": "SAGEMAKER_TRAINING",
+        "capacityLimits": [{"capacityUnit": "ml.m5.large", "maxCapacity": 1}],
+    },
     "DescribeComputeEnvironments": lambda site: {},
     "DescribeJobDefinitions": lambda site: {},
     "DescribeJobQueues": lambda site: {},
+    "DescribeServiceEnvironments": lambda site: {},
     "ListConsumableResources": lambda site: {},
     "ListJobs": lambda site: {"jobQueue": site.queue},
     "ListJobsByConsumableResource": lambda site: {"consumableResource": resource(site)},
+    "ListQuotaShares": lambda site: {"jobQueue": site.quota_queue},
     "ListSchedulingPolicies": lambda site: {},
+    "ListServiceJobs": lambda site: {"jobQueue": site.training_queue},
     "RegisterJobDefinition": definition(containerProperties=container()),
     "RegisterJobDefinition of a task": definition(
         ecsProperties={"taskProperties": [{"containers": [{"name": "main", **container()}]}]}
@@ -165,10 +208,18 @@ MINIMAL = {
     "RegisterJobDefinition of a pod": definition(eksProperties=pod()),
     "RegisterJobDefinition of nodes": definition(type="multinode", nodeProperties=nodes()),
     "SubmitJob": lambda site: {"jobName": "optional", "jobQueue": site.queue, "jobDefinition": site.define("true")},
+    "SubmitServiceJob": lambda site: {
+        "jobName": "optional",
+        "jobQueue": site.training_queue,
+        "serviceRequestPayload": training(),
+        "serviceJobType": "SAGEMAKER_TRAINING",
+    },
     "UpdateComputeEnvironment": lambda site: {"computeEnvironment": site.environment_to_update},
     "UpdateConsumableResource": lambda site: {"consumableResource": resource(site), "operation": "ADD", "quantity": 1},
     "UpdateJobQueue": lambda site: {"jobQueue": site.queue_to_update},
+    "UpdateQuotaShare": lambda site: {"quotaShareArn": site.share_to_update},
     "UpdateSchedulingPolicy": lambda site: {"arn": policy(site)},
+    "UpdateServiceEnvironment": lambda site: {"serviceEnvironment": site.service_environment_to_update},
 }
 
 # What new things are called, in a request that makes them.
@@ -176,7 +227,9 @@ NAMES = {
     "CreateComputeEnvironment": "computeEnvironmentName",
     "CreateConsumableResource": "consumableResourceName",
     "CreateJobQueue": "jobQueueName",
+    "CreateQuotaShare": "quotaShareName",
     "CreateSchedulingPolicy": "name",
+    "CreateServiceEnvironment": "serviceEnvironmentName",
     "RegisterJobDefinition": "jobDefinitionName",
 }
 
@@ -186,6 +239,7 @@ NAMED = {
     "schedulingPolicyArn": policy,
     "computeEnvironment": lambda site: site.environment,
     "consumableResource": resource,
+    "serviceEnvironment": lambda site: site.service_environment_to_update,
 }
 
 
@@ -194,6 +248,13 @@ def prepared(site):
     """The site, with an environment and a queue that may be changed."""
     site.environment_to_update = site.make_environment()
     site.queue_to_update = site.make_queue()
+    site.service_environment_to_update = service_environment(site)
+    site.training_queue = service_queue(site)
+    quota = site.batch.create_scheduling_policy(
+        name=unique("optional"), quotaSharePolicy={"idleResourceAssignmentStrategy": "FIFO"}
+    )
+    site.quota_queue = service_queue(site, schedulingPolicyArn=quota["arn"])
+    site.share_to_update = site.batch.create_quota_share(**new_share(site))["quotaShareArn"]
     return site
 
 
@@ -237,6 +298,13 @@ def take_back(site, operation, made):
         name = made["computeEnvironmentName"]
         site.batch.update_compute_environment(computeEnvironment=name, state="DISABLED")
         site.batch.delete_compute_environment(computeEnvironment=name)
+    if operation == "CreateServiceEnvironment":
+        name = made["serviceEnvironmentName"]
+        site.batch.update_service_environment(serviceEnvironment=name, state="DISABLED")
+        site.batch.delete_service_environment(serviceEnvironment=name)
+    if operation == "CreateQuotaShare":
+        site.batch.update_quota_share(quotaShareArn=made["quotaShareArn"], state="DISABLED")
+        site.batch.delete_quota_share(quotaShareArn=made["quotaShareArn"])
     if operation == "CreateJobQueue":
         site.batch.update_job_queue(jobQueue=made["jobQueueName"], state="DISABLED")
         site.batch.delete_job_queue(jobQueue=made["jobQueueName"])
