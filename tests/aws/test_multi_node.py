@@ -560,25 +560,33 @@ def contained(script):
     return node(script, image=IMAGE)
 
 
+# The two ends of a connection can miss one another's words, as neither waits for more than the end of its own: both try again.
+HEAR = "until test -s /tmp/heard; do nc -l -p 7000 > /tmp/heard; done; cat /tmp/heard"
+
+
+def tell(words, host):
+    once = f'echo "{words}" | nc -w 5 {host} 7000 2> /dev/null'
+    return f"trap 'exit 0' TERM; while true; do {once} & wait $!; sleep 0.1; done"
+
+
 def networks():
     return docker("network", "ls", "--format", "{{.Name}}", text=True).split()
 
 
 def test_containers_reach_one_another(site, image):
-    serve = "echo ready; nc -l -p 7000 > /tmp/heard; cat /tmp/heard; hostname"
-    tell = """
-        echo $AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS
-        until echo "from $AWS_BATCH_JOB_ID" | nc -w 1 $AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS 7000; do sleep 0.1; done"""
-    job = site.submit(define(site, {"0": contained(tell), "1": contained(serve)}, main=1))
+    address = "$AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS"
+    other = f"echo {address}; {tell('from $AWS_BATCH_JOB_ID', address)}"
+    ranges = {"0": contained(other), "1": contained(f"echo ready; {HEAR}; hostname")}
+    job = site.submit(define(site, ranges, main=1))
     ended = site.ended(job)
     assert (ended["status"], ended["statusReason"]) == ("SUCCEEDED", EXITED)
     assert site.log(f"{job}#1") == ["ready", f"from {job}#0", "node-1"]
     (address,) = site.log(f"{job}#0")
     assert ipaddress.ip_address(address).is_private
     # By name as well, and again in the next attempt, on another network.
-    serve = "nc -l -p 7000; exit $((2 - AWS_BATCH_JOB_ATTEMPT))"
-    tell = 'until echo "$AWS_BATCH_JOB_ATTEMPT" | nc -w 1 node-0 7000; do sleep 0.1; done'
-    job = site.submit(define(site, {"0": contained(serve), "1:": contained(tell)}, retryStrategy={"attempts": 2}))
+    main = contained(f"{HEAR}; exit $((2 - AWS_BATCH_JOB_ATTEMPT))")
+    ranges = {"0": main, "1:": contained(tell("$AWS_BATCH_JOB_ATTEMPT", "node-0"))}
+    job = site.submit(define(site, ranges, retryStrategy={"attempts": 2}))
     ended = site.ended(job)
     assert ended["status"] == "SUCCEEDED"
     assert [site.log(f"{job}#0", attempt) for attempt in (0, 1)] == [["1"], ["2"]]
@@ -606,11 +614,9 @@ def test_assumed_a_node_without_an_image_ends_the_attempt(site, image):
 
 def test_killed_server_finds_containers_and_their_network_again(own_site, image):
     site = own_site
-    serve = "echo ready; nc -l -p 7000; exit 7"
-    tell = """
-        for i in $(seq 40); do echo tick $i; sleep 0.05; done
-        until echo late | nc -w 1 $AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS 7000; do sleep 0.1; done"""
-    job = site.submit(define(site, {"0": contained(serve), "1": contained(tell)}))
+    late = tell("late", "$AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS")
+    other = contained(f"for i in $(seq 40); do echo tick $i; sleep 0.05; done; {late}")
+    job = site.submit(define(site, {"0": contained(f"echo ready; {HEAR}; exit 7"), "1": other}))
     stream = site.reached(f"{job}#1", "RUNNING")["container"]["logStreamName"]
     wait_for("the first tick", lambda: "tick 1" in site.stream(stream))
     before = site.job(f"{job}#1")
