@@ -5,59 +5,16 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
-SERVED = {
-    "CancelJob",
-    "CancelJobs",
-    "CreateComputeEnvironment",
-    "CreateConsumableResource",
-    "CreateJobQueue",
-    "CreateQuotaShare",
-    "CreateSchedulingPolicy",
-    "CreateServiceEnvironment",
-    "DeleteComputeEnvironment",
-    "DeleteConsumableResource",
-    "DeleteJobQueue",
-    "DeleteQuotaShare",
-    "DeleteSchedulingPolicy",
-    "DeleteServiceEnvironment",
-    "DeregisterJobDefinition",
-    "DescribeComputeEnvironments",
-    "DescribeConsumableResource",
-    "DescribeJobDefinitions",
-    "DescribeJobQueues",
-    "DescribeJobs",
-    "DescribeQuotaShare",
-    "DescribeSchedulingPolicies",
-    "GetJobQueueSnapshot",
-    "DescribeServiceEnvironments",
-    "DescribeServiceJob",
-    "ListConsumableResources",
-    "ListJobs",
-    "ListJobsByConsumableResource",
-    "ListQuotaShares",
-    "ListSchedulingPolicies",
-    "ListServiceJobs",
-    "ListTagsForResource",
-    "RegisterJobDefinition",
-    "SubmitJob",
-    "SubmitServiceJob",
-    "TagResource",
-    "TerminateJob",
-    "TerminateJobs",
-    "TerminateServiceJob",
-    "TerminateServiceJobs",
-    "UntagResource",
-    "UpdateComputeEnvironment",
-    "UpdateConsumableResource",
-    "UpdateJobQueue",
-    "UpdateQuotaShare",
-    "UpdateSchedulingPolicy",
-    "UpdateServiceEnvironment",
-    "UpdateServiceJob",
-}
-
 MODEL = Session().get_service_model("batch")
-NOT_SERVED = sorted(set(MODEL.operation_names) - SERVED)
+SERVED = set(MODEL.operation_names)
+# Of the other services some operations are routed, checked and refused. Two more are none that boto3 sends here: it takes another host
+# for StartLiveTail, and does not sign AssumeRoleWithWebIdentity.
+NOT_SERVED = [
+    ("logs", "GetQueryResults"),
+    ("logs", "StartQuery"),
+    ("logs", "StopQuery"),
+    ("sts", "AssumeRole"),
+]
 ACCOUNT = "arn:aws:batch:us-east-1:000000000000"
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
@@ -88,31 +45,33 @@ def request(shape):
 
 
 def test_all_of_the_model_is_looked_at():
-    assert len(MODEL.operation_names) == 48
-    assert set(MODEL.operation_names) >= SERVED
+    assert len(SERVED) == 48
 
 
-@pytest.mark.parametrize("operation", NOT_SERVED)
-def test_an_operation_that_is_not_served_says_so(site, operation):
-    input_ = request(MODEL.operation_model(operation).input_shape)
-    with pytest.raises(site.batch.exceptions.ClientException) as refused:
-        getattr(site.batch, xform_name(operation))(**input_)
+def refusal_of(site, service, operation, input_):
+    with pytest.raises(ClientError) as refused:
+        getattr(site.client(service), xform_name(operation))(**input_)
     answer = refused.value.response
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 400
-    assert answer["Error"]["Message"].startswith(f"{operation} is not served by this version of Batchyard: ")
+    return answer["Error"]["Message"]
 
 
-def required(operation):
-    return MODEL.operation_model(operation).input_shape.required_members
+@pytest.mark.parametrize("service, operation", NOT_SERVED)
+def test_an_operation_that_is_not_served_says_so(site, service, operation):
+    shape = Session().get_service_model(service).operation_model(operation).input_shape
+    good = {name: "x" * max(member.metadata.get("min", 1), 1) for name, member in shape.members.items()}
+    input_ = {name: good[name] if shape.members[name].type_name == "string" else value(name, shape.members[name])
+              for name in shape.required_members}
+    message = refusal_of(site, service, operation, input_)
+    assert message.startswith(f"{operation} is not served by this version of Batchyard: ")
 
 
-@pytest.mark.parametrize("operation", [operation for operation in NOT_SERVED if required(operation)])
-def test_an_operation_that_is_not_served_checks_its_input_first(site, operation):
-    with pytest.raises(site.batch.exceptions.ClientException) as refused:
-        getattr(site.batch, xform_name(operation))()
-    message = refused.value.response["Error"]["Message"]
+@pytest.mark.parametrize("service, operation", NOT_SERVED)
+def test_an_operation_that_is_not_served_checks_its_input_first(site, service, operation):
+    shape = Session().get_service_model(service).operation_model(operation).input_shape
+    message = refusal_of(site, service, operation, {})
     assert "not served" not in message
-    assert [member for member in required(operation) if member not in message] == []
+    assert [member for member in shape.required_members if member not in message] == []
 
 
 @pytest.mark.parametrize("operation", sorted(SERVED))
