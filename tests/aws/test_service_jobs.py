@@ -549,6 +549,11 @@ def test_capacity_is_counted(training, image):
     for job in jobs[:2]:
         training.reached(job, "RUNNING")
     assert training.job(jobs[2])["status"] == "RUNNABLE"
+    snapshot = training.batch.get_job_queue_snapshot(jobQueue=queue)
+    (front,) = snapshot["frontOfQueue"]["jobs"]
+    assert front["jobArn"] == training.site.make_arn("service-job", jobs[2])
+    usage = snapshot["queueUtilization"]["totalCapacityUsage"]
+    assert usage == [{"capacityUnit": UNIT, "quantity": 2.0}]
     training.batch.terminate_service_job(jobId=jobs[0], reason="room")
     training.ended(jobs[0])
     training.reached(jobs[2], "RUNNING")

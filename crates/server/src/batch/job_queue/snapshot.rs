@@ -1,7 +1,9 @@
 //! GetJobQueueSnapshot: what goes next, and what the queue's jobs hold.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
+use batchyard_core::id::QueueId;
 use batchyard_core::resources::Resources;
 use batchyard_core::snapshot::{QueueSnapshot, Ranked};
 use batchyard_runtime::store::QueueRow;
@@ -12,7 +14,7 @@ use batchyard_wire::batch::{
     QueueSnapshotCapacityUsage, QueueSnapshotUtilizationDetail,
 };
 
-use super::QueueDocument;
+use super::{QueueDocument, is_service_queue};
 use crate::batch::{Batch, unavailable};
 use crate::limits::SNAPSHOT_SHARES_MAX;
 
@@ -32,16 +34,28 @@ impl Batch {
                     usage: Vec::new(),
                 });
         let now = Some(self.now().as_millis());
+        let is_service = is_service_queue(&row);
         let jobs = front
             .into_iter()
             .map(|Ranked { job, since }| FrontOfQueueJobSummary {
                 earliest_time_at_position: Some(since.as_millis()),
-                job_arn: Some(self.account.job(job)),
+                job_arn: Some(match is_service {
+                    true => self.service_job_arn(job.id),
+                    false => self.account.job(job),
+                }),
             });
         let total = usage
             .iter()
             .fold(Resources::default(), |total, (_, held)| total.plus(*held));
         let unit = capacity_unit(&row);
+        let total = match is_service {
+            true => self.units_in_use(row.id).await?,
+            false => vec![QueueSnapshotCapacityUsage {
+                capacity_unit: Some(unit.to_owned()),
+                quantity: Some(vcpus(total)),
+            }],
+        };
+        let has_shares = row.policy.is_some() && !is_service;
         Ok(GetJobQueueSnapshotResponse {
             front_of_queue: Some(FrontOfQueueDetail {
                 jobs: Some(jobs.collect()),
@@ -49,15 +63,33 @@ impl Batch {
             }),
             front_of_quota_shares: None,
             queue_utilization: Some(QueueSnapshotUtilizationDetail {
-                fairshare_utilization: row.policy.is_some().then(|| by_share(usage, unit)),
+                fairshare_utilization: has_shares.then(|| by_share(usage, unit)),
                 last_updated_at: now,
                 quota_share_utilization: None,
-                total_capacity_usage: Some(vec![QueueSnapshotCapacityUsage {
-                    capacity_unit: Some(unit.to_owned()),
-                    quantity: Some(vcpus(total)),
-                }]),
+                total_capacity_usage: Some(total),
             }),
         })
+    }
+
+    /// What the service jobs of a queue hold, by instance type.
+    async fn units_in_use(&self, queue: QueueId) -> Result<Vec<QueueSnapshotCapacityUsage>, Fault> {
+        let units = self.driver.read(move |core| {
+            let mut units: BTreeMap<Box<str>, u32> = BTreeMap::new();
+            let state = core.state();
+            for (key, profile, _) in state.live_attempts() {
+                let of_queue = state.job(key.job.id).is_some_and(|job| job.queue == queue);
+                if let Some(claim) = profile.service.as_ref().filter(|_| of_queue) {
+                    *units.entry(claim.unit.clone()).or_default() += claim.count;
+                }
+            }
+            units
+        });
+        let units = units.await.map_err(|error| unavailable(&error))?;
+        let usage = units.into_iter().map(|(unit, count)| QueueSnapshotCapacityUsage {
+            capacity_unit: Some(unit.into()),
+            quantity: Some(f64::from(count)),
+        });
+        Ok(usage.collect())
     }
 }
 

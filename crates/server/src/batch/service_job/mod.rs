@@ -82,7 +82,8 @@ impl Batch {
         rows.into_iter().next().ok_or_else(|| not_found(reference))
     }
 
-    fn service_job_arn(&self, id: JobId) -> String {
+    /// The ARN of a service job.
+    pub(super) fn service_job_arn(&self, id: JobId) -> String {
         self.account.batch(&format!("service-job/{id}"))
     }
 }
