@@ -134,12 +134,6 @@ fn check_not_served(request: &str, expect: &Expect) {
 #[test]
 fn operations_that_are_not_served_say_so() {
     check_not_served(
-        "POST /v1/createserviceenvironment\n\n{\"serviceEnvironmentName\": \"a\", \"serviceEnvironmentType\": \"SAGEMAKER_TRAINING\", \"capacityLimits\": []}",
-        &expect![
-            "400 ClientException: CreateServiceEnvironment is not served by this version of Batchyard: service environments are not implemented yet"
-        ],
-    );
-    check_not_served(
         "POST /v1/getjobqueuesnapshot\n\n{}",
         &expect!["400 ClientException: jobQueue is required."],
     );
@@ -177,21 +171,6 @@ fn every_operation_that_is_not_served_has_a_reason() {
         .filter_map(|facts| facts.not_served.map(|reason| format!("{}: {reason}", facts.name)))
         .collect();
     expect![[r#"
-        CreateQuotaShare: quota shares are not implemented yet
-        CreateServiceEnvironment: service environments are not implemented yet
-        DeleteQuotaShare: quota shares are not implemented yet
-        DeleteServiceEnvironment: service environments are not implemented yet
-        DescribeQuotaShare: quota shares are not implemented yet
-        DescribeServiceEnvironments: service environments are not implemented yet
-        DescribeServiceJob: service jobs are not implemented yet
-        ListQuotaShares: quota shares are not implemented yet
-        ListServiceJobs: service jobs are not implemented yet
-        SubmitServiceJob: service jobs are not implemented yet
-        TerminateServiceJob: service jobs are not implemented yet
-        TerminateServiceJobs: service jobs are not implemented yet
-        UpdateQuotaShare: quota shares are not implemented yet
-        UpdateServiceEnvironment: service environments are not implemented yet
-        UpdateServiceJob: service jobs are not implemented yet
         GetQueryResults: Logs Insights queries are not implemented yet
         StartLiveTail: live tail is not implemented yet
         StartQuery: Logs Insights queries are not implemented yet
