@@ -15,7 +15,7 @@ from server import Server, wait_for
 from site_under_test import TERMINAL, Site, unique
 
 IMAGE = "batchyard/test-shell"
-PROGRAMS = ["sh", "echo", "env", "sleep", "cat", "seq", "head", "tail", "tr", "touch", "true", "false", "id"]
+PROGRAMS = ["sh", "echo", "env", "sleep", "cat", "seq", "head", "tail", "tr", "touch", "true", "false", "id", "readlink"]
 EXITED = "Essential container in task exited"
 
 

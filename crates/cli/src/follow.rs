@@ -15,7 +15,7 @@ use batchyard_wire::logs::OutputLogEvent;
 use crate::client::Client;
 use crate::duration::moment;
 use crate::job::{self, JobId};
-use crate::tail::Tail;
+use crate::tail::{LogStream, Tail};
 
 /// The pause after something happened (own choice: short jobs show at once).
 const PAUSE_FIRST: Duration = Duration::from_millis(20);
@@ -39,9 +39,10 @@ pub(crate) struct Pace(Duration);
 /// How far a job's output has been shown.
 #[derive(Default)]
 struct Shown {
-    /// Streams of ended attempts that were shown to their end.
+    /// Ended attempts that were shown to their end.
     attempts: usize,
-    tail: Option<Tail>,
+    /// The streams of the attempt after them.
+    tails: Vec<(LogStream, Tail)>,
 }
 
 /// Shows what the job and, if it is an array, its children write, until it has ended. The answer is the job at its end.
@@ -145,8 +146,10 @@ pub(crate) async fn show_attempt(
             None => return Ok(()),
         }
     };
-    let mut tail = Tail::new(streams.swap_remove(position));
-    while show_page(&tail.next(client).await?, "", style)? {}
+    for stream in streams.swap_remove(position) {
+        let mut tail = Tail::new(stream);
+        while show_page(&tail.next(client).await?, "", style)? {}
+    }
     Ok(())
 }
 
@@ -161,17 +164,23 @@ impl Shown {
         style: LineStyle,
     ) -> anyhow::Result<bool> {
         let mut has_news = false;
-        let streams = job::streams(job);
-        while let Some(stream) = streams.get(self.attempts) {
-            let tail = self.tail.get_or_insert_with(|| Tail::new(stream.clone()));
-            while show_page(&tail.next(client).await?, prefix, style)? {
-                has_news = true;
+        let attempts = job::streams(job);
+        while let Some(streams) = attempts.get(self.attempts) {
+            for stream in streams {
+                if self.tails.iter().all(|(known, _)| known != stream) {
+                    self.tails.push((stream.clone(), Tail::new(stream.clone())));
+                }
             }
-            if self.attempts + 1 == streams.len() {
+            for (_, tail) in &mut self.tails {
+                while show_page(&tail.next(client).await?, prefix, style)? {
+                    has_news = true;
+                }
+            }
+            if self.attempts + 1 == attempts.len() {
                 break;
             }
             self.attempts += 1;
-            self.tail = None;
+            self.tails.clear();
         }
         Ok(has_news)
     }

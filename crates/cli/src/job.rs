@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use batchyard_wire::batch::{DescribeJobsRequest, JobDetail, JobStatus};
+use batchyard_wire::batch::{DescribeJobsRequest, JobDetail, JobStatus, TaskContainerDetails};
 
 use crate::client::{CallError, Client};
 use crate::duration::Milliseconds;
@@ -112,8 +112,8 @@ pub(crate) fn end(job: &JobDetail) -> Option<End> {
     match &job.status {
         JobStatus::Succeeded => Some(End::Succeeded),
         JobStatus::Failed => {
-            let code = job.container.as_ref().and_then(|container| container.exit_code);
-            let code = code
+            let code = container_end(job)
+                .0
                 .and_then(|code| u8::try_from(code).ok())
                 .filter(|code| *code != 0);
             Some(match code {
@@ -128,21 +128,38 @@ pub(crate) fn end(job: &JobDetail) -> Option<End> {
     }
 }
 
+/// The exit code and the reason that count: the container's, of a task those of the first essential container that did not succeed.
+fn container_end(job: &JobDetail) -> (Option<i32>, Option<&str>) {
+    if let Some(container) = &job.container {
+        return (container.exit_code, container.reason.as_deref());
+    }
+    let pods = job.eks_properties.iter().flat_map(|eks| &eks.pod_properties);
+    let pods = pods.flat_map(|pod| pod.containers.iter().flatten());
+    let pods = pods.map(|container| (container.exit_code, container.reason.as_deref()));
+    let essential = task_containers(job).filter(|container| container.essential != Some(false));
+    let essential = essential.map(|container| (container.exit_code, container.reason.as_deref()));
+    let mut ends = pods.chain(essential);
+    ends.find(|(code, reason)| code.is_none_or(|code| code != 0) || reason.is_some())
+        .unwrap_or_default()
+}
+
+fn task_containers(job: &JobDetail) -> impl Iterator<Item = &TaskContainerDetails> {
+    let tasks = job
+        .ecs_properties
+        .iter()
+        .flat_map(|ecs| ecs.task_properties.iter().flatten());
+    tasks.flat_map(|task| task.containers.iter().flatten())
+}
+
 /// Why the job is in its state: what the server says, and what the engine says of the container.
 pub(crate) fn reason(job: &JobDetail) -> Option<String> {
-    let container = job
-        .container
-        .as_ref()
-        .and_then(|container| container.reason.as_deref());
+    let (_, container) = container_end(job);
     joined(job.status_reason.as_deref(), container)
 }
 
 /// Why the job ended, unless it did so by itself.
 fn foreign_reason(job: &JobDetail) -> Option<String> {
-    let container = job
-        .container
-        .as_ref()
-        .and_then(|container| container.reason.as_deref());
+    let (_, container) = container_end(job);
     let status = job.status_reason.as_deref();
     joined(status.filter(|reason| *reason != ENDED_BY_ITSELF), container)
 }
@@ -158,33 +175,48 @@ pub(crate) fn joined(status: Option<&str>, container: Option<&str>) -> Option<St
     }
 }
 
-/// Where the output of the job's attempts is, in their order; those that wrote nowhere are missing.
-pub(crate) fn streams(job: &JobDetail) -> Vec<LogStream> {
+/// Where the output of the job's attempts is, in their order, each with one stream or, of a task, several; those that wrote nowhere
+/// are missing.
+pub(crate) fn streams(job: &JobDetail) -> Vec<Vec<LogStream>> {
     let container = job.container.as_ref();
-    let group = container
-        .and_then(|container| {
-            container
-                .log_configuration
-                .as_ref()?
-                .options
-                .as_ref()?
-                .get("awslogs-group")
-        })
-        .map_or(LOG_GROUP, String::as_str);
     let attempts = job.attempts.iter().flatten();
-    let ended = attempts.filter_map(|attempt| attempt.container.as_ref()?.log_stream_name.as_deref());
+    let ended = attempts
+        .clone()
+        .filter_map(|attempt| attempt.container.as_ref()?.log_stream_name.as_deref());
     let current = container.and_then(|container| container.log_stream_name.as_deref());
-    let mut names: Vec<&str> = Vec::new();
-    for name in ended.chain(current).filter(|name| !name.is_empty()) {
-        if !names.contains(&name) {
-            names.push(name);
+    let group = container.and_then(|container| container.log_configuration.as_ref());
+    let single = ended.chain(current).map(|name| (group, name));
+    let tasks = attempts.flat_map(|attempt| attempt.task_properties.iter().flatten());
+    let ended = tasks.flat_map(|task| task.containers.iter().flatten());
+    let ended = ended.filter_map(|end| Some((end.name.as_deref(), end.log_stream_name.as_deref()?)));
+    let current = task_containers(job)
+        .filter_map(|container| Some((container.name.as_deref(), container.log_stream_name.as_deref()?)));
+    let of_tasks = ended.chain(current).map(|(name, stream)| {
+        let container = task_containers(job).find(|container| container.name.as_deref() == name);
+        (
+            container.and_then(|container| container.log_configuration.as_ref()),
+            stream,
+        )
+    });
+    // The last part of a stream's name is its attempt's.
+    let attempt = |stream: &LogStream| stream.name.rsplit('/').next().map(str::to_owned);
+    let mut attempts: Vec<Vec<LogStream>> = Vec::new();
+    for (log, name) in single.chain(of_tasks).filter(|(_, name)| !name.is_empty()) {
+        let group = log.and_then(|log| log.options.as_ref()?.get("awslogs-group"));
+        let stream = LogStream {
+            group: group.map_or(LOG_GROUP, String::as_str).to_owned(),
+            name: name.to_owned(),
+        };
+        let present = attempts
+            .iter_mut()
+            .find(|streams| streams.first().and_then(attempt) == attempt(&stream));
+        match present {
+            Some(streams) if streams.contains(&stream) => {}
+            Some(streams) => streams.push(stream),
+            None => attempts.push(vec![stream]),
         }
     }
-    let stream = |name: &str| LogStream {
-        group: group.to_owned(),
-        name: name.to_owned(),
-    };
-    names.into_iter().map(stream).collect()
+    attempts
 }
 
 impl Times {
@@ -214,7 +246,10 @@ impl Times {
 
 #[cfg(test)]
 mod tests {
-    use batchyard_wire::batch::{AttemptContainerDetail, AttemptDetail, ContainerDetail};
+    use batchyard_wire::batch::{
+        AttemptContainerDetail, AttemptDetail, AttemptEcsTaskDetails, AttemptTaskContainerDetails,
+        ContainerDetail,
+    };
     use expect_test::expect;
 
     use super::*;
@@ -319,8 +354,36 @@ mod tests {
             }),
             ..JobDetail::default()
         };
-        let names: Vec<String> = streams(&job).into_iter().map(|stream| stream.name).collect();
-        assert_eq!(names, ["d/default/1", "d/default/2"]);
+        let names = streams(&job).into_iter().flatten().map(|stream| stream.name);
+        assert_eq!(names.collect::<Vec<_>>(), ["d/default/1", "d/default/2"]);
+    }
+
+    #[test]
+    fn a_tasks_attempts_have_a_stream_for_each_container() {
+        let task = |id: u8| AttemptEcsTaskDetails {
+            containers: Some(
+                ["side", "app"]
+                    .map(|name| AttemptTaskContainerDetails {
+                        name: Some(name.to_owned()),
+                        log_stream_name: Some(format!("d/{name}/{id}")),
+                        ..AttemptTaskContainerDetails::default()
+                    })
+                    .into(),
+            ),
+            ..AttemptEcsTaskDetails::default()
+        };
+        let attempt = |id| AttemptDetail {
+            task_properties: Some(vec![task(id)]),
+            ..AttemptDetail::default()
+        };
+        let job = JobDetail {
+            attempts: Some(vec![attempt(1), attempt(2)]),
+            ..JobDetail::default()
+        };
+        let attempts = streams(&job).into_iter();
+        let names = attempts.map(|streams| streams.into_iter().map(|stream| stream.name).collect());
+        let names: Vec<Vec<String>> = names.collect();
+        assert_eq!(names, [["d/side/1", "d/app/1"], ["d/side/2", "d/app/2"]]);
     }
 
     #[test]

@@ -215,6 +215,7 @@ impl Yard {
                     at,
                     exit_code: Some(0),
                     reason: None,
+                    containers: Vec::new(),
                 },
             ] {
                 self.input(Input::Report { attempt, report });

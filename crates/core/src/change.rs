@@ -18,6 +18,7 @@ use crate::launch::{LaunchSpec, NodeLaunches};
 use crate::multi_node::{MainEnd, NodeIndex};
 use crate::name::{DefinitionName, EnvironmentName, QueueName, SchedulingPolicyName};
 use crate::reason::StatusReason;
+use crate::report::ContainerEnd;
 use crate::resources::{GpuSet, Resources};
 use crate::time::Timestamp;
 use crate::token::KeptToken;
@@ -366,6 +367,9 @@ pub struct AttemptEnded {
     pub reason: Option<String>,
     /// The attempt's status reason.
     pub status_reason: StatusReason,
+    /// How the containers of a task ended; empty for other jobs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<ContainerEnd>,
     /// What the job is now: RUNNABLE again, SUCCEEDED or FAILED.
     pub next: AfterAttempt,
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::id::TaskId;
-use crate::resources::Resources;
+use crate::resources::{MilliVcpus, Resources};
 use crate::time::Millis;
 
 /// How to run a job: the same for all attempts, and for all children of an array job.
@@ -114,6 +114,92 @@ pub enum Runner {
     Process(ProcessSpec),
     /// A container.
     Container(Box<ContainerSpec>),
+    /// Several containers that begin and end together (section E.4). Command, environment and log are each container's own, and
+    /// empty in the [`LaunchSpec`]; the resources there are those of all containers together.
+    Task(Box<TaskSpec>),
+}
+
+impl Runner {
+    /// The containers of a task; none of what is no task.
+    #[must_use]
+    pub fn containers(&self) -> &[TaskContainer] {
+        match self {
+            Runner::Task(task) => &task.containers,
+            Runner::Process(_) | Runner::Container(_) => &[],
+        }
+    }
+}
+
+/// Several containers that are one attempt (section E.4).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskSpec {
+    /// 1..=10 containers with different names, in the order of the definition.
+    pub containers: Vec<TaskContainer>,
+    /// Whose processes its containers see.
+    pub processes: Sharing,
+    /// Whose shared memory and queues its containers use.
+    pub ipc: Sharing,
+}
+
+/// Whose namespace the containers of a task are in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sharing {
+    /// What the container runtime does by itself.
+    #[default]
+    Usual,
+    /// Each container its own, that no other can join.
+    Own,
+    /// All containers of the task the same.
+    Task,
+    /// The host's.
+    Host,
+}
+
+/// One container of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskContainer {
+    /// Unique in its task.
+    pub name: String,
+    /// The container.
+    pub container: ContainerSpec,
+    /// The program's arguments; empty leaves what the image says.
+    pub command: Vec<String>,
+    /// The user's variables.
+    pub environment: Vec<Variable>,
+    /// What it may use of the job's resources.
+    pub resources: Resources,
+    /// Where its output goes.
+    pub log: Option<LogTarget>,
+    /// What it waits for before it starts.
+    pub depends_on: Vec<ContainerDependency>,
+    /// Whether the task ends with it, and fails if it fails.
+    pub is_essential: bool,
+    /// How long it may wait for its dependencies; `None` is for ever.
+    pub start_timeout: Option<Millis>,
+    /// Time between asking it to stop and killing it.
+    pub stop_timeout: Millis,
+}
+
+/// What a container of a task waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerDependency {
+    /// The name of another container of the task.
+    pub on: String,
+    /// What it must have come to.
+    pub condition: ContainerCondition,
+}
+
+/// What a container must have come to (section E4.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContainerCondition {
+    /// Started, and perhaps ended.
+    Start,
+    /// Ended, with whatever exit code.
+    Complete,
+    /// Ended with exit code 0.
+    Success,
 }
 
 /// A job that runs as a process of the host: image `host://`.
@@ -162,6 +248,32 @@ pub struct ContainerSpec {
     pub log_driver: Option<LogDriver>,
     /// Size of the writable layer in GiB where the runtime's storage can limit it.
     pub ephemeral_storage_gib: Option<u32>,
+    /// What only containers of pods have (section E.5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<PodContainer>,
+}
+
+/// What a container of a pod says beyond one of ECS. In its command `$(NAME)` stands for a variable (section E2.5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodContainer {
+    /// The vCPUs it never gets more than; the job's are what it is sure of.
+    pub vcpus_max: Option<MilliVcpus>,
+    /// When its image is pulled; `None` leaves it to the engine.
+    pub pull: Option<ImagePull>,
+    /// Whether its programs may get more rights than they started with.
+    pub may_gain_privileges: bool,
+}
+
+/// When an image is pulled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImagePull {
+    /// When it is not there.
+    Missing,
+    /// Each time.
+    Always,
+    /// Not at all.
+    Never,
 }
 
 /// A variable of a job's environment.

@@ -22,6 +22,9 @@ pub enum Report {
         /// The container's reason (section B.4, second table), at most 255 characters, or what a training job wrote about its failure, at
         /// most 1,024; `None` for ordinary ends.
         reason: Option<String>,
+        /// How each container of a task ended, in the order of its definition; empty where the attempt is a single container or process.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        containers: Vec<ContainerEnd>,
     },
     /// The program could not be started and never will be for this attempt.
     NotStarted {
@@ -29,10 +32,29 @@ pub enum Report {
         at: Timestamp,
         /// The container's reason, such as `CannotPullContainerError: …`, at most 255 characters.
         reason: String,
+        /// As with `Exited`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        containers: Vec<ContainerEnd>,
     },
     /// The engine once knew the attempt, or should have, and does not any more: its host went away under it.
     Lost {
         /// When that was seen.
         at: Timestamp,
     },
+}
+
+/// How one container of a task ended. The core passes it on unread.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerEnd {
+    /// Its name in the task.
+    pub name: String,
+    /// 0..=255; `None` where it never started or the engine cannot know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// Its reason, at most 255 characters; `None` for ordinary ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether it started: then it has a log stream.
+    #[serde(default)]
+    pub has_started: bool,
 }

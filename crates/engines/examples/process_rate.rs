@@ -123,6 +123,7 @@ fn launch(attempt: AttemptKey, spec: &Arc<LaunchSpec>) -> Launch {
         stream: None,
         gpus: GpuSet::default(),
         node: None,
+        members: Vec::new(),
     }
 }
 

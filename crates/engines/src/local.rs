@@ -76,7 +76,7 @@ impl LocalEngine {
                 self.shared.attempts.launched(attempt, kind);
                 return processes.order(Order::Launch(launch)).await;
             }
-            (Runner::Container(_), _, Some(containers)) => {
+            (Runner::Container(_) | Runner::Task(_), _, Some(containers)) => {
                 let _turn = self.shared.handing_over.lock().await;
                 self.shared.attempts.launched(attempt, kind);
                 return containers.order(Order::Launch(launch)).await;
@@ -84,7 +84,7 @@ impl LocalEngine {
             (Runner::Process(_), None, _) => {
                 "CannotStartContainerError: this server does not run jobs as processes (allow_processes is off)"
             }
-            (Runner::Container(_), _, None) => {
+            (Runner::Container(_) | Runner::Task(_), _, None) => {
                 "CannotStartContainerError: this server does not run containers (docker.enabled is off)"
             }
         };
@@ -206,6 +206,7 @@ impl Shared {
         let report = Report::NotStarted {
             at: now(),
             reason: reason.to_owned(),
+            containers: Vec::new(),
         };
         self.reports.tell(attempt, report).await;
     }
@@ -273,6 +274,7 @@ mod tests {
             stream: None,
             gpus: GpuSet::default(),
             node: None,
+            members: Vec::new(),
         }))
     }
 

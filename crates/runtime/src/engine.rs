@@ -66,6 +66,19 @@ pub struct Launch {
     pub gpus: GpuSet,
     /// Which node of a multi-node parallel job this is.
     pub node: Option<Node>,
+    /// For each container of a task, in the order of the definition, what is its own; empty for other jobs.
+    pub members: Vec<MemberLaunch>,
+}
+
+/// What one container of a task needs to start, beside its definition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberLaunch {
+    /// Its complete environment, as with [`Launch::environment`].
+    pub environment: Vec<Variable>,
+    /// Where its output goes.
+    pub stream: Option<StreamName>,
+    /// Those of the attempt's GPUs that it alone may use.
+    pub gpus: GpuSet,
 }
 
 /// A node of a multi-node parallel job. Nodes of one attempt that run as containers share a private network, on which each has the name
@@ -97,7 +110,7 @@ pub struct CurrentAttempt {
 pub enum RunnerKind {
     /// A process of the host.
     Process,
-    /// A container.
+    /// A container, or several.
     Container,
 }
 
@@ -107,7 +120,7 @@ impl RunnerKind {
     pub fn of(runner: &Runner) -> Self {
         match runner {
             Runner::Process(_) => RunnerKind::Process,
-            Runner::Container(_) => RunnerKind::Container,
+            Runner::Container(_) | Runner::Task(_) => RunnerKind::Container,
         }
     }
 }

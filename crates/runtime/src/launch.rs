@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use batchyard_core::id::{AttemptKey, JobKey, NodeKey, TaskId};
 use batchyard_core::job::Placement;
-use batchyard_core::launch::{LaunchSpec, LogTarget, NodeLaunches, Runner, TRAINING_HASH_DIGITS, Variable};
+use batchyard_core::launch::{
+    LaunchSpec, LogTarget, NodeLaunches, Runner, TRAINING_HASH_DIGITS, TaskContainer, Variable,
+};
 use batchyard_core::name::EnvironmentName;
 
-use crate::engine::{Launch, MAIN_ADDRESS, Node};
+use crate::engine::{Launch, MAIN_ADDRESS, MemberLaunch, Node};
 use crate::log::StreamName;
 use crate::store::LaunchRow;
 
@@ -76,16 +78,30 @@ pub(crate) fn compose(
         ]
     });
     let metadata: Vec<Variable> = metadata.collect();
+    // Batch's own win over the user's, the user's over the server's.
+    let environment = |user: &[Variable]| {
+        merge([
+            own.clone(),
+            user.to_vec(),
+            metadata.clone(),
+            settings.variables.clone(),
+        ])
+    };
+    let mut gpus_left = placement.gpus;
+    let member = |container: &TaskContainer| {
+        // The job's are those of its containers together, so there are enough.
+        let gpus = gpus_left.lowest(container.resources.gpus).unwrap_or_default();
+        gpus_left = gpus_left.without(gpus);
+        MemberLaunch {
+            environment: environment(&container.environment),
+            stream: container.log.as_ref().map(|log| stream_of(log, task)),
+            gpus,
+        }
+    };
     Launch {
         attempt,
         spec: Arc::clone(spec),
-        // Batch's own win over the user's, the user's over the server's.
-        environment: merge([
-            own,
-            spec.environment.clone(),
-            metadata,
-            settings.variables.clone(),
-        ]),
+        environment: environment(&spec.environment),
         stream: stream(spec, task),
         gpus: placement.gpus,
         node: of_node.map(|(index, nodes)| Node {
@@ -95,6 +111,7 @@ pub(crate) fn compose(
                 attempt: number,
             },
         }),
+        members: spec.runner.containers().iter().map(member).collect(),
     }
 }
 
@@ -115,20 +132,27 @@ fn node_variables(node: u32, nodes: &NodeLaunches, runner: &Runner) -> Vec<Varia
 /// behind the host is arbitrary.
 #[must_use]
 pub fn stream(spec: &LaunchSpec, task: TaskId) -> Option<StreamName> {
-    let LogTarget { group, stream_prefix } = spec.log.as_ref()?;
+    let log = spec.log.as_ref()?;
     if let Some(training) = &spec.training {
         let name = training.job_name(task);
         let digits = &task.to_string()[TRAINING_HASH_DIGITS..][..8];
         let number = u32::from_str_radix(digits, 16).expect("a task's identifier is hexadecimal");
         return Some(StreamName {
-            group: group.clone(),
+            group: log.group.clone(),
             stream: format!("{name}/algo-1-{number}"),
         });
     }
-    Some(StreamName {
+    Some(stream_of(log, task))
+}
+
+/// The stream of a task, or of one of its containers, whose output goes here.
+#[must_use]
+pub fn stream_of(log: &LogTarget, task: TaskId) -> StreamName {
+    let LogTarget { group, stream_prefix } = log;
+    StreamName {
         group: group.clone(),
         stream: format!("{stream_prefix}{task}"),
-    })
+    }
 }
 
 fn variable(name: &str, value: impl std::fmt::Display) -> Variable {

@@ -144,6 +144,7 @@ fn run(site: &mut Site) -> Vec<Change> {
         reason: None,
         status_reason: ESSENTIAL_CONTAINER_EXITED,
         next: AfterAttempt::Succeeded,
+        containers: Vec::new(),
     };
     vec![
         Change::AttemptPlaced {

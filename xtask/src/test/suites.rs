@@ -66,6 +66,8 @@ fn docker(shared: &mut Shared) -> anyhow::Result<Outcome> {
         "docker",
         "--test",
         "docker_faults",
+        "--test",
+        "docker_tasks",
     ];
     run(cargo_test(&tests).env(DOCKER_HOST, host))?;
     Ok(Outcome::Passed)

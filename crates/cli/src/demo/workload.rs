@@ -101,7 +101,9 @@ pub(super) async fn submit(client: &Client, folder: &Path) -> anyhow::Result<Sub
 /// What the joining job wrote.
 pub(super) async fn estimate(client: &Client, join: &JobDetail) -> anyhow::Result<Estimate> {
     let stream = job::streams(join)
-        .pop()
+        .into_iter()
+        .flatten()
+        .next_back()
         .context("the job that joins wrote nothing")?;
     let events = Tail::new(stream).next(client).await?;
     let messages = events.iter().filter_map(|event| event.message.as_deref());

@@ -130,6 +130,7 @@ impl State {
             exit_code,
             reason,
             status_reason,
+            containers: _,
             next,
         } = ended;
         let is_main = *child == Some(self.profile(*id).main_node());

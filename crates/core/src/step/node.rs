@@ -129,6 +129,7 @@ impl Step<'_> {
             exit_code,
             reason,
             status_reason: _,
+            containers,
         } = end;
         let ended = AttemptEnded {
             job: key.job,
@@ -140,6 +141,7 @@ impl Step<'_> {
             exit_code,
             reason,
             status_reason,
+            containers,
             next,
         };
         self.commit(Change::AttemptEnded(Box::new(ended)));
@@ -247,6 +249,7 @@ impl Step<'_> {
                 exit_code: None,
                 reason: None,
                 status_reason: main_reason.unwrap_or(MAIN_NODE_ENDED),
+                containers: Vec::new(),
             };
             let (next, status_reason) = self.after_node(id, &attempt, &end);
             self.commit_node_end(node.key, attempt, end, next, status_reason);

@@ -9,7 +9,7 @@ use crate::job::{Attempt, Execution, Job, StopCause};
 use crate::reason::{
     ESSENTIAL_CONTAINER_EXITED, StatusReason, TASK_FAILED_TO_START, TIMED_OUT, TRAINING_COMPLETED,
 };
-use crate::report::Report;
+use crate::report::{ContainerEnd, Report};
 use crate::retry::AttemptEnd;
 use crate::step::Step;
 use crate::step::dependents::Ending;
@@ -21,6 +21,7 @@ pub(super) struct End {
     pub(super) exit_code: Option<i32>,
     pub(super) reason: Option<String>,
     pub(super) status_reason: StatusReason,
+    pub(super) containers: Vec<ContainerEnd>,
 }
 
 impl Step<'_> {
@@ -61,6 +62,7 @@ impl Step<'_> {
                 at,
                 exit_code,
                 reason,
+                containers,
             } => {
                 let status_reason = if !is_service {
                     ESSENTIAL_CONTAINER_EXITED
@@ -76,10 +78,15 @@ impl Step<'_> {
                         exit_code,
                         reason,
                         status_reason,
+                        containers,
                     },
                 );
             }
-            Report::NotStarted { at, reason } => {
+            Report::NotStarted {
+                at,
+                reason,
+                containers,
+            } => {
                 let status_reason = if is_service {
                     StatusReason::training_not_started(&reason)
                 } else {
@@ -90,6 +97,7 @@ impl Step<'_> {
                     exit_code: None,
                     reason: Some(reason),
                     status_reason,
+                    containers,
                 };
                 if self.state().multi_node(key.job.id).is_some() {
                     self.end_node(key, end, true);
@@ -106,6 +114,7 @@ impl Step<'_> {
                         exit_code: None,
                         reason: None,
                         status_reason,
+                        containers: Vec::new(),
                     },
                 );
             }
@@ -131,6 +140,7 @@ impl Step<'_> {
             exit_code,
             reason,
             status_reason: _,
+            containers,
         } = end;
         // Clocks of hosts differ: an attempt does not end before it started.
         let stopped_at = started_at.map_or(at, |started_at| at.max(started_at));
@@ -144,6 +154,7 @@ impl Step<'_> {
             exit_code,
             reason,
             status_reason,
+            containers,
             next,
         };
         self.commit(Change::AttemptEnded(Box::new(ended)));

@@ -88,3 +88,41 @@ fn an_exit_can_come_before_the_start() {
         "#]],
     );
 }
+
+#[test]
+fn the_ends_of_a_tasks_containers_are_passed_on() {
+    check(
+        "
+        environment ce shared; queue q ce
+        submit a q attempts=3; started a
+        exited a 3 containers=app:3,side:143
+        not-started a no containers=app:-,side:0
+        started a; lost a
+        ",
+        &expect![[r#"
+            > environment ce shared; queue q ce
+                environment 1 ce is version 1, Enabled
+                queue 1 q is version 1, Enabled
+            > submit a q attempts=3; started a
+                a is number 1 of queue 1
+                a RUNNABLE
+                a STARTING in environment 1
+                => launch a#1
+                a RUNNING
+            > exited a 3 containers=app:3,side:143
+                a RUNNABLE again: Essential container in task exited, exit code 3, app 3, side 143
+                => forget a#1
+                a STARTING in environment 1
+                => launch a#2
+            > not-started a no containers=app:-,side:0
+                a RUNNABLE again: Task failed to start, no, never RUNNING, app without exit code, side 0
+                => forget a#2
+                a STARTING in environment 1
+                => launch a#3
+            > started a; lost a
+                a RUNNING
+                a FAILED: Host EC2 (instance i-00000000000000000) terminated.
+                => forget a#3
+        "#]],
+    );
+}

@@ -31,7 +31,7 @@ use batchyard_core::command::{Command, DependsOn, Ended, Input, RegisterDefiniti
 use batchyard_core::explain::explain;
 use batchyard_core::id::{AttemptKey, JobKey};
 use batchyard_core::job::JobStatus;
-use batchyard_core::report::Report;
+use batchyard_core::report::{ContainerEnd, Report};
 use batchyard_core::resources::{Mebibytes, Resources};
 use batchyard_core::snapshot::{QueueSnapshot, Ranked};
 use batchyard_core::state::Stored;
@@ -228,10 +228,12 @@ impl Stage {
                 at,
                 exit_code: words.at(2).parse().ok(),
                 reason: None,
+                containers: container_ends(words),
             },
             "not-started" => Report::NotStarted {
                 at,
                 reason: words.at(2).to_owned(),
+                containers: container_ends(words),
             },
             "lost" => Report::Lost { at },
             other => panic!("{other:?} is not a command"),
@@ -355,4 +357,18 @@ impl Stage {
             writeln!(self.printed, "    {line}").expect("a string takes everything");
         }
     }
+}
+
+/// `containers=app:3,side:-`: names with exit codes, or without.
+fn container_ends(words: &Words) -> Vec<ContainerEnd> {
+    let end = |text: &str| {
+        let (name, code) = text.split_once(':').expect("a name and an exit code");
+        ContainerEnd {
+            name: name.to_owned(),
+            exit_code: code.parse().ok(),
+            reason: None,
+            has_started: code != "-",
+        }
+    };
+    words.list("containers").into_iter().map(end).collect()
 }

@@ -258,8 +258,16 @@ impl Names {
         } else {
             ""
         };
+        let containers: String = ended
+            .containers
+            .iter()
+            .map(|end| match end.exit_code {
+                Some(code) => format!(", {} {code}", end.name),
+                None => format!(", {} without exit code", end.name),
+            })
+            .collect();
         format!(
-            "{} {status}: {}{code}{reason}{never}",
+            "{} {status}: {}{code}{reason}{never}{containers}",
             self.one(ended.job),
             ended.status_reason.as_str()
         )

@@ -2,7 +2,7 @@
 //!
 //! It must not talk to the daemon. Start with [`creation`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use batchyard_core::id::AttemptKey;
 use batchyard_core::launch::{ContainerSpec, Device, LogDriver, Mount, MountSource, Tmpfs, Ulimit, Variable};
@@ -20,7 +20,7 @@ use super::network::Membership;
 const MIB: u64 = 1024 * 1024;
 
 /// What is created from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Wanted<'a> {
     pub(super) container: &'a ContainerSpec,
     pub(super) command: &'a [String],
@@ -28,12 +28,22 @@ pub(super) struct Wanted<'a> {
     pub(super) resources: Resources,
     pub(super) gpus: GpuSet,
     pub(super) labels: &'a Labels,
-    /// The network mode of containers without a network of their own.
-    pub(super) network: &'a str,
+    /// Scratch volumes of the attempt, by the place of their names in this list.
+    pub(super) scratch: &'a [&'a str],
+    pub(super) namespaces: Namespaces,
     /// The network of the node's attempt, for nodes of a multi-node parallel job.
     pub(super) membership: Option<&'a Membership>,
     /// Where the attempt's own folder is, if it has one.
     pub(super) folder: Option<&'a str>,
+}
+
+/// Whose namespaces a container is in, as the daemon is told; `None` is what it does by itself.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Namespaces {
+    /// The network mode of containers without a network of their own.
+    pub(super) network: String,
+    pub(super) processes: Option<String>,
+    pub(super) ipc: Option<String>,
 }
 
 /// The body of the request that creates the container.
@@ -45,16 +55,25 @@ pub(super) fn creation(wanted: Wanted<'_>) -> ContainerCreateBody {
         resources,
         gpus,
         labels,
-        network,
+        scratch,
+        mut namespaces,
         membership,
         folder,
     } = wanted;
-    let network = membership.map_or(network, |membership| membership.network.as_str());
+    if let Some(membership) = membership {
+        namespaces.network.clone_from(&membership.network);
+    }
+    let words = |words: &[String]| -> Vec<String> {
+        match container.pod {
+            Some(_) => words.iter().map(|word| expanded(word, environment)).collect(),
+            None => words.to_vec(),
+        }
+    };
     ContainerCreateBody {
         image: Some(container.image.clone()),
-        entrypoint: container.entrypoint.clone(),
+        entrypoint: container.entrypoint.as_deref().map(words),
         // An empty list would not leave the image's command but clear it.
-        cmd: (!command.is_empty()).then(|| command.to_vec()),
+        cmd: (!command.is_empty()).then(|| words(command)),
         env: Some(environment_lines(environment, gpus, membership)),
         hostname: membership.map(|membership| membership.host.clone()),
         networking_config: membership.map(Membership::to_config),
@@ -68,24 +87,43 @@ pub(super) fn creation(wanted: Wanted<'_>) -> ContainerCreateBody {
                     .filter_map(|mount| bind(mount, folder))
                     .collect(),
             ),
-            ..host_config(container, resources, gpus, labels, network)
+            ..host_config(
+                container,
+                resources,
+                gpus,
+                scratch_mounts(&container.mounts, scratch, labels),
+                namespaces,
+            )
         }),
         ..ContainerCreateBody::default()
     }
 }
 
-/// How many scratch volumes a container has.
-pub(super) fn scratch_volumes(container: &ContainerSpec) -> usize {
-    scratch_indexes(&container.mounts).len()
+/// The names of the scratch volumes that these containers mount, each once.
+pub(super) fn scratch_names<'a>(containers: impl Iterator<Item = &'a ContainerSpec>) -> Vec<&'a str> {
+    let mut names = Vec::new();
+    for mount in containers.flat_map(|container| &container.mounts) {
+        if let MountSource::Scratch(name) = &mount.source
+            && !names.contains(&name.as_str())
+        {
+            names.push(name.as_str());
+        }
+    }
+    names
 }
 
 fn host_config(
     container: &ContainerSpec,
     resources: Resources,
     gpus: GpuSet,
-    labels: &Labels,
-    network: &str,
+    scratch_mounts: Vec<DaemonMount>,
+    namespaces: Namespaces,
 ) -> HostConfig {
+    let Namespaces {
+        network,
+        processes,
+        ipc,
+    } = namespaces;
     let ContainerSpec {
         image: _,
         entrypoint: _,
@@ -93,7 +131,7 @@ fn host_config(
         // The platform is a parameter of the request, not part of its body.
         platform: _,
         vcpus_are_a_ceiling,
-        mounts,
+        mounts: _,
         ulimits,
         is_privileged,
         has_readonly_root,
@@ -105,6 +143,7 @@ fn host_config(
         swappiness,
         log_driver,
         ephemeral_storage_gib,
+        pod,
     } = container;
     let Resources {
         vcpus,
@@ -119,8 +158,13 @@ fn host_config(
     let (cpu_shares, nano_cpus) = if *vcpus_are_a_ceiling {
         (None, Some(i64::from(vcpus.0) * 1_000_000))
     } else {
-        (Some(shares(vcpus)), None)
+        let vcpus_max = pod.as_ref().and_then(|pod| pod.vcpus_max);
+        (
+            Some(shares(vcpus)),
+            vcpus_max.map(|vcpus| i64::from(vcpus.0) * 1_000_000),
+        )
     };
+    let is_confined = pod.as_ref().is_some_and(|pod| !pod.may_gain_privileges);
     HostConfig {
         cpu_shares,
         nano_cpus,
@@ -133,17 +177,50 @@ fn host_config(
         device_requests: gpu_request(gpus),
         devices: Some(devices.iter().map(device).collect()),
         ulimits: Some(ulimits.iter().map(ulimit).collect()),
-        mounts: Some(scratch_mounts(mounts, labels)),
+        mounts: Some(scratch_mounts),
         tmpfs: Some(tmpfs.iter().map(memory_file_system).collect()),
         shm_size: shared_memory_mib.map(bytes),
         init: has_init.then_some(true),
         privileged: Some(*is_privileged),
         readonly_rootfs: Some(*has_readonly_root),
         log_config: Some(log_config(log_driver.as_ref())),
-        network_mode: Some(network.to_owned()),
+        network_mode: Some(network),
+        pid_mode: processes,
+        ipc_mode: ipc,
         storage_opt: ephemeral_storage_gib.map(|gib| HashMap::from([("size".to_owned(), format!("{gib}G"))])),
+        security_opt: is_confined.then(|| vec!["no-new-privileges".to_owned()]),
         ..HostConfig::default()
     }
+}
+
+/// A word of a pod's command with its variables: `$(NAME)` is replaced where there is such a variable, `$$` is a dollar
+/// that begins none (section E2.5).
+fn expanded(word: &str, environment: &[Variable]) -> String {
+    let mut result = String::new();
+    let mut rest = word;
+    while let Some((before, after)) = rest.split_once('$') {
+        result.push_str(before);
+        let name = after.strip_prefix('(').and_then(|name| name.split_once(')'));
+        let value = name.and_then(|(name, after)| {
+            let variable = environment.iter().find(|variable| variable.name == name)?;
+            Some((variable.value.as_str(), after))
+        });
+        rest = match (after.strip_prefix('$'), value) {
+            (Some(after), _) => {
+                result.push('$');
+                after
+            }
+            (None, Some((value, after))) => {
+                result.push_str(value);
+                after
+            }
+            (None, None) => {
+                result.push('$');
+                after
+            }
+        };
+    }
+    result + rest
 }
 
 /// The amount in bytes; absurd amounts become the largest the daemon can be told.
@@ -202,27 +279,17 @@ fn bind(mount: &Mount, folder: Option<&str>) -> Option<String> {
     Some(format!("{path}:{container_path}{mode}"))
 }
 
-/// Each scratch name with the number of its volume.
-fn scratch_indexes(mounts: &[Mount]) -> BTreeMap<&str, usize> {
-    let mut indexes = BTreeMap::new();
-    for mount in mounts {
-        if let MountSource::Scratch(name) = &mount.source {
-            let next = indexes.len();
-            indexes.entry(name.as_str()).or_insert(next);
-        }
-    }
-    indexes
-}
-
 /// Named volumes, because several mounts may share one; they carry the container's labels so that none is ever left behind.
-fn scratch_mounts(mounts: &[Mount], labels: &Labels) -> Vec<DaemonMount> {
-    let indexes = scratch_indexes(mounts);
+fn scratch_mounts(mounts: &[Mount], scratch: &[&str], labels: &Labels) -> Vec<DaemonMount> {
     let attempt: AttemptKey = labels.attempt;
     let mount_of = |mount: &Mount| match &mount.source {
         MountSource::Host(_) | MountSource::Attempt(_) => None,
         MountSource::Scratch(name) => Some(DaemonMount {
             target: Some(mount.container_path.clone()),
-            source: Some(volume_name(attempt, *indexes.get(name.as_str())?)),
+            source: Some(volume_name(
+                attempt,
+                scratch.iter().position(|known| known == name)?,
+            )),
             typ: Some(MountType::VOLUME),
             read_only: Some(mount.is_readonly),
             volume_options: Some(MountVolumeOptions {

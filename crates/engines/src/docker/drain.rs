@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use super::Context;
 use super::daemon::Failure;
-use super::labels::{Labels, container_name, cursor_source};
+use super::labels::Labels;
 use super::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, FOLLOW_AFTER, READS_MAX, RETRY_MAX, RETRY_MIN};
 use super::pieces::{Joiner, Source};
 use super::position::Position;
@@ -147,7 +147,7 @@ impl<'a> Drain<'a> {
             timestamps: true,
             tail: "all".to_owned(),
         };
-        let mut output = client.logs(&container_name(self.labels.attempt), Some(options));
+        let mut output = client.logs(&self.labels.container_name(), Some(options));
         let mut joiner = Joiner::from(self.position);
         let mut batch = Batch::default();
         loop {
@@ -187,7 +187,7 @@ impl<'a> Drain<'a> {
     /// Appends, for as long as it takes: without it the attempt's end cannot be told.
     async fn append(&mut self, events: Vec<LogEvent>, position: Position) {
         let cursor = (position != Position::default()).then(|| Cursor {
-            source: cursor_source(self.labels.attempt),
+            source: self.labels.cursor_source(),
             position: Some(position.encode()),
         });
         let append = Append {
@@ -209,7 +209,7 @@ pub(super) async fn forget_position(context: &Context, labels: &Labels) {
         stream,
         events: Vec::new(),
         cursor: Some(Cursor {
-            source: cursor_source(labels.attempt),
+            source: labels.cursor_source(),
             position: None,
         }),
     };
@@ -230,7 +230,7 @@ async fn store(context: &Context, append: Append) {
 
 async fn stored_position(context: &Context, labels: &Labels) -> Result<Position, LogError> {
     let logs = std::sync::Arc::clone(&context.logs);
-    let source = cursor_source(labels.attempt);
+    let source = labels.cursor_source();
     let stored = tokio::task::spawn_blocking(move || logs.cursor(&source)).await;
     let stored = stored.map_err(|error| LogError::Broken(Box::new(error)))??;
     Ok(stored

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use batchyard_core::report::Report;
+use batchyard_core::id::AttemptKey;
+use batchyard_core::launch::{Runner, TaskSpec};
+use batchyard_core::report::{ContainerEnd, Report};
 use batchyard_core::time::{Millis, Timestamp};
 use batchyard_runtime::engine::Launch;
 use bollard::query_parameters::KillContainerOptions;
@@ -17,11 +19,13 @@ use super::Context;
 use super::daemon::Failure;
 use super::drain::{Drain, forget_position};
 use super::folder;
-use super::labels::{Labels, container_name};
-use super::launch::{Launched, labels_of, launch, remove};
+use super::labels::Labels;
+use super::launch::{Launched, labels_of, launch, make_task, remove};
 use super::limits::{LOOK_AGAIN_AFTER, RETRY_MAX, RETRY_MIN};
 use super::network;
+use super::reason::Reason;
 use super::state::{Exit, Found, State, look};
+use super::task::{self, Group};
 
 /// What is wanted of a keeper so far.
 #[derive(Clone, Debug, Default)]
@@ -47,18 +51,30 @@ pub(super) enum Beginning {
     Launch(Box<Launch>),
     /// With a container that an earlier server started.
     Found(Labels),
+    /// With the containers of a task of which an earlier server started some.
+    FoundTask(Group),
+}
+
+impl Beginning {
+    fn attempt(&self) -> AttemptKey {
+        match self {
+            Beginning::Launch(order) => order.attempt,
+            Beginning::Found(labels) => labels.attempt,
+            Beginning::FoundTask(group) => group.attempt,
+        }
+    }
 }
 
 impl Wishes {
     /// The next change; never, if the registry is gone: it ends its keepers.
-    async fn next(&mut self) -> Wish {
+    pub(super) async fn next(&mut self) -> Wish {
         if self.0.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
         self.0.borrow_and_update().clone()
     }
 
-    fn now(&self) -> Wish {
+    pub(super) fn now(&self) -> Wish {
         self.0.borrow().clone()
     }
 
@@ -76,7 +92,8 @@ impl Wishes {
         }
     }
 
-    async fn forgotten(&mut self) {
+    /// Waits until everything is to be dropped.
+    pub(super) async fn forgotten(&mut self) {
         if self.0.wait_for(|wish| wish.is_forgotten).await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -85,53 +102,99 @@ impl Wishes {
 
 /// Keeps an attempt until it is forgotten.
 pub(super) async fn keep(context: Arc<Context>, beginning: Beginning, mut wishes: Wishes) {
-    let (labels, mut facts) = match beginning {
-        Beginning::Launch(order) => begin(&context, &order, &mut wishes).await,
+    let attempt = beginning.attempt();
+    let (parts, mut facts) = match beginning {
+        Beginning::Launch(order) => match &order.spec.runner {
+            Runner::Task(task) => begin_task(&context, &order, task, &mut wishes).await,
+            Runner::Container(_) | Runner::Process(_) => begin(&context, &order, &mut wishes).await,
+        },
         Beginning::Found(labels) => {
             let drain = Drain::resume(&context, &labels).await;
             let found = look_until_seen(&context, &labels, &mut wishes).await;
             let facts = attend(&context, &labels, drain, found, &mut wishes).await;
-            (labels, facts)
+            (vec![labels], facts)
+        }
+        Beginning::FoundTask(group) => {
+            let facts = task::attend(&context, &group, &mut wishes).await;
+            (group.parts(), facts)
         }
     };
     let mut retells = wishes.now().retells;
-    loop {
-        let wish = wishes.now();
-        if wish.is_forgotten {
-            break;
-        }
-        if wish.retells != retells {
-            retells = wish.retells;
-            for fact in facts.iter().cloned() {
-                context.reports.tell(labels.attempt, fact).await;
-            }
-        }
+    while !wish_again(&context, attempt, &mut wishes, &mut retells, &facts)
+        .await
+        .is_forgotten
+    {
         wishes.next().await;
     }
     facts.clear();
-    clean_up(&context, &labels).await;
+    clean_up(&context, attempt, &parts).await;
+}
+
+/// What is wanted now; tells the facts again if that is.
+pub(super) async fn wish_again(
+    context: &Context,
+    attempt: AttemptKey,
+    wishes: &mut Wishes,
+    retells: &mut u64,
+    facts: &[Report],
+) -> Wish {
+    let wish = wishes.0.borrow_and_update().clone();
+    if wish.retells != *retells && !wish.is_forgotten {
+        *retells = wish.retells;
+        for fact in facts {
+            context.reports.tell(attempt, fact.clone()).await;
+        }
+    }
+    wish
 }
 
 /// Launches, and attends to what was launched. Gives the labels and all facts told.
-async fn begin(context: &Context, order: &Launch, wishes: &mut Wishes) -> (Labels, Vec<Report>) {
+async fn begin(context: &Context, order: &Launch, wishes: &mut Wishes) -> (Vec<Labels>, Vec<Report>) {
     let labels = labels_of(context, order);
-    let (launched, found) = match launch(context, order, &labels, wishes).await {
-        Ok(launched) => launched,
-        Err(reason) => {
-            let fact = Report::NotStarted {
-                at: now(),
-                reason: reason.text(),
+    let facts = match launch(context, order, &labels, wishes).await {
+        Ok((launched, found)) => {
+            let drain = match launched {
+                Launched::Now => Drain::new(context, &labels),
+                Launched::Before => Drain::resume(context, &labels).await,
             };
-            context.reports.tell(labels.attempt, fact.clone()).await;
-            return (labels, vec![fact]);
+            attend(context, &labels, drain, Some(found), wishes).await
+        }
+        Err(reason) => vec![tell_not_started(context, labels.attempt, &reason, Vec::new()).await],
+    };
+    (vec![labels], facts)
+}
+
+/// The same with a task.
+async fn begin_task(
+    context: &Context,
+    order: &Launch,
+    task: &TaskSpec,
+    wishes: &mut Wishes,
+) -> (Vec<Labels>, Vec<Report>) {
+    let group = Group::of_order(&context.namespace, &context.network, order, task);
+    let facts = match make_task(context, order, task, &group, wishes).await {
+        Ok(()) => task::attend(context, &group, wishes).await,
+        Err((index, reason)) => {
+            let ends = group.not_started(index, &reason);
+            vec![tell_not_started(context, order.attempt, &reason, ends).await]
         }
     };
-    let drain = match launched {
-        Launched::Now => Drain::new(context, &labels),
-        Launched::Before => Drain::resume(context, &labels).await,
+    (group.parts(), facts)
+}
+
+async fn tell_not_started(
+    context: &Context,
+    attempt: AttemptKey,
+    reason: &Reason,
+    containers: Vec<ContainerEnd>,
+) -> Report {
+    let fact = Report::NotStarted {
+        at: now(),
+        reason: reason.text(),
+        containers,
     };
-    let facts = attend(context, &labels, drain, Some(found), wishes).await;
-    (labels, facts)
+    context.reports.tell(attempt, fact.clone()).await;
+    fact
 }
 
 /// Follows a container to its end. Gives all facts told; they are of no use when the attempt is forgotten meanwhile.
@@ -229,15 +292,9 @@ async fn wait_for_end(
             }) => return End::Exited(exit),
             Some(Found { stop_signal, .. }) => stop_signal,
         };
-        let wish = wishes.0.borrow_and_update().clone();
+        let wish = wish_again(context, labels.attempt, wishes, &mut retells, facts).await;
         if wish.is_forgotten {
             return End::Forgotten;
-        }
-        if wish.retells != retells {
-            retells = wish.retells;
-            for fact in facts {
-                context.reports.tell(labels.attempt, fact.clone()).await;
-            }
         }
         if let Some(grace) = wish.stop {
             stop = stop.next(context, labels, &stop_signal, grace).await;
@@ -245,7 +302,7 @@ async fn wait_for_end(
         tokio::select! {
             _wish = wishes.next() => {}
             () = ended.notified() => {}
-            () = stop.wake() => {}
+            () = wait_until(stop.due_at()) => {}
         }
         found = match look_until_seen(context, labels, wishes).await {
             Some(found) => Some(found),
@@ -257,7 +314,7 @@ async fn wait_for_end(
 
 /// How far a stop has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
+pub(super) enum Stop {
     NotAsked,
     /// The signal could not be sent; it is tried again.
     Failed {
@@ -271,16 +328,16 @@ enum Stop {
 
 impl Stop {
     /// When it needs to go on.
-    async fn wake(self) {
+    pub(super) fn due_at(self) -> Option<Instant> {
         match self {
-            Stop::NotAsked => std::future::pending().await,
-            Stop::Failed { again_at } => tokio::time::sleep_until(again_at).await,
-            Stop::Asked { kill_at } => tokio::time::sleep_until(kill_at).await,
+            Stop::NotAsked => None,
+            Stop::Failed { again_at } => Some(again_at),
+            Stop::Asked { kill_at } => Some(kill_at),
         }
     }
 
     /// Sends the signal that is due, if one is.
-    async fn next(self, context: &Context, labels: &Labels, signal: &str, grace: Millis) -> Stop {
+    pub(super) async fn next(self, context: &Context, labels: &Labels, signal: &str, grace: Millis) -> Stop {
         let now = Instant::now();
         let (due, then) = match self {
             Stop::NotAsked => (signal, grace.as_duration()),
@@ -313,14 +370,18 @@ async fn send_signal(context: &Context, labels: &Labels, signal: &str) -> Result
     };
     let client = context.daemon.client()?;
     client
-        .kill_container(&container_name(labels.attempt), Some(options))
+        .kill_container(&labels.container_name(), Some(options))
         .await?;
     Ok(())
 }
 
 /// Looks, waiting while the daemon does not answer; `None` where there is no container, or the attempt was forgotten meanwhile.
-async fn look_until_seen(context: &Context, labels: &Labels, wishes: &mut Wishes) -> Option<Found> {
-    let name = container_name(labels.attempt);
+pub(super) async fn look_until_seen(
+    context: &Context,
+    labels: &Labels,
+    wishes: &mut Wishes,
+) -> Option<Found> {
+    let name = labels.container_name();
     let mut connections = context.daemon.connections();
     loop {
         let permit = context.requests.acquire().await.expect("never closed");
@@ -340,25 +401,35 @@ async fn look_until_seen(context: &Context, labels: &Labels, wishes: &mut Wishes
     }
 }
 
+/// Waits for that moment, if there is one.
+pub(super) async fn wait_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Removes all there is of an attempt, for as long as it takes.
-async fn clean_up(context: &Context, labels: &Labels) {
+async fn clean_up(context: &Context, attempt: AttemptKey, parts: &[Labels]) {
     let mut pause = RETRY_MIN;
     loop {
         let permit = context.requests.acquire().await.expect("never closed");
-        let mut removed = remove(context, labels).await;
-        if let (Ok(()), Some(main)) = (&removed, labels.main_node) {
+        let mut removed = remove(context, parts).await;
+        if let (Ok(()), Some(main)) = (&removed, parts.iter().find_map(|labels| labels.main_node)) {
             removed = network::leave(context, main).await;
         }
         drop(permit);
         let Err(failure) = removed else { break };
-        tracing::debug!(attempt = %labels.attempt, error = &failure as &dyn std::error::Error, "failed to remove a container");
+        tracing::debug!(%attempt, error = &failure as &dyn std::error::Error, "failed to remove a container");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(RETRY_MAX);
     }
-    forget_position(context, labels).await;
+    for labels in parts {
+        forget_position(context, labels).await;
+    }
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or(Duration::ZERO);

@@ -5,7 +5,10 @@
 use std::collections::HashMap;
 
 use batchyard_core::id::{AttemptKey, NodeKey, TaskId};
+use batchyard_core::launch::ContainerDependency;
+use batchyard_core::time::Millis;
 use batchyard_runtime::log::StreamName;
+use serde::{Deserialize, Serialize};
 
 /// Marks a container or volume as one server's own.
 pub(super) const NAMESPACE: &str = "batchyard.namespace";
@@ -16,6 +19,8 @@ const LOG_STREAM: &str = "batchyard.log-stream";
 const SCRATCH_VOLUMES: &str = "batchyard.scratch-volumes";
 const MAIN_NODE: &str = "batchyard.main-node";
 const FAILURE_FILE: &str = "batchyard.failure-file";
+const CONTAINER: &str = "batchyard.container";
+const PART: &str = "batchyard.part";
 
 /// The labels of one container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,12 +31,41 @@ pub(super) struct Labels {
     pub(super) attempt: AttemptKey,
     /// Where its output goes, if the log store gets it.
     pub(super) stream: Option<StreamName>,
-    /// How many scratch volumes go with it.
+    /// How many scratch volumes go with the attempt.
     pub(super) scratch_volumes: usize,
     /// The attempt of the main node, if it is a node of a multi-node parallel job.
     pub(super) main_node: Option<AttemptKey>,
     /// The file of this host in which it says why it failed, if it may.
     pub(super) failure_file: Option<String>,
+    /// What it is of its attempt.
+    pub(super) part: Part,
+}
+
+/// What a container is of its attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Part {
+    /// All there is of it.
+    Whole,
+    /// One container of a task.
+    Member(Box<Member>),
+    /// It does nothing but hold the namespaces that the containers of a task share.
+    Holder,
+}
+
+/// What a container carries of its task's definition: all that is needed to start the others in order, and to stop them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Member {
+    /// Its place in the definition, from 0.
+    pub(super) index: usize,
+    /// How many containers the task has.
+    pub(super) count: usize,
+    /// Its name in the definition.
+    pub(super) name: String,
+    pub(super) is_essential: bool,
+    pub(super) depends_on: Vec<ContainerDependency>,
+    pub(super) start_timeout: Option<Millis>,
+    pub(super) stop_timeout: Millis,
 }
 
 impl Labels {
@@ -44,6 +78,7 @@ impl Labels {
             scratch_volumes,
             main_node,
             failure_file,
+            part,
         } = self;
         let job = match (main_node, NodeKey::of(attempt.job)) {
             (Some(_), Some(node)) => node.to_string(),
@@ -64,6 +99,14 @@ impl Labels {
         if let Some(StreamName { group, stream }) = stream {
             map.insert(LOG_GROUP.to_owned(), group.clone());
             map.insert(LOG_STREAM.to_owned(), stream.clone());
+        }
+        // Containers of older versions carry no part, and are the whole.
+        if *part != Part::Whole {
+            let text = serde_json::to_string(part).expect("parts have only text keys");
+            map.insert(PART.to_owned(), text);
+        }
+        if let Part::Member(member) = part {
+            map.insert(CONTAINER.to_owned(), member.name.clone());
         }
         map
     }
@@ -89,8 +132,49 @@ impl Labels {
             scratch_volumes: map.get(SCRATCH_VOLUMES)?.parse().ok()?,
             main_node,
             failure_file: map.get(FAILURE_FILE).cloned(),
+            part: match map.get(PART) {
+                Some(text) => serde_json::from_str(text).ok()?,
+                None => Part::Whole,
+            },
         })
     }
+
+    /// The container's name. It follows from the attempt, so that a second launch meets the first.
+    pub(super) fn container_name(&self) -> String {
+        let task = TaskId::of(self.attempt);
+        match &self.part {
+            Part::Whole => whole_name(self.attempt),
+            Part::Member(member) => format!("batchyard-{task}-c{}", member.index),
+            Part::Holder => holder_name(self.attempt),
+        }
+    }
+
+    /// The name of the container's cursor in the log store.
+    pub(super) fn cursor_source(&self) -> String {
+        let task = TaskId::of(self.attempt);
+        match &self.part {
+            Part::Whole | Part::Holder => format!("docker/{task}"),
+            Part::Member(member) => format!("docker/{task}/{}", member.index),
+        }
+    }
+
+    /// What it carries of its task, if it is a container of one.
+    pub(super) fn member(&self) -> Option<&Member> {
+        match &self.part {
+            Part::Member(member) => Some(member),
+            Part::Whole | Part::Holder => None,
+        }
+    }
+}
+
+/// The name of the container that is all there is of an attempt.
+pub(super) fn whole_name(attempt: AttemptKey) -> String {
+    format!("batchyard-{}", TaskId::of(attempt))
+}
+
+/// The name of the container that holds the namespaces of a task.
+pub(super) fn holder_name(attempt: AttemptKey) -> String {
+    format!("batchyard-{}-pause", TaskId::of(attempt))
 }
 
 /// Only the attempt, as events carry it.
@@ -111,34 +195,43 @@ pub(super) fn namespace_filter(namespace: &str) -> HashMap<String, Vec<String>> 
     HashMap::from([("label".to_owned(), vec![format!("{NAMESPACE}={namespace}")])])
 }
 
-/// The name of an attempt's container. It follows from the attempt, so that a second launch meets the first.
-pub(super) fn container_name(attempt: AttemptKey) -> String {
-    format!("batchyard-{}", TaskId::of(attempt))
-}
-
 /// The name of the attempt's scratch volume number `index`.
 pub(super) fn volume_name(attempt: AttemptKey, index: usize) -> String {
     format!("batchyard-{}-{index}", TaskId::of(attempt))
 }
 
-/// The name of the attempt's cursor in the log store.
-pub(super) fn cursor_source(attempt: AttemptKey) -> String {
-    format!("docker/{}", TaskId::of(attempt))
-}
-
 #[cfg(test)]
 mod tests {
+    use batchyard_core::launch::ContainerCondition;
+
     use super::*;
 
     #[test]
     fn labels_are_read_back_as_written() {
         let attempt = "018bcfe5-6800-4000-8000-000000000007:3/2".parse().unwrap();
+        let member = Member {
+            index: 1,
+            count: 2,
+            name: "app".to_owned(),
+            is_essential: true,
+            depends_on: vec![ContainerDependency {
+                on: "init".to_owned(),
+                condition: ContainerCondition::Success,
+            }],
+            start_timeout: Some(Millis::from_seconds(5)),
+            stop_timeout: Millis::from_seconds(30),
+        };
         let stream = StreamName {
             group: "/aws/batch/job".to_owned(),
             stream: "a/default/b".to_owned(),
         };
         let main = "018bcfe5-6800-4000-8000-000000000007:0/2".parse().unwrap();
-        for (stream, main_node) in [(None, None), (Some(stream), Some(main))] {
+        for (stream, main_node, part) in [
+            (None, None, Part::Whole),
+            (None, None, Part::Holder),
+            (Some(stream.clone()), Some(main), Part::Whole),
+            (Some(stream), None, Part::Member(Box::new(member))),
+        ] {
             let stream_is_none = stream.is_none();
             let labels = Labels {
                 namespace: "n".to_owned(),
@@ -147,6 +240,7 @@ mod tests {
                 scratch_volumes: 2,
                 main_node,
                 failure_file: stream_is_none.then(|| "/f/failure".to_owned()),
+                part: part.clone(),
             };
             let mut map = labels.to_map();
             assert_eq!(Labels::from_map(&map), Some(labels));

@@ -7,26 +7,29 @@
 use std::sync::Arc;
 
 use batchyard_core::id::AttemptKey;
-use batchyard_core::launch::{ContainerSpec, LaunchSpec, Runner};
+use batchyard_core::launch::{ContainerSpec, ImagePull, LaunchSpec, Runner, TaskSpec};
 use batchyard_runtime::engine::{Launch, Node};
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions, RemoveVolumeOptions};
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use super::Context;
-use super::container::{Wanted, creation, scratch_volumes};
+use super::container::{Namespaces, Wanted, creation, scratch_names};
 use super::daemon::Failure;
 use super::folder;
+use super::holder::{hold, namespaces};
 use super::image::PullPolicy;
 use super::keeper::Wishes;
-use super::labels::{Labels, container_name, volume_name};
+use super::labels::{Labels, Part, volume_name};
 use super::limits::TRY_AGAIN_AFTER;
 use super::network::{self, Joining, Membership};
 use super::reason::Reason;
 use super::state::{Found, State, look};
+use super::task::Group;
 
 /// Why a launch came to nothing.
-enum Setback {
+pub(super) enum Setback {
     /// For good.
     Never(Reason),
     /// The daemon did not answer.
@@ -42,6 +45,36 @@ pub(super) enum Launched {
     Before,
 }
 
+/// How long the daemon has not answered: since which connection, and until when that is borne. A pull of minutes counts for nothing.
+#[derive(Debug, Default)]
+struct Silence(Option<(u64, Instant)>);
+
+impl Silence {
+    /// Waits a moment for the daemon.
+    ///
+    /// # Errors
+    /// When it has been away for too long, or the attempt need not run any more.
+    async fn bear(&mut self, context: &Context, wishes: &mut Wishes) -> Result<(), Reason> {
+        let connection = *context.daemon.connections().borrow();
+        let deadline = match self.0 {
+            Some((since, deadline)) if since == connection => deadline,
+            Some(_) | None => Instant::now() + context.unreachable_max.as_duration(),
+        };
+        self.0 = Some((connection, deadline));
+        tokio::select! {
+            () = wait_for_daemon(context, deadline) => {}
+            () = wishes.not_to_run() => return Err(Reason::StoppedBeforeStart),
+        }
+        if Instant::now() >= deadline {
+            return Err(Reason::Unreachable {
+                host: context.daemon.host().to_owned(),
+                waited: context.unreachable_max,
+            });
+        }
+        Ok(())
+    }
+}
+
 /// What the order's container carries.
 pub(super) fn labels_of(context: &Context, order: &Launch) -> Labels {
     let Launch {
@@ -51,17 +84,19 @@ pub(super) fn labels_of(context: &Context, order: &Launch) -> Labels {
         stream,
         gpus: _,
         node,
+        members: _,
     } = order;
     Labels {
         namespace: context.namespace.clone(),
         attempt: *attempt,
         stream: stream.clone(),
         scratch_volumes: match &spec.runner {
-            Runner::Container(container) => scratch_volumes(container),
-            Runner::Process(_) => 0,
+            Runner::Container(container) => scratch_names(std::iter::once(&**container)).len(),
+            Runner::Process(_) | Runner::Task(_) => 0,
         },
         main_node: node.map(|node| node.main),
         failure_file: folder::failure_file(context, order),
+        part: Part::Whole,
     }
 }
 
@@ -73,37 +108,95 @@ pub(super) async fn launch(
     wishes: &mut Wishes,
 ) -> Result<(Launched, Found), Reason> {
     let container = container_of(&order.spec)?;
-    // Since which connection, and until when, the daemon has not answered: a pull of minutes counts for nothing.
-    let mut silence: Option<(u64, Instant)> = None;
+    let mut silence = Silence::default();
     loop {
         match try_once(context, order, container, labels, wishes).await {
             Ok(launched) => return Ok(launched),
             Err(Setback::Never(reason)) => return Err(reason),
-            Err(Setback::Unreachable) => {}
-        }
-        let connection = *context.daemon.connections().borrow();
-        let deadline = match silence {
-            Some((since, deadline)) if since == connection => deadline,
-            Some(_) | None => Instant::now() + context.unreachable_max.as_duration(),
-        };
-        silence = Some((connection, deadline));
-        tokio::select! {
-            () = wait_for_daemon(context, deadline) => {}
-            () = wishes.not_to_run() => return Err(Reason::StoppedBeforeStart),
-        }
-        if Instant::now() >= deadline {
-            return Err(Reason::Unreachable {
-                host: context.daemon.host().to_owned(),
-                waited: context.unreachable_max,
-            });
+            Err(Setback::Unreachable) => silence.bear(context, wishes).await?,
         }
     }
+}
+
+/// Makes all containers of a task, and starts none but what holds their namespaces: from then on the daemon has all that is needed to go on
+/// with the task, whatever becomes of this server.
+///
+/// # Errors
+/// The reason, and which container it is about.
+pub(super) async fn make_task(
+    context: &Context,
+    order: &Launch,
+    task: &TaskSpec,
+    group: &Group,
+    wishes: &mut Wishes,
+) -> Result<(), (usize, Reason)> {
+    let mut silence = Silence::default();
+    loop {
+        let mut made = 0;
+        let reason = match try_to_make(context, order, task, group, wishes, &mut made).await {
+            Ok(()) => return Ok(()),
+            Err(Setback::Never(reason)) => Err(reason),
+            Err(Setback::Unreachable) => silence.bear(context, wishes).await,
+        };
+        reason.map_err(|reason| (made, reason))?;
+    }
+}
+
+async fn try_to_make(
+    context: &Context,
+    order: &Launch,
+    task: &TaskSpec,
+    group: &Group,
+    wishes: &mut Wishes,
+    made: &mut usize,
+) -> Result<(), Setback> {
+    context.daemon.client().map_err(|_| Setback::Unreachable)?;
+    if let Some(holder) = &group.holder {
+        let _permit = permit(context, wishes).await?;
+        hold(context, holder, task).await?;
+    }
+    let scratch = scratch_names(task.containers.iter().map(|one| &one.container));
+    for ((one, member), labels) in task.containers.iter().zip(&order.members).zip(&group.members) {
+        let body = creation(Wanted {
+            container: &one.container,
+            command: &one.command,
+            environment: &member.environment,
+            resources: one.resources,
+            gpus: member.gpus,
+            labels,
+            scratch: &scratch,
+            namespaces: namespaces(context, task, labels.attempt),
+            membership: None,
+            // Only training jobs have one.
+            folder: None,
+        });
+        pull_always(context, &one.container, wishes).await;
+        let _permit = permit(context, wishes).await?;
+        create(context, body, &one.container, labels, wishes).await?;
+        *made += 1;
+    }
+    Ok(())
+}
+
+async fn permit<'a>(context: &'a Context, wishes: &mut Wishes) -> Result<SemaphorePermit<'a>, Setback> {
+    tokio::select! {
+        permit = context.launches.acquire() => Ok(permit.expect("never closed")),
+        () = wishes.not_to_run() => Err(Setback::Never(Reason::StoppedBeforeStart)),
+    }
+}
+
+/// Starts a container that was made.
+pub(super) async fn start_member(context: &Context, labels: &Labels) -> Result<(), Failure> {
+    let _permit = context.launches.acquire().await.expect("never closed");
+    let client = context.daemon.client()?;
+    client.start_container(&labels.container_name(), None).await?;
+    Ok(())
 }
 
 fn container_of(spec: &Arc<LaunchSpec>) -> Result<&ContainerSpec, Reason> {
     match &spec.runner {
         Runner::Container(container) => Ok(container),
-        Runner::Process(_) => Err(Reason::NotAContainer),
+        Runner::Process(_) | Runner::Task(_) => Err(Reason::NotAContainer),
     }
 }
 
@@ -126,28 +219,61 @@ async fn try_once(
 ) -> Result<(Launched, Found), Setback> {
     // Before a pull, whose failures are for good, it must be clear that the daemon can be asked at all.
     context.daemon.client().map_err(|_| Setback::Unreachable)?;
-    if context.pull == PullPolicy::Always && pull(context, container, wishes).await.is_err() {
+    pull_always(context, container, wishes).await;
+    let membership = match order.node {
+        Some(node) => Some(join_network(context, order.attempt, node, wishes).await?),
+        None => None,
+    };
+    let _permit = permit(context, wishes).await?;
+    let folder = folder::make(context, order, container)
+        .await
+        .map_err(|text| Setback::Never(Reason::CannotMakeFolder(text)))?;
+    let scratch = scratch_names(std::iter::once(container));
+    let body = creation(Wanted {
+        container,
+        command: &order.spec.command,
+        environment: &order.environment,
+        resources: order.spec.resources,
+        gpus: order.gpus,
+        labels,
+        scratch: &scratch,
+        namespaces: Namespaces {
+            network: context.network.clone(),
+            ..Namespaces::default()
+        },
+        membership: membership.as_ref(),
+        folder: folder.as_deref(),
+    });
+    let made = create(context, body, container, labels, wishes).await?;
+    if wishes.is_not_to_run() {
+        remove(context, std::slice::from_ref(labels))
+            .await
+            .map_err(|_| Setback::Unreachable)?;
+        return Err(Setback::Never(Reason::StoppedBeforeStart));
+    }
+    let found = start(context, labels, made).await?;
+    Ok((made, found))
+}
+
+/// Pulls where that is to be done each time.
+async fn pull_always(context: &Context, container: &ContainerSpec, wishes: &mut Wishes) {
+    if policy(context, container) == PullPolicy::Always && pull(context, container, wishes).await.is_err() {
         // What the daemon has is taken instead; if it has none, creating says so and the pull is tried once more for its text.
         tracing::debug!(
             image = container.image,
             "took the cached image, as it could not be pulled"
         );
     }
-    let membership = match order.node {
-        Some(node) => Some(join_network(context, order.attempt, node, wishes).await?),
-        None => None,
-    };
-    let _permit = tokio::select! {
-        permit = context.launches.acquire() => permit.expect("never closed"),
-        () = wishes.not_to_run() => return Err(Setback::Never(Reason::StoppedBeforeStart)),
-    };
-    let made = create(context, order, container, labels, membership.as_ref(), wishes).await?;
-    if wishes.is_not_to_run() {
-        remove(context, labels).await.map_err(|_| Setback::Unreachable)?;
-        return Err(Setback::Never(Reason::StoppedBeforeStart));
+}
+
+/// When the container's image is pulled: pods may say so themselves.
+fn policy(context: &Context, container: &ContainerSpec) -> PullPolicy {
+    match container.pod.as_ref().and_then(|pod| pod.pull) {
+        Some(ImagePull::Missing) => PullPolicy::Missing,
+        Some(ImagePull::Always) => PullPolicy::Always,
+        Some(ImagePull::Never) => PullPolicy::Never,
+        None => context.pull,
     }
-    let found = start(context, labels, made).await?;
-    Ok((made, found))
 }
 
 /// Makes the network of the attempt's nodes, or finds the main node on it. Where the main node has ended meanwhile this one is about to be
@@ -184,35 +310,21 @@ async fn pull(context: &Context, container: &ContainerSpec, wishes: &mut Wishes)
 /// Creates the container unless it is there. Most images are, so it is tried before anything is pulled.
 async fn create(
     context: &Context,
-    order: &Launch,
+    mut body: ContainerCreateBody,
     container: &ContainerSpec,
     labels: &Labels,
-    membership: Option<&Membership>,
     wishes: &mut Wishes,
 ) -> Result<Launched, Setback> {
-    let folder = folder::make(context, order, container)
-        .await
-        .map_err(|text| Setback::Never(Reason::CannotMakeFolder(text)))?;
-    let mut body = creation(Wanted {
-        container,
-        command: &order.spec.command,
-        environment: &order.environment,
-        resources: order.spec.resources,
-        gpus: order.gpus,
-        labels,
-        network: &context.network,
-        membership,
-        folder: folder.as_deref(),
-    });
     let mut has_pulled = false;
     loop {
-        let (status, text) = match ask_to_create(context, labels, container, body.clone()).await {
+        let platform = container.platform.clone().unwrap_or_default();
+        let (status, text) = match ask_to_create(context, labels, platform, body.clone()).await {
             Ok(()) => return Ok(Launched::Now),
             Err(Failure::Unreachable(_) | Failure::NotConnected) => return Err(Setback::Unreachable),
             Err(Failure::Refused { status, text }) => (status, text),
         };
         match status {
-            404 if !has_pulled && context.pull != PullPolicy::Never => {
+            404 if !has_pulled && policy(context, container) != PullPolicy::Never => {
                 has_pulled = true;
                 pull(context, container, wishes).await?;
             }
@@ -227,12 +339,12 @@ async fn create(
 async fn ask_to_create(
     context: &Context,
     labels: &Labels,
-    container: &ContainerSpec,
+    platform: String,
     body: ContainerCreateBody,
 ) -> Result<(), Failure> {
     let options = CreateContainerOptions {
-        name: Some(container_name(labels.attempt)),
-        platform: container.platform.clone().unwrap_or_default(),
+        name: Some(labels.container_name()),
+        platform,
     };
     context
         .daemon
@@ -257,7 +369,7 @@ fn drop_storage_limit(body: &mut ContainerCreateBody) {
 
 /// The name is taken: by this very attempt, or by what we must not touch.
 async fn adopt(context: &Context, labels: &Labels, text: String) -> Result<Launched, Setback> {
-    let found = look(&context.daemon, &container_name(labels.attempt)).await;
+    let found = look(&context.daemon, &labels.container_name()).await;
     match found {
         Ok(Some(found)) if found.labels.as_ref() == Some(labels) => Ok(Launched::Before),
         Ok(_) => Err(Setback::Never(Reason::CannotCreate(text))),
@@ -266,7 +378,7 @@ async fn adopt(context: &Context, labels: &Labels, text: String) -> Result<Launc
 }
 
 async fn start(context: &Context, labels: &Labels, made: Launched) -> Result<Found, Setback> {
-    let name = container_name(labels.attempt);
+    let name = labels.container_name();
     let unreachable = |_| Setback::Unreachable;
     if made == Launched::Before {
         // Starting one that runs is nothing to the daemon, but one that has ended would run again.
@@ -281,7 +393,9 @@ async fn start(context: &Context, labels: &Labels, made: Launched) -> Result<Fou
         Ok(()) => {}
         Err(Failure::Unreachable(_) | Failure::NotConnected) => return Err(Setback::Unreachable),
         Err(Failure::Refused { text, .. }) => {
-            remove(context, labels).await.map_err(unreachable)?;
+            remove(context, std::slice::from_ref(labels))
+                .await
+                .map_err(unreachable)?;
             return Err(Setback::Never(Reason::CannotStart(text)));
         }
     }
@@ -289,31 +403,31 @@ async fn start(context: &Context, labels: &Labels, made: Launched) -> Result<Fou
     found.ok_or(Setback::Unreachable)
 }
 
-/// Removes the container, running or not, and its volumes; nothing where there are none.
-pub(super) async fn remove(context: &Context, labels: &Labels) -> Result<(), Failure> {
-    let Labels {
-        namespace: _,
-        attempt,
-        stream: _,
-        scratch_volumes,
-        main_node: _,
-        failure_file: _,
-    } = labels;
+/// Removes all containers of an attempt, running or not, and its volumes; nothing where there are none.
+pub(super) async fn remove(context: &Context, parts: &[Labels]) -> Result<(), Failure> {
     let client = context.daemon.client()?;
-    let options = RemoveContainerOptions {
-        v: true,
-        force: true,
-        link: false,
-    };
-    let removed = client
-        .remove_container(&container_name(*attempt), Some(options))
-        .await;
-    unless_gone(removed.map_err(Failure::from))?;
-    for index in 0..*scratch_volumes {
+    for labels in parts {
+        let options = RemoveContainerOptions {
+            v: true,
+            force: true,
+            link: false,
+        };
         let removed = client
-            .remove_volume(&volume_name(*attempt, index), None::<RemoveVolumeOptions>)
+            .remove_container(&labels.container_name(), Some(options))
             .await;
         unless_gone(removed.map_err(Failure::from))?;
+    }
+    // A volume cannot be removed while a container of the task has it.
+    let volumes = parts
+        .iter()
+        .map(|labels| (labels.attempt, labels.scratch_volumes));
+    if let Some((attempt, count)) = volumes.max_by_key(|(_, count)| *count) {
+        for index in 0..count {
+            let removed = client
+                .remove_volume(&volume_name(attempt, index), None::<RemoveVolumeOptions>)
+                .await;
+            unless_gone(removed.map_err(Failure::from))?;
+        }
     }
     Ok(())
 }

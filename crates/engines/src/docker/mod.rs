@@ -11,7 +11,8 @@
 //! ```
 //!
 //! The engine must not decide anything about jobs: no retries of attempts, no timeouts of jobs. Where to start reading:
-//! [`DockerEngine`], then `keeper.rs` for an attempt's way, `position.rs` for why no line is lost or doubled.
+//! [`DockerEngine`], then `keeper.rs` for an attempt's way, `task.rs` and `plan.rs` for one of several containers, `position.rs` for why
+//! no line is lost or doubled.
 //!
 //! The out-of-memory mark is the daemon's: where only a child of the container's first process was killed, some versions do not set it, and
 //! then the exit code is all that is told.
@@ -30,6 +31,7 @@ mod container;
 mod daemon;
 mod drain;
 mod folder;
+mod holder;
 mod image;
 mod keeper;
 mod labels;
@@ -38,10 +40,12 @@ mod limits;
 mod moment;
 mod network;
 mod pieces;
+mod plan;
 mod position;
 mod reason;
 mod registry;
 mod state;
+mod task;
 mod watch;
 
 pub use daemon::ConnectError;

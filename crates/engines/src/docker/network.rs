@@ -13,7 +13,7 @@ use bollard::query_parameters::{InspectContainerOptions, InspectNetworkOptions, 
 
 use super::Context;
 use super::daemon::Failure;
-use super::labels::{attempt_of, container_name, namespace_filter, network_labels};
+use super::labels::{attempt_of, namespace_filter, network_labels, whole_name};
 
 /// A node's place on the network of its attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ async fn make(context: &Context, main: AttemptKey, network: &str) -> Result<(), 
 /// The address of the main node's container; `None` where it does not run (any more).
 async fn address_of(context: &Context, main: AttemptKey, network: &str) -> Result<Option<String>, Failure> {
     let client = context.daemon.client()?;
-    let name = container_name(main);
+    let name = whole_name(main);
     let found = client
         .inspect_container(&name, None::<InspectContainerOptions>)
         .await;

@@ -33,6 +33,12 @@ pub(super) enum Reason {
     NotAContainer,
     /// The daemon killed it for its use of memory.
     OutOfMemory,
+    /// What a container of a task waited for was not there in time.
+    StartTimedOut { container: String, on: String },
+    /// What a container of a task waited for will never be.
+    DependencyFailed { container: String, on: String },
+    /// An essential container had not started when its task ended.
+    EndedBeforeStart { container: String },
 }
 
 impl Reason {
@@ -68,6 +74,21 @@ impl fmt::Display for Reason {
                 f.write_str("CannotCreateContainerError: the Docker engine runs containers only")
             }
             Reason::OutOfMemory => f.write_str("OutOfMemoryError: Container killed due to memory usage"),
+            // Own words from here on: none are known of the live service.
+            Reason::StartTimedOut { container, on } => write!(
+                f,
+                "ContainerDependencyError: container {container} waited for {on} longer than its startTimeout"
+            ),
+            Reason::DependencyFailed { container, on } => write!(
+                f,
+                "ContainerDependencyError: container {container} depends on {on}, which did not succeed"
+            ),
+            Reason::EndedBeforeStart { container } => {
+                write!(
+                    f,
+                    "essential container {container} had not started when its task ended"
+                )
+            }
         }
     }
 }
@@ -91,6 +112,17 @@ mod tests {
             Reason::StoppedBeforeStart,
             Reason::NotAContainer,
             Reason::OutOfMemory,
+            Reason::StartTimedOut {
+                container: "app".to_owned(),
+                on: "db".to_owned(),
+            },
+            Reason::DependencyFailed {
+                container: "app".to_owned(),
+                on: "db".to_owned(),
+            },
+            Reason::EndedBeforeStart {
+                container: "app".to_owned(),
+            },
         ]
         .map(|reason| reason.text())
         .join("\n");
@@ -102,7 +134,10 @@ mod tests {
             DockerTimeoutError: Could not transition to created; timed out after waiting 30s (Docker is not reachable at unix:///var/run/docker.sock)
             Stopped before the container was started
             CannotCreateContainerError: the Docker engine runs containers only
-            OutOfMemoryError: Container killed due to memory usage"#]]
+            OutOfMemoryError: Container killed due to memory usage
+            ContainerDependencyError: container app waited for db longer than its startTimeout
+            ContainerDependencyError: container app depends on db, which did not succeed
+            essential container app had not started when its task ended"#]]
         .assert_eq(&text);
     }
 

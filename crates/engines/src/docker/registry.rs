@@ -15,10 +15,11 @@ use tokio::task::JoinSet;
 use super::Context;
 use super::daemon::Failure;
 use super::keeper::{Beginning, Wish, Wishes, keep};
-use super::labels::{Labels, attempt_of, namespace_filter};
+use super::labels::{Labels, Part, attempt_of, namespace_filter};
 use super::launch::remove;
 use super::limits::INBOX_MAX;
 use super::network;
+use super::task::Group;
 use super::watch::watch_daemon;
 
 /// What the registry is told.
@@ -142,22 +143,28 @@ impl Registry {
                 false => wish.is_forgotten = true,
             });
         }
-        for Container { labels, state } in found {
-            let attempt = labels.attempt;
+        let mut attempts: BTreeMap<AttemptKey, Vec<Container>> = BTreeMap::new();
+        for container in found {
+            let attempt = container.labels.attempt;
+            attempts.entry(attempt).or_default().push(container);
+        }
+        for (attempt, containers) in attempts {
             if self.keepers.contains_key(&attempt) {
                 continue;
             }
+            let is_begun = containers.iter().any(Container::is_begun);
+            let parts: Vec<Labels> = containers.into_iter().map(|container| container.labels).collect();
             if !current.contains_key(&attempt) {
                 let wish = Wish {
                     is_forgotten: true,
                     ..Wish::default()
                 };
-                self.keep(attempt, Beginning::Found(labels), wish);
-            } else if state == ContainerSummaryStateEnum::CREATED {
-                // A launch that was cut off; it will be ordered again, and is then done from the beginning.
-                remove(&self.context, &labels).await?;
+                self.keep(attempt, found_again(attempt, parts), wish);
+            } else if is_begun {
+                self.keep(attempt, found_again(attempt, parts), Wish::default());
             } else {
-                self.keep(attempt, Beginning::Found(labels), Wish::default());
+                // A launch that was cut off; it will be ordered again, and is then done from the beginning.
+                remove(&self.context, &parts).await?;
             }
         }
         self.remove_volumes_left_behind().await?;
@@ -199,6 +206,20 @@ struct Container {
     state: ContainerSummaryStateEnum,
 }
 
+impl Container {
+    /// Whether a program of the job was started in it.
+    fn is_begun(&self) -> bool {
+        self.state != ContainerSummaryStateEnum::CREATED && self.labels.part != Part::Holder
+    }
+}
+
+fn found_again(attempt: AttemptKey, mut parts: Vec<Labels>) -> Beginning {
+    if parts.len() == 1 && parts[0].part == Part::Whole {
+        return Beginning::Found(parts.remove(0));
+    }
+    Beginning::FoundTask(Group::of_parts(attempt, parts))
+}
+
 /// All containers of this namespace, in one request.
 async fn containers(context: &Context) -> Result<Vec<Container>, Failure> {
     let client = context.daemon.negotiate().await?;
@@ -217,13 +238,16 @@ async fn containers(context: &Context) -> Result<Vec<Container>, Failure> {
     Ok(listed.into_iter().filter_map(read).collect())
 }
 
-/// The attempts whose containers run now.
+/// The attempts whose containers all run now.
 pub(super) async fn running(context: &Context) -> Result<BTreeSet<AttemptKey>, Failure> {
     let containers = containers(context).await?;
-    let runs = |container: &Container| container.state == ContainerSummaryStateEnum::RUNNING;
-    Ok(containers
-        .into_iter()
-        .filter(runs)
-        .map(|container| container.labels.attempt)
-        .collect())
+    let is_running = |container: &&Container| container.state == ContainerSummaryStateEnum::RUNNING;
+    let (running, others): (Vec<&Container>, Vec<&Container>) = containers.iter().partition(is_running);
+    let attempts = |containers: Vec<&Container>| -> BTreeSet<AttemptKey> {
+        containers
+            .into_iter()
+            .map(|container| container.labels.attempt)
+            .collect()
+    };
+    Ok(&attempts(running) - &attempts(others))
 }

@@ -20,6 +20,10 @@ pub(super) struct Found {
     pub(super) state: State,
     /// The signal that asks it to stop.
     pub(super) stop_signal: String,
+    /// When it was made.
+    pub(super) created_at: Option<Timestamp>,
+    /// Why it could not be started, in the daemon's words; `None` where that was not tried or it could.
+    pub(super) start_error: Option<String>,
 }
 
 /// What a container does.
@@ -52,16 +56,22 @@ impl Exit {
             started_at: _,
             finished_at,
             exit_code,
-            is_out_of_memory,
+            is_out_of_memory: _,
         } = self;
         Report::Exited {
             at: *finished_at,
             exit_code: *exit_code,
-            reason: match is_out_of_memory {
-                true => Some(Reason::OutOfMemory.text()),
-                false => failure.filter(|_| *exit_code != Some(0)),
+            reason: match self.reason() {
+                Some(reason) => Some(reason),
+                None => failure.filter(|_| *exit_code != Some(0)),
             },
+            containers: Vec::new(),
         }
+    }
+
+    /// The container's reason; `None` for an ordinary end.
+    pub(super) fn reason(&self) -> Option<String> {
+        self.is_out_of_memory.then(|| Reason::OutOfMemory.text())
     }
 }
 
@@ -73,11 +83,22 @@ pub(super) async fn look(daemon: &Daemon, name: &str) -> Result<Option<Found>, F
         Err(failure) if failure.is_not_found() => return Ok(None),
         Err(failure) => return Err(failure),
     };
-    let ContainerInspectResponse { state, config, .. } = found;
+    let ContainerInspectResponse {
+        state,
+        config,
+        created,
+        ..
+    } = found;
     let config = config.unwrap_or_default();
+    let state = state.unwrap_or_default();
+
     Ok(Some(Found {
         labels: config.labels.as_ref().and_then(Labels::from_map),
-        state: read(state.unwrap_or_default()),
+        created_at: created
+            .and_then(|created| Moment::parse(created.as_bytes()))
+            .map(Moment::timestamp),
+        start_error: state.error.clone().filter(|error| !error.is_empty()),
+        state: read(state),
         stop_signal: config
             .stop_signal
             .filter(|signal| !signal.is_empty())

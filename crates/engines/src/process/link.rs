@@ -482,8 +482,13 @@ pub(super) fn report(ending: Ending) -> Report {
             at,
             exit_code: Some(exit_code),
             reason,
+            containers: Vec::new(),
         },
-        Ending::NotStarted { at, reason } => Report::NotStarted { at, reason },
+        Ending::NotStarted { at, reason } => Report::NotStarted {
+            at,
+            reason,
+            containers: Vec::new(),
+        },
         Ending::Lost { at } => Report::Lost { at },
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn program(launch: Launch, account: Option<&Account>, own: &Account) 
         stream,
         gpus,
         node: _,
+        members: _,
     } = launch;
     let LaunchSpec {
         runner,

@@ -366,6 +366,7 @@ impl Job {
             stream: Some(stream_of(attempt)),
             gpus: GpuSet::default(),
             node,
+            members: Vec::new(),
         }
     }
 }

@@ -243,8 +243,9 @@ impl Site {
                     exit_code,
                     reason,
                     at,
+                    ..
                 } => (exit_code, reason, at),
-                Report::NotStarted { reason, at } => (None, Some(format!("not started: {reason}")), at),
+                Report::NotStarted { reason, at, .. } => (None, Some(format!("not started: {reason}")), at),
                 Report::Lost { at } => (None, Some("lost".to_owned()), at),
             };
             return Outcome {
@@ -397,6 +398,7 @@ impl Job {
             stream: self.has_log.then_some(stream),
             gpus: GpuSet::default(),
             node: None,
+            members: Vec::new(),
         }
     }
 }

@@ -169,7 +169,11 @@ impl Worker {
             let reason =
                 "CannotCreateContainerError: the job's launch specification is missing from the store"
                     .to_owned();
-            let report = Report::NotStarted { at: now, reason };
+            let report = Report::NotStarted {
+                at: now,
+                reason,
+                containers: Vec::new(),
+            };
             // The driver reads this end as long as it lives.
             let _driver_lives = self.unlaunchable.send((attempt, report));
             return None;

@@ -349,14 +349,21 @@ fn later(report: Report, by: Millis, latest: Timestamp) -> Report {
             at,
             exit_code,
             reason,
+            containers,
         } => Report::Exited {
             at: shift(at),
             exit_code,
             reason,
+            containers,
         },
-        Report::NotStarted { at, reason } => Report::NotStarted {
+        Report::NotStarted {
+            at,
+            reason,
+            containers,
+        } => Report::NotStarted {
             at: shift(at),
             reason,
+            containers,
         },
         Report::Lost { at } => Report::Lost { at: shift(at) },
     }

@@ -11,6 +11,7 @@ use batchyard_core::item::{Item, ItemKey};
 use batchyard_core::job::{Dependency, JobStatus, Placement, Profile};
 use batchyard_core::launch::{LaunchSpec, NodeLaunches};
 use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName, SchedulingPolicyName};
+use batchyard_core::report::ContainerEnd;
 use batchyard_core::time::Timestamp;
 
 /// A compute environment.
@@ -202,6 +203,8 @@ pub struct AttemptRow {
     pub reason: Option<String>,
     /// Its status reason.
     pub status_reason: String,
+    /// How the containers of a task ended; empty for other jobs.
+    pub containers: Vec<ContainerEnd>,
 }
 
 /// How an array stands.

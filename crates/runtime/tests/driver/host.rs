@@ -116,6 +116,7 @@ impl Host {
             Some(Process::NeverStarted) => vec![Report::NotStarted {
                 at,
                 reason: "stopped before it started".to_owned(),
+                containers: Vec::new(),
             }],
         }
     }
@@ -126,6 +127,7 @@ fn exited(at: Timestamp, exit_code: i32) -> Report {
         at,
         exit_code: Some(exit_code),
         reason: None,
+        containers: Vec::new(),
     }
 }
 

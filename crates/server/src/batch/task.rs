@@ -55,6 +55,12 @@ impl Batch {
             image: match &row.content.launch.runner {
                 Runner::Process(_) => "host://".to_owned(),
                 Runner::Container(container) => container.image.clone(),
+                // Of several containers the first: the endpoint does not say whose it is.
+                Runner::Task(task) => task
+                    .containers
+                    .first()
+                    .map(|container| container.container.image.clone())
+                    .unwrap_or_default(),
             },
             vcpus: f64::from(resources.vcpus.0) / 1000.0,
             memory_mib: resources.memory.0,

@@ -35,6 +35,7 @@ pub(crate) fn job(store: &dyn Store, key: JobKey) -> String {
             exit_code,
             reason,
             status_reason,
+            containers,
         } = attempt;
         let from = time(*started_at);
         let until = time(Some(*stopped_at));
@@ -44,6 +45,9 @@ pub(crate) fn job(store: &dyn Store, key: JobKey) -> String {
             "  {attempt} in {}, {from} to {until}: exit {exit_code}, {reason}, {status_reason}",
             place.environment
         ));
+        for end in containers {
+            lines.push(format!("    {}: {:?} {:?}", end.name, end.exit_code, end.reason));
+        }
     }
     if let Some((attempt, place)) = current {
         lines.push(format!("  {attempt} in {}, live", place.environment));

@@ -11,7 +11,7 @@ use batchyard_core::command::{Command, Ended, Input, Reply};
 use batchyard_core::effect::Effect;
 use batchyard_core::id::{AttemptKey, JobId, JobKey};
 use batchyard_core::job::Placement;
-use batchyard_core::report::Report;
+use batchyard_core::report::{ContainerEnd, Report};
 use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
 use batchyard_core::state::{Host, State};
 use batchyard_core::time::{Millis, Timestamp};
@@ -207,10 +207,17 @@ impl World {
                 at,
                 exit_code,
                 reason: None,
+                containers: vec![ContainerEnd {
+                    name: "app".to_owned(),
+                    exit_code,
+                    reason: None,
+                    has_started: true,
+                }],
             },
             Fact::NotStarted => Report::NotStarted {
                 at,
                 reason: "CannotStartContainerError: no".to_owned(),
+                containers: Vec::new(),
             },
             Fact::Lost => Report::Lost { at },
         };

@@ -1,12 +1,17 @@
 //! What is asked of the daemon, field by field.
 
+use std::collections::BTreeMap;
+
+use batchyard_core::launch::PodContainer;
 use batchyard_core::resources::Mebibytes;
 use batchyard_runtime::log::StreamName;
 use expect_test::{Expect, expect};
 
 use super::*;
+use crate::docker::labels::Part;
 
 fn check(container: &ContainerSpec, resources: Resources, gpus: GpuSet, expected: Expect) {
+    let scratch = scratch_names(std::iter::once(container));
     let labels = Labels {
         namespace: "n".to_owned(),
         attempt: "018bcfe5-6800-4000-8000-000000000007/1".parse().unwrap(),
@@ -14,9 +19,10 @@ fn check(container: &ContainerSpec, resources: Resources, gpus: GpuSet, expected
             group: "/aws/batch/job".to_owned(),
             stream: "a/default/b".to_owned(),
         }),
-        scratch_volumes: scratch_volumes(container),
+        scratch_volumes: scratch.len(),
         main_node: None,
         failure_file: None,
+        part: Part::Whole,
     };
     let body = creation(Wanted {
         container,
@@ -28,7 +34,11 @@ fn check(container: &ContainerSpec, resources: Resources, gpus: GpuSet, expected
         resources,
         gpus,
         labels: &labels,
-        network: "host",
+        scratch: &scratch,
+        namespaces: Namespaces {
+            network: "host".to_owned(),
+            ..Namespaces::default()
+        },
         membership: None,
         folder: Some("/folders/1"),
     });
@@ -139,6 +149,7 @@ fn every_field_is_passed_on() {
             options: BTreeMap::from([("max-size".to_owned(), "1m".to_owned())]),
         }),
         ephemeral_storage_gib: Some(21),
+        pod: None,
     };
     check(
         &container,
@@ -244,5 +255,64 @@ fn every_field_is_passed_on() {
           "Image": "busybox:1",
           "User": "1:2"
         }"#]],
+    );
+}
+
+#[test]
+fn a_pod_has_ceilings_beside_its_shares_and_variables_in_its_command() {
+    let container = ContainerSpec {
+        image: "busybox".to_owned(),
+        entrypoint: Some(vec!["$(A)/$(B)".to_owned(), "$$(A) $A $".to_owned()]),
+        pod: Some(PodContainer {
+            vcpus_max: Some(MilliVcpus(1500)),
+            pull: None,
+            may_gain_privileges: false,
+        }),
+        ..ContainerSpec::default()
+    };
+    check(
+        &container,
+        resources(250, 64, 0),
+        GpuSet::default(),
+        expect![[r#"
+            {
+              "Cmd": [
+                "echo",
+                "$HOME"
+              ],
+              "Entrypoint": [
+                "b=c/$(B)",
+                "$(A) $A $"
+              ],
+              "Env": [
+                "A=b=c"
+              ],
+              "HostConfig": {
+                "Binds": [],
+                "CpuShares": 256,
+                "Devices": [],
+                "LogConfig": {
+                  "Config": {
+                    "compress": "false",
+                    "max-file": "2",
+                    "max-size": "64g",
+                    "mode": "blocking"
+                  },
+                  "Type": "local"
+                },
+                "Memory": 67108864,
+                "Mounts": [],
+                "NanoCpus": 1500000000,
+                "NetworkMode": "host",
+                "Privileged": false,
+                "ReadonlyRootfs": false,
+                "SecurityOpt": [
+                  "no-new-privileges"
+                ],
+                "Tmpfs": {},
+                "Ulimits": []
+              },
+              "Image": "busybox"
+            }"#]],
     );
 }

@@ -3,20 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use batchyard_core::array::StatusCounts;
-use batchyard_core::id::{AttemptKey, AttemptNumber, JobKey, TaskId};
+use batchyard_core::id::{AttemptKey, AttemptNumber, InstanceId, JobKey, TaskId};
 use batchyard_core::job::JobStatus as CoreStatus;
 use batchyard_core::launch::LaunchSpec;
-use batchyard_runtime::launch::stream;
+use batchyard_core::report::ContainerEnd;
+use batchyard_runtime::launch::{stream, stream_of};
+use batchyard_runtime::log::StreamName;
 use batchyard_runtime::store::{ArrayRow, AttemptRow, JobRow, JobStateRow, PlaceRow};
 use batchyard_wire::Fault;
 use batchyard_wire::batch::{
     ArrayPropertiesDetail, AttemptContainerDetail, AttemptDetail, AttemptEcsTaskDetails,
-    AttemptTaskContainerDetails, DescribeJobsRequest, DescribeJobsResponse, JobDetail, JobStatus,
-    NodeDetails,
+    AttemptTaskContainerDetails, DescribeJobsRequest, DescribeJobsResponse, EcsPropertiesDetail, JobDetail,
+    JobStatus, NodeDetails,
 };
 
 use super::document::JobDocument;
-use super::node;
+use super::{node, pod};
 use crate::arn;
 use crate::batch::{Batch, job_key, job_names, tags, wrapped};
 use crate::caller::Caller;
@@ -68,6 +70,7 @@ impl Batch {
         let JobDocument {
             mut container,
             mut ecs_properties,
+            eks_properties,
             mut node_properties,
             depends_on,
             parameters,
@@ -93,6 +96,7 @@ impl Batch {
             is_terminated,
         } = state;
         // The latest attempt: the present one, else the last that ended.
+        let is_live = current.is_some();
         let latest = current
             .map(|(number, place)| {
                 (
@@ -105,13 +109,27 @@ impl Batch {
                 attempts
                     .last()
                     .map(|row| (row.attempt, row.place.clone(), row.started_at.is_some()))
-            })
-            .map(|(number, place, has_started)| self.run(runs, number, &place, &content.launch, has_started));
-        let Run {
-            task_arn,
-            container_instance_arn,
-            log_stream_name,
-        } = latest.unwrap_or_default();
+            });
+        let has_started = latest.as_ref().is_some_and(|(.., has_started)| *has_started);
+        let run = latest
+            .map(|(number, place, has_started)| self.run(runs, number, &place, &content.launch, has_started))
+            .unwrap_or_default();
+        let ends = match attempts.last() {
+            Some(row) if status != CoreStatus::Running => row.containers.as_slice(),
+            Some(_) | None => &[],
+        };
+        let ends = Ends {
+            exit_code,
+            reason: reason.as_deref(),
+            containers: ends,
+            has_started,
+            is_live,
+        };
+        let names = task_names(ecs_properties.as_ref());
+        let eks_attempts = match &eks_properties {
+            Some(eks) => attempts.iter().map(|row| pod::attempt(runs, row, eks)).collect(),
+            None => Vec::new(),
+        };
         let mut detail = JobDetail {
             array_properties: array_properties(key, array.as_ref()).filter(|_| nodes.is_none()),
             node_details: key.child.zip(nodes).map(|(node, nodes)| NodeDetails {
@@ -122,14 +140,16 @@ impl Batch {
             attempts: Some(
                 attempts
                     .iter()
-                    .map(|row| self.attempt(runs, row, &content.launch, ecs_properties.is_some()))
+                    .filter(|_| eks_properties.is_none())
+                    .map(|row| self.attempt(runs, row, &content.launch, names.as_deref()))
                     .collect(),
             ),
             container,
             created_at: Some(created_at.as_millis()),
             depends_on: Some(depends_on),
             ecs_properties,
-            eks_attempts: Some(Vec::new()),
+            eks_attempts: Some(eks_attempts),
+            eks_properties,
             is_cancelled: Some(is_cancelled),
             is_terminated: Some(is_terminated),
             job_arn: Some(job_arn),
@@ -165,30 +185,50 @@ impl Batch {
         if let Some(container) = &mut detail.container {
             container.exit_code = exit_code;
             container.reason = reason;
-            container.task_arn = task_arn;
-            container.container_instance_arn = container_instance_arn;
-            container.log_stream_name = log_stream_name;
+            container.task_arn = run.task_arn;
+            container.container_instance_arn = run.container_instance_arn;
+            container.log_stream_name = run.streams.into_iter().next().flatten();
         } else if let Some(task) = detail
             .ecs_properties
             .as_mut()
             .and_then(|ecs| ecs.task_properties.as_mut()?.first_mut())
         {
-            task.task_arn = task_arn;
-            task.container_instance_arn = container_instance_arn;
-            if let Some(container) = task
-                .containers
-                .as_mut()
-                .and_then(|containers| containers.first_mut())
-            {
+            let containers = task.containers.iter_mut().flatten().enumerate();
+            for ((index, container), stream) in containers.zip(run.streams) {
+                let End {
+                    exit_code,
+                    reason,
+                    has_stream,
+                } = ends.of(index);
                 container.exit_code = exit_code;
                 container.reason = reason;
-                container.log_stream_name = log_stream_name;
+                container.log_stream_name = stream.filter(|_| has_stream);
             }
+            task.task_arn = run.task_arn;
+            task.container_instance_arn = run.container_instance_arn;
+        } else if let Some(pod) = detail
+            .eks_properties
+            .as_mut()
+            .and_then(|eks| eks.pod_properties.as_mut())
+        {
+            pod::fill(
+                pod,
+                run.attempt,
+                run.node,
+                ends.of(0).exit_code,
+                ends.of(0).reason,
+            );
         }
         detail
     }
 
-    fn attempt(&self, key: JobKey, row: &AttemptRow, launch: &LaunchSpec, is_task: bool) -> AttemptDetail {
+    fn attempt(
+        &self,
+        key: JobKey,
+        row: &AttemptRow,
+        launch: &LaunchSpec,
+        names: Option<&[Option<String>]>,
+    ) -> AttemptDetail {
         let AttemptRow {
             attempt,
             place,
@@ -197,11 +237,13 @@ impl Batch {
             exit_code,
             reason,
             status_reason,
+            containers,
         } = row;
         let Run {
             task_arn,
             container_instance_arn,
-            log_stream_name,
+            streams,
+            ..
         } = self.run(key, *attempt, place, launch, started_at.is_some());
         let mut detail = AttemptDetail {
             started_at: started_at.map(|at| at.as_millis()),
@@ -209,24 +251,39 @@ impl Batch {
             status_reason: Some(status_reason.clone()),
             ..AttemptDetail::default()
         };
-        if is_task {
-            let container = AttemptTaskContainerDetails {
-                exit_code: *exit_code,
-                log_stream_name,
-                name: None,
-                network_interfaces: Some(Vec::new()),
-                reason: reason.clone(),
+        let ends = Ends {
+            exit_code: *exit_code,
+            reason: reason.as_deref(),
+            containers,
+            has_started: started_at.is_some(),
+            is_live: false,
+        };
+        if let Some(names) = names {
+            let container = |((index, name), stream): ((usize, &Option<String>), Option<String>)| {
+                let End {
+                    exit_code,
+                    reason,
+                    has_stream,
+                } = ends.of(index);
+                AttemptTaskContainerDetails {
+                    exit_code,
+                    log_stream_name: stream.filter(|_| has_stream),
+                    name: name.clone(),
+                    network_interfaces: Some(Vec::new()),
+                    reason,
+                }
             };
+            let containers = names.iter().enumerate().zip(streams).map(container);
             detail.task_properties = Some(vec![AttemptEcsTaskDetails {
                 container_instance_arn,
-                containers: Some(vec![container]),
+                containers: Some(containers.collect()),
                 task_arn,
             }]);
         } else {
             detail.container = Some(AttemptContainerDetail {
                 container_instance_arn,
                 exit_code: *exit_code,
-                log_stream_name,
+                log_stream_name: streams.into_iter().next().flatten(),
                 network_interfaces: Some(Vec::new()),
                 reason: reason.clone(),
                 task_arn,
@@ -259,10 +316,9 @@ impl Batch {
                 placement.environment,
                 placement.instance,
             )),
-            // Shown from RUNNING on (section F5.2).
-            log_stream_name: stream(launch, TaskId::of(attempt))
-                .filter(|_| has_started)
-                .map(|name| name.stream),
+            streams: streams(launch, TaskId::of(attempt), has_started),
+            attempt: Some(attempt),
+            node: placement.instance,
         }
     }
 }
@@ -272,7 +328,71 @@ impl Batch {
 struct Run {
     task_arn: Option<String>,
     container_instance_arn: Option<String>,
-    log_stream_name: Option<String>,
+    /// Of each container; at least one.
+    streams: Vec<Option<String>>,
+    attempt: Option<AttemptKey>,
+    node: Option<InstanceId>,
+}
+
+/// How the containers of an attempt ended.
+struct Ends<'a> {
+    /// Of the attempt as a whole.
+    exit_code: Option<i32>,
+    reason: Option<&'a str>,
+    /// Of each container of a task; empty where there is one, and where none got as far as to end.
+    containers: &'a [ContainerEnd],
+    /// Whether the attempt whose streams are shown has started.
+    has_started: bool,
+    /// Whether that is a later one, which has not ended.
+    is_live: bool,
+}
+
+/// How one container ended.
+struct End {
+    exit_code: Option<i32>,
+    reason: Option<String>,
+    has_stream: bool,
+}
+
+impl Ends<'_> {
+    fn of(&self, index: usize) -> End {
+        match self.containers.get(index) {
+            Some(end) => End {
+                exit_code: end.exit_code,
+                reason: end.reason.clone(),
+                has_stream: if self.is_live {
+                    self.has_started
+                } else {
+                    end.has_started
+                },
+            },
+            None => End {
+                exit_code: self.exit_code,
+                reason: self.reason.map(str::to_owned),
+                has_stream: self.has_started,
+            },
+        }
+    }
+}
+
+/// The log stream of each container of an attempt, shown from RUNNING on (section F5.2); of tasks also before, as one of its containers may
+/// have run without the others.
+fn streams(launch: &LaunchSpec, task: TaskId, has_started: bool) -> Vec<Option<String>> {
+    let name = |name: StreamName| name.stream;
+    match launch.runner.containers() {
+        [] => vec![stream(launch, task).filter(|_| has_started).map(name)],
+        containers => containers
+            .iter()
+            .map(|container| container.log.as_ref().map(|log| name(stream_of(log, task))))
+            .collect(),
+    }
+}
+
+/// The names of a task's containers, if it is one.
+fn task_names(ecs: Option<&EcsPropertiesDetail>) -> Option<Vec<Option<String>>> {
+    let task = ecs?.task_properties.as_ref()?.first()?;
+    let names = task.containers.iter().flatten();
+    Some(names.map(|container| container.name.clone()).collect())
 }
 
 fn array_properties(key: JobKey, array: Option<&ArrayRow>) -> Option<ArrayPropertiesDetail> {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use batchyard_core::change::Document;
 use batchyard_wire::batch::{
-    ContainerDetail, EcsPropertiesDetail, JobDependency, JobTimeout, NodeProperties, PlatformCapability,
-    RetryStrategy,
+    ContainerDetail, EcsPropertiesDetail, EksPropertiesDetail, JobDependency, JobTimeout, NodeProperties,
+    PlatformCapability, RetryStrategy,
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,8 @@ pub(super) struct JobDocument {
     /// Of a multi-node parallel job, with its overrides applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) node_properties: Option<NodeProperties>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) eks_properties: Option<EksPropertiesDetail>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) depends_on: Vec<JobDependency>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

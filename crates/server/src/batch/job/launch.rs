@@ -19,10 +19,10 @@ use batchyard_wire::batch::{
 const PROCESS: &str = "host://";
 
 /// The log group of jobs that choose none (section F5.1).
-const LOG_GROUP: &str = "/aws/batch/job";
+pub(super) const LOG_GROUP: &str = "/aws/batch/job";
 
 /// Characters of the definition's name in the name of a log stream (section F5.1).
-const STREAM_NAME_PART_MAX: usize = 200;
+pub(super) const STREAM_NAME_PART_MAX: usize = 200;
 
 /// What a launch is made from.
 pub(super) struct Source<'a> {
@@ -154,6 +154,7 @@ fn container_spec(container: &ContainerProperties, is_fargate: bool) -> Containe
             .ephemeral_storage
             .as_ref()
             .and_then(|storage| u32::try_from(storage.size_in_gib).ok()),
+        pod: None,
     }
 }
 

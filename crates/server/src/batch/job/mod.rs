@@ -1,7 +1,7 @@
 //! Jobs: submitted, described, listed, stopped, explained.
 //!
-//! The way of a submission: [`Template`] (a definition, read once) → `overrides` → `substitute` → `launch` and
-//! `document`, together `Prepared`; `submit` puts it into a command.
+//! The way of a submission: [`Template`] (a definition, read once) → `overrides` → `substitute` → `work` (with `launch`, `task` and
+//! `pod`) and `document`, together `Prepared`; `submit` puts it into a command.
 
 pub(in crate::batch) mod describe;
 mod document;
@@ -10,10 +10,14 @@ mod launch;
 pub(in crate::batch) mod list;
 mod node;
 mod overrides;
+mod pod;
+mod quantity;
 mod resources;
 pub(in crate::batch) mod stop;
 pub(in crate::batch) mod submit;
 mod substitute;
+mod task;
 mod template;
+mod work;
 
 pub(super) use template::Template;

@@ -19,10 +19,10 @@ use batchyard_wire::batch::{
 };
 
 use super::document::JobDocument;
-use super::template::{
-    Additions, Definition, Prepared, detail, of_task, stop_timeout, task_detail, unsupported,
-};
-use super::{launch, overrides, resources, substitute};
+use super::overrides::Overrides;
+use super::template::{Additions, Definition, Prepared};
+use super::work::{PROCESSES_ARE_OFF, STOP_TIMEOUT, Work, detail, unsupported};
+use super::{launch, overrides, resources, substitute, task};
 use crate::batch::job_definition::check::Platform as Capability;
 use crate::batch::job_definition::check::node_bounds;
 
@@ -33,7 +33,7 @@ pub(super) fn check(nodes: &NodeProperties, allows_processes: bool) -> Result<()
         let container = container_of(range).map_err(|reason| format!("node range {target}: {reason}"))?;
         let is_process = container.image.as_deref().is_some_and(launch::is_process);
         if is_process && !allows_processes {
-            return Err(super::template::PROCESSES_ARE_OFF.to_owned());
+            return Err(PROCESSES_ARE_OFF.to_owned());
         }
         if let Some(member) = unsupported(&container) {
             return Err(format!("node range {target}: {member} is not implemented yet"));
@@ -53,12 +53,26 @@ fn container_of(range: &NodeRangeProperty) -> Result<ContainerProperties, String
     }
     match (&range.container, task_of(range)) {
         (Some(container), _) => Ok(container.clone()),
-        (None, Some(task)) => of_task(task),
+        (None, Some(task)) => only_of(task),
         (None, None) if range.eks_properties.is_some() => {
             Err("jobs on Kubernetes are not implemented yet".to_owned())
         }
         (None, None) => Err("it has no container".to_owned()),
     }
+}
+
+/// The one container of a task.
+fn only_of(task: &EcsTaskProperties) -> Result<ContainerProperties, String> {
+    let mut containers = task::containers(task);
+    task::check(task, &containers)?;
+    if containers.len() != 1 {
+        return Err("nodes of several containers are not implemented yet".to_owned());
+    }
+    let modes = [("ipcMode", &task.ipc_mode), ("pidMode", &task.pid_mode)];
+    if let Some((member, _)) = modes.iter().find(|(_, mode)| mode.is_some()) {
+        return Err(format!("{member} is not implemented yet for nodes"));
+    }
+    Ok(containers.remove(0))
 }
 
 fn task_of(range: &NodeRangeProperty) -> Option<&EcsTaskProperties> {
@@ -82,7 +96,7 @@ pub(super) fn prepare(
             Some(given) => apply(container, range, given)?,
             None => container,
         };
-        let container = substitute::substitute(container, &parameters)?;
+        let container = substitute::in_container(container, &parameters)?;
         ranges.push(Range::new(definition, range, &container)?);
         settle(range, container);
     }
@@ -185,7 +199,8 @@ impl Range {
         container: &ContainerProperties,
     ) -> Result<Range, Fault> {
         let task = task_of(range);
-        let stop_timeout: Millis = stop_timeout(task);
+        let only = task.and_then(|task| task.containers.first());
+        let stop_timeout: Millis = only.map_or(STOP_TIMEOUT, task::stop_timeout);
         let resources = resources::needed(container)?;
         let source = launch::Source {
             container,
@@ -297,16 +312,27 @@ fn apply(
         }
         range.instance_types = Some(types);
     }
-    let task = task_of(range);
-    let kind = overrides::Kind {
-        has_task: task.is_some(),
-        container_name: task.and_then(|task| task.containers.first()?.name.as_deref()),
+    let mut container_overrides = container_overrides;
+    let instance_type = container_overrides
+        .as_mut()
+        .and_then(|overrides| overrides.instance_type.take());
+    let given = Overrides {
+        container: container_overrides,
+        ecs: ecs_properties_override,
+        eks: None,
     };
-    let Some(mut given) = overrides::of_request(&kind, container_overrides, ecs_properties_override)? else {
-        return Ok(container);
+    let work = match task_of(range) {
+        Some(task) => Work::Task {
+            task: Box::new(task.clone()),
+            containers: vec![container.clone()],
+        },
+        None => Work::Container(Box::new(container.clone())),
     };
-    let instance_type = given.instance_type.take();
-    let mut container = overrides::apply(container, given, Capability::Ec2)?;
+    let mut container = match overrides::of_request(&work, Capability::Ec2, given)? {
+        Some(Work::Container(container)) => *container,
+        Some(Work::Task { mut containers, .. }) => containers.remove(0),
+        Some(Work::Pod(_)) | None => container,
+    };
     if instance_type.is_some() {
         container.instance_type = instance_type;
     }
@@ -380,11 +406,8 @@ pub(super) fn details(
         return (None, None);
     };
     match (&range.container, task_of(range)) {
-        (Some(container), _) => (Some(detail(container.clone())), None),
-        (None, Some(task)) => {
-            let container = of_task(task).unwrap_or_default();
-            (None, Some(task_detail(task, &container)))
-        }
+        (Some(container), _) => (Some(detail(container)), None),
+        (None, Some(task)) => (None, Some(task::detail(task, &task::containers(task)))),
         (None, None) => (None, None),
     }
 }

@@ -1,75 +1,116 @@
-//! What a submission may change of the container (sections E1.2, E1.3, A4.6, A4.7).
+//! What a submission may change of its containers (sections E1.2, E1.3, A4.6, A4.7).
 
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 use batchyard_wire::batch::{
-    ContainerOverrides, ContainerProperties, EcsPropertiesOverride, KeyValuePair, ResourceRequirement,
-    ResourceType, TaskContainerOverrides,
+    ContainerOverrides, ContainerProperties, EcsPropertiesOverride, EcsTaskProperties, EksPropertiesOverride,
+    KeyValuePair, ResourceRequirement, ResourceType, TaskContainerOverrides,
 };
 
+use super::pod;
+use super::work::Work;
 use crate::batch::job_definition::check::Platform as Capability;
 use crate::batch::job_definition::check::{check_environment, check_resource_requirements};
 
-/// What overrides apply to.
-pub(super) struct Kind<'a> {
-    /// Whether they come in `ecsPropertiesOverride`.
-    pub(super) has_task: bool,
-    /// The name of the task's container.
-    pub(super) container_name: Option<&'a str>,
+/// What a request may change of what the definition runs.
+pub(super) struct Overrides {
+    pub(super) container: Option<ContainerOverrides>,
+    pub(super) ecs: Option<EcsPropertiesOverride>,
+    pub(super) eks: Option<EksPropertiesOverride>,
 }
 
-/// The overrides of the one container, wherever the request has them.
+/// The work with the overrides applied; `None` where there are none.
 ///
 /// # Errors
-/// For overrides of another kind than the definition's.
+/// For overrides of another kind than the definition's, and for those of a container that it does not have.
 pub(super) fn of_request(
-    kind: &Kind<'_>,
-    container: Option<ContainerOverrides>,
-    ecs: Option<EcsPropertiesOverride>,
-) -> Result<Option<ContainerOverrides>, Fault> {
-    // Own words throughout.
-    let containers: Vec<TaskContainerOverrides> = ecs
+    work: &Work,
+    platform: Capability,
+    overrides: Overrides,
+) -> Result<Option<Work>, Fault> {
+    let Overrides { container, ecs, eks } = overrides;
+    let ecs: Vec<TaskContainerOverrides> = ecs
         .into_iter()
         .flat_map(|ecs| ecs.task_properties)
         .flatten()
         .flat_map(|task| task.containers)
         .flatten()
         .collect();
-    if !kind.has_task {
-        if !containers.is_empty() {
-            return Err(client_exception(
-                "ecsPropertiesOverride is only applicable for definitions with ecsProperties.",
-            ));
-        }
-        return Ok(container);
-    }
-    if container.is_some() {
+    let eks = eks.and_then(|eks| eks.pod_properties);
+    let (is_task, is_pod) = match work {
+        Work::Container(_) => (false, false),
+        Work::Task { .. } => (true, false),
+        Work::Pod(_) => (false, true),
+    };
+    // Own words throughout.
+    if !ecs.is_empty() && !is_task {
         return Err(client_exception(
-            "containerOverrides is not applicable for definitions with ecsProperties.",
+            "ecsPropertiesOverride is only applicable for definitions with ecsProperties.",
         ));
     }
-    let mut found = None;
-    for one in containers {
-        if one.name.is_some() && one.name.as_deref() != kind.container_name {
-            return Err(client_exception(format!(
-                "ecsPropertiesOverride names the container {}, which the definition does not have.",
-                one.name.unwrap_or_default()
-            )));
-        }
-        let TaskContainerOverrides {
-            command,
-            environment,
-            name: _,
-            resource_requirements,
-        } = one;
-        found = Some(ContainerOverrides {
-            command,
-            environment,
-            resource_requirements,
-            ..ContainerOverrides::default()
-        });
+    if eks.is_some() && !is_pod {
+        return Err(client_exception(
+            "eksPropertiesOverride is only applicable for definitions with eksProperties.",
+        ));
     }
-    Ok(found)
+    if container.is_some() && (is_task || is_pod) {
+        let kind = if is_task { "ecsProperties" } else { "eksProperties" };
+        return Err(client_exception(format!(
+            "containerOverrides is not applicable for definitions with {kind}."
+        )));
+    }
+    if container.is_none() && ecs.is_empty() && eks.is_none() {
+        return Ok(None);
+    }
+    let work = match (work.clone(), container, eks) {
+        (Work::Container(present), Some(overrides), _) => {
+            Work::Container(Box::new(apply(*present, overrides, platform)?))
+        }
+        (Work::Task { task, mut containers }, _, _) => {
+            for one in ecs {
+                let index = position(&task, one.name.as_deref())?;
+                let TaskContainerOverrides {
+                    command,
+                    environment,
+                    name: _,
+                    resource_requirements,
+                } = one;
+                let overrides = ContainerOverrides {
+                    command,
+                    environment,
+                    resource_requirements,
+                    ..ContainerOverrides::default()
+                };
+                containers[index] = apply(containers[index].clone(), overrides, platform)?;
+            }
+            Work::Task { task, containers }
+        }
+        (Work::Pod(present), _, Some(overrides)) => {
+            Work::Pod(Box::new(pod::overridden(*present, overrides)?))
+        }
+        (work @ (Work::Container(_) | Work::Pod(_)), _, _) => work,
+    };
+    Ok(Some(work))
+}
+
+/// Which container is meant. The only one of a task need not be named.
+fn position(task: &EcsTaskProperties, name: Option<&str>) -> Result<usize, Fault> {
+    if name.is_none() && task.containers.len() == 1 {
+        return Ok(0);
+    }
+    let Some(name) = name else {
+        return Err(client_exception(
+            "ecsPropertiesOverride must name the containers of a definition that has several.",
+        ));
+    };
+    let mut containers = task.containers.iter();
+    containers
+        .position(|container| container.name.as_deref() == Some(name))
+        .ok_or_else(|| {
+            client_exception(format!(
+                "ecsPropertiesOverride names the container {name}, which the definition does not have."
+            ))
+        })
 }
 
 /// The container with the overrides applied.

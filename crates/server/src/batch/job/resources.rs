@@ -46,7 +46,7 @@ pub(super) fn needed(container: &ContainerProperties) -> Result<Resources, Fault
 }
 
 /// vCPUs in thousandths from a decimal number with at most three places.
-fn milli_vcpus(text: &str) -> Option<u32> {
+pub(super) fn milli_vcpus(text: &str) -> Option<u32> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
     if fraction.len() > 3 || whole.is_empty() || !is_number(whole) || !is_number(fraction) {

@@ -13,6 +13,7 @@ use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 use batchyard_wire::batch::{ArrayJobDependency, JobDependency, SubmitJobRequest, SubmitJobResponse};
 
+use super::overrides::Overrides;
 use super::template::{Additions, Prepared};
 use super::{node, overrides, substitute};
 use crate::batch::job_definition::check::{check_retry_strategy, check_timeout};
@@ -187,11 +188,6 @@ fn check(caller: &Caller, input: &SubmitJobRequest) -> Result<(), Fault> {
         ));
     }
     // Own words from here.
-    if input.eks_properties_override.is_some() {
-        return Err(client_exception(
-            "eksPropertiesOverride is only applicable for definitions with eksProperties.",
-        ));
-    }
     let consumables = input.consumable_resource_properties_override.as_ref();
     if consumables.is_some_and(|properties| {
         properties
@@ -273,6 +269,11 @@ fn prepare(known: &Known, input: SubmitJobRequest) -> Result<Prepared, Fault> {
     };
     // Own words.
     if let Some(nodes) = &definition.nodes {
+        if input.eks_properties_override.is_some() {
+            return Err(client_exception(
+                "eksPropertiesOverride is only applicable for definitions with eksProperties.",
+            ));
+        }
         if input.container_overrides.is_some() || input.ecs_properties_override.is_some() {
             return Err(client_exception(
                 "containerOverrides and ecsPropertiesOverride are not applicable for multi-node parallel jobs; use nodeOverrides.",
@@ -288,21 +289,19 @@ fn prepare(known: &Known, input: SubmitJobRequest) -> Result<Prepared, Fault> {
             "nodeOverrides is only applicable for multi-node parallel jobs.",
         ));
     }
-    let overrides = overrides::of_request(
-        &definition.overridable(),
-        input.container_overrides,
-        input.ecs_properties_override,
-    )?;
-    if overrides.is_none() && additions == Additions::default() {
+    let overrides = Overrides {
+        container: input.container_overrides,
+        ecs: input.ecs_properties_override,
+        eks: input.eks_properties_override,
+    };
+    let overridden = overrides::of_request(&definition.work, definition.capability(), overrides)?;
+    if overridden.is_none() && additions == Additions::default() {
         return known.template.plain();
     }
-    let mut container = definition.container.clone();
-    if let Some(overrides) = overrides {
-        container = overrides::apply(container, overrides, definition.capability())?;
-    }
+    let work = overridden.unwrap_or_else(|| definition.work.clone());
     let mut parameters: BTreeMap<String, String> = definition.parameters.clone();
     parameters.extend(additions.parameters.clone());
-    definition.prepare(substitute::substitute(container, &parameters)?, additions)
+    definition.prepare(substitute::substitute(work, &parameters)?, additions)
 }
 
 fn refusal(error: &CommandError, platform: Platform) -> Fault {
@@ -311,7 +310,9 @@ fn refusal(error: &CommandError, platform: Platform) -> Fault {
             let capability = match platform {
                 Platform::Fargate => "FARGATE",
                 Platform::ManagedInstances => "MANAGED_INSTANCES",
-                Platform::Ec2 | Platform::Eks | Platform::Service => "EC2",
+                Platform::Ec2 | Platform::Service => "EC2",
+                // Own word: the live service's is not known.
+                Platform::Eks => "EKS",
             };
             client_exception(format!(
                 "Job Queue is attached to Compute Environment that can not run Jobs with capability {capability}"

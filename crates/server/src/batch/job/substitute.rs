@@ -6,22 +6,51 @@ use batchyard_wire::Fault;
 use batchyard_wire::batch::ContainerProperties;
 use batchyard_wire::batch::errors::client_exception;
 
+use super::work::Work;
+
 const MARK: &str = "Ref::";
 
-/// The container with the placeholders of its command replaced.
+/// The work with the placeholders of its commands replaced.
 ///
 /// # Errors
 /// For a placeholder without a parameter, in the live service's words (section A4.5).
-pub(super) fn substitute(
+pub(super) fn substitute(mut work: Work, parameters: &BTreeMap<String, String>) -> Result<Work, Fault> {
+    let words: Vec<&mut String> = match &mut work {
+        Work::Container(container) => container.command.iter_mut().flatten().collect(),
+        Work::Task { task: _, containers } => {
+            let commands = containers.iter_mut().map(|container| &mut container.command);
+            commands.flatten().flatten().collect()
+        }
+        Work::Pod(pod) => {
+            let containers = pod.containers.iter_mut().flatten();
+            let words =
+                containers.flat_map(|container| container.command.iter_mut().chain(&mut container.args));
+            words.flatten().collect()
+        }
+    };
+    in_words(words, parameters)?;
+    Ok(work)
+}
+
+/// The same with a single container.
+pub(super) fn in_container(
     mut container: ContainerProperties,
     parameters: &BTreeMap<String, String>,
 ) -> Result<ContainerProperties, Fault> {
-    for word in container.command.iter_mut().flatten() {
+    in_words(container.command.iter_mut().flatten(), parameters)?;
+    Ok(container)
+}
+
+fn in_words<'a>(
+    words: impl IntoIterator<Item = &'a mut String>,
+    parameters: &BTreeMap<String, String>,
+) -> Result<(), Fault> {
+    for word in words {
         if word.contains(MARK) {
             *word = replaced(word, parameters)?;
         }
     }
-    Ok(container)
+    Ok(())
 }
 
 /// Placeholders may stand anywhere in a word. The longest parameter name that fits is meant, so that one name may begin

@@ -13,25 +13,13 @@ use batchyard_runtime::store::DefinitionRevision;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 use batchyard_wire::batch::{
-    ContainerDetail, ContainerProperties, EcsPropertiesDetail, EcsTaskDetails, EcsTaskProperties,
-    JobDefinition, JobTimeout, NodeProperties, PlatformCapability, RetryAction, RetryStrategy,
-    TaskContainerDetails, TaskContainerProperties,
+    ContainerProperties, JobDefinition, JobTimeout, NodeProperties, PlatformCapability, RetryAction,
+    RetryStrategy,
 };
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::document::JobDocument;
-use super::overrides::Kind;
-use super::{launch, resources};
+use super::work::{Plan, Setting, Shown, Work};
 use crate::batch::job_definition::check::Platform as Capability;
-use crate::batch::job_definition::check::check_fargate_size;
-
-/// Time between asking an attempt to stop and killing it, unless the definition says otherwise (section F.6).
-const STOP_TIMEOUT: Millis = Millis::from_seconds(30);
-
-/// Why process jobs are refused where they are.
-pub(super) const PROCESSES_ARE_OFF: &str =
-    "process jobs (image host://) are off on this server; allow_processes turns them on";
 
 /// A job definition that was read, or why its jobs cannot run here.
 pub(in crate::batch) struct Template {
@@ -45,10 +33,8 @@ pub(super) struct Definition {
     revision: DefinitionRevision,
     pub(super) capability: PlatformCapability,
     /// Without content where there are nodes.
-    pub(super) container: ContainerProperties,
+    pub(super) work: Work,
     pub(super) nodes: Option<NodeProperties>,
-    /// The task it came from, where the definition has `ecsProperties`.
-    task: Option<EcsTaskProperties>,
     pub(super) parameters: BTreeMap<String, String>,
     retry_strategy: Option<RetryStrategy>,
     timeout: Option<JobTimeout>,
@@ -56,7 +42,7 @@ pub(super) struct Definition {
     scheduling_priority: Option<i32>,
 }
 
-/// What a job adds to its definition, beside its container.
+/// What a job adds to its definition, beside its containers.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Additions {
     pub(super) parameters: BTreeMap<String, String>,
@@ -88,16 +74,8 @@ impl Template {
                 super::node::check(nodes, allows_processes)?;
                 return Ok(definition);
             }
-            let is_process = definition
-                .container
-                .image
-                .as_deref()
-                .is_some_and(launch::is_process);
-            match unsupported(&definition.container) {
-                _ if is_process && !allows_processes => Err(PROCESSES_ARE_OFF.to_owned()),
-                Some(member) => Err(format!("{member} is not implemented yet")),
-                None => Ok(definition),
-            }
+            definition.work.check(allows_processes)?;
+            Ok(definition)
         });
         Template {
             definition,
@@ -121,9 +99,8 @@ impl Template {
             if let Some(nodes) = &definition.nodes {
                 return super::node::prepare(definition, nodes, None, Additions::default());
             }
-            let container =
-                super::substitute::substitute(definition.container.clone(), &definition.parameters)?;
-            definition.prepare(container, Additions::default())
+            let work = super::substitute::substitute(definition.work.clone(), &definition.parameters)?;
+            definition.prepare(work, Additions::default())
         };
         self.plain.get_or_init(prepare).clone()
     }
@@ -151,32 +128,30 @@ impl Definition {
             timeout,
             r#type: _,
         } = definition;
-        if eks_properties.is_some() {
-            return Err("jobs on Kubernetes are not implemented yet".to_owned());
-        }
         let consumables =
             consumable_resource_properties.and_then(|properties| properties.consumable_resource_list);
         if consumables.is_some_and(|list| !list.is_empty()) {
             return Err("consumable resources are not implemented yet".to_owned());
         }
-        let mut tasks = ecs_properties
-            .map(|properties| properties.task_properties)
-            .unwrap_or_default();
-        let task = (!tasks.is_empty()).then(|| tasks.remove(0));
-        let container = match (container_properties, &task) {
-            _ if node_properties.is_some() => ContainerProperties::default(),
-            (Some(container), _) => container,
-            (None, Some(task)) => of_task(task)?,
-            (None, None) => return Err("it has no container".to_owned()),
+        let task = ecs_properties.and_then(|properties| properties.task_properties.into_iter().next());
+        let pod = eks_properties.and_then(|properties| properties.pod_properties);
+        let work = match (container_properties, task, pod) {
+            _ if node_properties.is_some() => Work::Container(Box::<ContainerProperties>::default()),
+            (Some(container), _, _) => Work::Container(Box::new(container)),
+            (None, Some(task), _) => Work::Task {
+                containers: super::task::containers(&task),
+                task: Box::new(task),
+            },
+            (None, None, Some(pod)) => Work::Pod(Box::new(pod)),
+            (None, None, None) => return Err("it has no container".to_owned()),
         };
         Ok(Definition {
             revision: revision.clone(),
             capability: platform_capabilities
                 .and_then(|capabilities| capabilities.into_iter().next())
                 .unwrap_or(PlatformCapability::Ec2),
-            container,
+            work,
             nodes: node_properties,
-            task,
             parameters: parameters.unwrap_or_default(),
             retry_strategy,
             timeout,
@@ -199,47 +174,28 @@ impl Definition {
         }
     }
 
-    pub(super) fn is_fargate(&self) -> bool {
-        self.capability == PlatformCapability::Fargate
-    }
-
     /// Its name.
     pub(super) fn name(&self) -> &str {
         self.revision.name.as_str()
     }
 
-    /// What the overrides of a submission apply to.
-    pub(super) fn overridable(&self) -> Kind<'_> {
-        Kind {
-            has_task: self.task.is_some(),
-            container_name: self.container_name(),
-        }
-    }
-
-    /// The name that overrides of a task's container use.
-    fn container_name(&self) -> Option<&str> {
-        self.task.as_ref()?.containers.first()?.name.as_deref()
-    }
-
-    /// A job of this definition with its final container.
-    pub(super) fn prepare(
-        &self,
-        container: ContainerProperties,
-        additions: Additions,
-    ) -> Result<Prepared, Fault> {
-        let stop_timeout = stop_timeout(self.task.as_ref());
-        let needed = resources::needed(&container)?;
-        if self.is_fargate() {
-            check_fargate_size(needed.vcpus.0, needed.memory.0)?;
-        }
+    /// A job of this definition with its final containers.
+    pub(super) fn prepare(&self, work: Work, additions: Additions) -> Result<Prepared, Fault> {
+        let Plan {
+            platform,
+            resources,
+            stop_timeout,
+            launch,
+            shown,
+        } = work.plan(Setting {
+            definition: self.name(),
+            capability: self.capability(),
+        })?;
+        let Shown { container, ecs, eks } = shown;
         let (retry, timeout) = self.retry_and_timeout(&additions);
         let profile = Profile {
-            platform: match self.capability() {
-                Capability::Fargate => Platform::Fargate,
-                Capability::ManagedInstances => Platform::ManagedInstances,
-                Capability::Ec2 => Platform::Ec2,
-            },
-            resources: needed,
+            platform,
+            resources,
             retry,
             timeout,
             stop_timeout,
@@ -248,23 +204,23 @@ impl Definition {
             nodes: None,
             service: None,
         };
-        let source = launch::Source {
-            container: &container,
-            definition: self.revision.name.as_str(),
-            stream_part: self.container_name().unwrap_or("default"),
-            is_fargate: self.is_fargate(),
-            resources: needed,
-            stop_timeout,
-        };
-        let launch = Arc::new(launch::spec(&source)?);
+        let document = self.document(additions);
         let document = JobDocument {
-            ecs_properties: self.task.as_ref().map(|task| task_detail(task, &container)),
-            container: self.task.is_none().then(|| detail(container)),
-            ..self.document(additions)
+            container,
+            ecs_properties: ecs,
+            eks_properties: eks,
+            // Pods have none (section A3.3).
+            platform_capabilities: match platform {
+                Platform::Eks => Vec::new(),
+                Platform::Ec2 | Platform::Fargate | Platform::ManagedInstances | Platform::Service => {
+                    document.platform_capabilities
+                }
+            },
+            ..document
         };
         Ok(Prepared {
             profile,
-            launch,
+            launch: Arc::new(launch),
             nodes: None,
             document: document.write(),
         })
@@ -296,6 +252,7 @@ impl Definition {
         JobDocument {
             container: None,
             ecs_properties: None,
+            eks_properties: None,
             node_properties: None,
             depends_on,
             parameters: all,
@@ -305,137 +262,6 @@ impl Definition {
             platform_capabilities: vec![self.capability.clone()],
             scheduling_priority: self.scheduling_priority,
         }
-    }
-}
-
-/// Time between asking an attempt to stop and killing it.
-pub(super) fn stop_timeout(task: Option<&EcsTaskProperties>) -> Millis {
-    let seconds = task.and_then(|task| task.containers.first()?.stop_timeout);
-    seconds
-        .and_then(|seconds| u64::try_from(seconds).ok())
-        .map_or(STOP_TIMEOUT, Millis::from_seconds)
-}
-
-/// The member of a container that this version cannot carry out, if there is one.
-pub(super) fn unsupported(container: &ContainerProperties) -> Option<&'static str> {
-    let some = |list: &Option<Vec<batchyard_wire::batch::Secret>>| {
-        list.as_ref().is_some_and(|list| !list.is_empty())
-    };
-    let volumes = container.volumes.as_deref().unwrap_or_default();
-    let log_secrets = container
-        .log_configuration
-        .as_ref()
-        .is_some_and(|log| some(&log.secret_options));
-    [
-        ("secrets", some(&container.secrets)),
-        ("logConfiguration.secretOptions", log_secrets),
-        (
-            "repositoryCredentials",
-            container.repository_credentials.is_some(),
-        ),
-        (
-            "volumes.efsVolumeConfiguration",
-            volumes
-                .iter()
-                .any(|volume| volume.efs_volume_configuration.is_some()),
-        ),
-        (
-            "volumes.s3filesVolumeConfiguration",
-            volumes
-                .iter()
-                .any(|volume| volume.s3files_volume_configuration.is_some()),
-        ),
-    ]
-    .into_iter()
-    .find_map(|(member, is_used)| is_used.then_some(member))
-}
-
-/// The one container of a task, in the form of `containerProperties`.
-pub(super) fn of_task(task: &EcsTaskProperties) -> Result<ContainerProperties, String> {
-    let [container] = task.containers.as_slice() else {
-        return Err("tasks of several containers are not implemented yet".to_owned());
-    };
-    if container.firelens_configuration.is_some() {
-        return Err("firelensConfiguration is not implemented yet".to_owned());
-    }
-    let modes = [("ipcMode", &task.ipc_mode), ("pidMode", &task.pid_mode)];
-    if let Some((member, _)) = modes.iter().find(|(_, mode)| mode.is_some()) {
-        return Err(format!("{member} is not implemented yet"));
-    }
-    let TaskContainerProperties {
-        command,
-        depends_on: _,
-        environment,
-        essential: _,
-        firelens_configuration: _,
-        image,
-        linux_parameters,
-        log_configuration,
-        mount_points,
-        name: _,
-        privileged,
-        readonly_root_filesystem,
-        repository_credentials,
-        resource_requirements,
-        secrets,
-        start_timeout: _,
-        stop_timeout: _,
-        ulimits,
-        user,
-    } = container.clone();
-    Ok(ContainerProperties {
-        command,
-        environment,
-        image: Some(image),
-        linux_parameters,
-        log_configuration,
-        mount_points,
-        privileged,
-        readonly_root_filesystem,
-        repository_credentials,
-        resource_requirements,
-        secrets,
-        ulimits,
-        user,
-        ephemeral_storage: task.ephemeral_storage.clone(),
-        execution_role_arn: task.execution_role_arn.clone(),
-        job_role_arn: task.task_role_arn.clone(),
-        runtime_platform: task.runtime_platform.clone(),
-        volumes: task.volumes.clone(),
-        ..ContainerProperties::default()
-    })
-}
-
-/// From one shape to another whose members are a superset: the detail shapes repeat those of the request.
-fn widened<From: Serialize, To: DeserializeOwned>(from: &From) -> To {
-    let value = serde_json::to_value(from).expect("shapes have only text keys");
-    serde_json::from_value(value)
-        .expect("a detail shape has every member of the request's shape, of the same type")
-}
-
-pub(super) fn detail(container: ContainerProperties) -> ContainerDetail {
-    ContainerDetail {
-        network_interfaces: Some(Vec::new()),
-        ..widened(&container)
-    }
-}
-
-pub(super) fn task_detail(task: &EcsTaskProperties, container: &ContainerProperties) -> EcsPropertiesDetail {
-    let mut detail: EcsTaskDetails = widened(task);
-    if let Some(first) = detail
-        .containers
-        .as_mut()
-        .and_then(|containers| containers.first_mut())
-    {
-        let first: &mut TaskContainerDetails = first;
-        first.command.clone_from(&container.command);
-        first.environment.clone_from(&container.environment);
-        first
-            .resource_requirements
-            .clone_from(&container.resource_requirements);
-    }
-    EcsPropertiesDetail {
-        task_properties: Some(vec![detail]),
     }
 }
 

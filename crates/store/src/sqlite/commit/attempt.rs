@@ -6,7 +6,7 @@ use batchyard_core::job::{JobStatus, Placement};
 use batchyard_core::time::Timestamp;
 
 use super::Writing;
-use crate::sqlite::code::{at, child_code, gpus_code, status_code};
+use crate::sqlite::code::{at, child_code, gpus_code, json, status_code};
 use crate::sqlite::failure::Failure;
 
 impl Writing<'_> {
@@ -60,6 +60,7 @@ impl Writing<'_> {
             exit_code,
             reason,
             status_reason,
+            containers,
             next,
         } = ended;
         let Placement {
@@ -70,7 +71,7 @@ impl Writing<'_> {
         let id = key.id.to_bytes();
         self.run(
             "INSERT INTO attempts (job, child, attempt, environment, instance, gpus, started_at, stopped_at, exit_code, reason,
-             status_reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             status_reason, containers) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             (
                 id,
                 child_code(*key),
@@ -83,6 +84,7 @@ impl Writing<'_> {
                 exit_code,
                 reason,
                 status_reason.as_str(),
+                (!containers.is_empty()).then(|| json(containers)),
             ),
         )?;
         if let Some(instance) = instance {

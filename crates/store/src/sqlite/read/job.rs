@@ -182,7 +182,7 @@ fn dependencies(connection: &Connection, id: JobId) -> Result<Vec<Dependency>, F
 
 fn attempts(connection: &Connection, key: JobKey) -> Result<Vec<AttemptRow>, Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT attempt, environment, instance, gpus, started_at, stopped_at, exit_code, reason, status_reason
+        "SELECT attempt, environment, instance, gpus, started_at, stopped_at, exit_code, reason, status_reason, containers
          FROM attempts WHERE job = ?1 AND child = ?2 ORDER BY attempt",
     )?;
     let mut rows = statement.query((key.id.to_bytes(), child_code(key)))?;
@@ -195,6 +195,7 @@ fn attempts(connection: &Connection, key: JobKey) -> Result<Vec<AttemptRow>, Fai
             gpus: gpus(row.get(3)?),
         };
         let started_at: Option<i64> = row.get(4)?;
+        let containers: Option<String> = row.get(9)?;
         attempts.push(AttemptRow {
             attempt: row.get(0)?,
             place: place(connection, placement)?,
@@ -203,6 +204,10 @@ fn attempts(connection: &Connection, key: JobKey) -> Result<Vec<AttemptRow>, Fai
             exit_code: row.get(6)?,
             reason: row.get(7)?,
             status_reason: row.get(8)?,
+            containers: match containers {
+                Some(text) => from_json("containers", &text)?,
+                None => Vec::new(),
+            },
         });
     }
     Ok(attempts)

@@ -7,7 +7,7 @@ use batchyard_core::command::{Command, RegisterDefinition, Reply};
 use batchyard_core::environment::Switch;
 use batchyard_core::id::{AttemptKey, JobId, JobKey};
 use batchyard_core::job::ShareClaim;
-use batchyard_core::report::Report;
+use batchyard_core::report::{ContainerEnd, Report};
 use batchyard_core::time::{Millis, Timestamp};
 use batchyard_core::token::ClientToken;
 use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
@@ -135,15 +135,37 @@ fn report(world: &mut World<'_>, attempt: Option<AttemptKey>, fact: Fact, at: Ti
             at,
             exit_code,
             reason: exit_code.is_none().then(|| "of its own".to_owned()),
+            containers: ends(exit_code),
         },
         Fact::NotStarted => Report::NotStarted {
             at,
             reason: "CannotStartContainerError: no".to_owned(),
+            containers: ends(None),
         },
         Fact::Lost => Report::Lost { at },
     };
     let input = batchyard_core::command::Input::Report { attempt, report };
     world.input(input).unwrap();
+}
+
+/// As of a task of two containers, unless the code is 0.
+fn ends(exit_code: Option<i32>) -> Vec<ContainerEnd> {
+    if exit_code == Some(0) {
+        return Vec::new();
+    }
+    let side = ContainerEnd {
+        name: "side".to_owned(),
+        exit_code: None,
+        reason: Some("never started".to_owned()),
+        has_started: false,
+    };
+    let app = ContainerEnd {
+        name: "app".to_owned(),
+        exit_code,
+        reason: None,
+        has_started: exit_code.is_some(),
+    };
+    vec![side, app]
 }
 
 fn switch(is_enabled: bool) -> Switch {

@@ -162,6 +162,7 @@ impl Model {
             exit_code,
             reason,
             status_reason,
+            containers,
             next,
         } = ended.clone();
         let attempt = AttemptRow {
@@ -172,6 +173,7 @@ impl Model {
             exit_code,
             reason: reason.clone(),
             status_reason: status_reason.as_str().to_owned(),
+            containers,
         };
         let row = self.row(job);
         row.attempts.push(attempt);

@@ -251,6 +251,7 @@ impl World<'_> {
                 exit_code: Some(exit_code),
                 reason: (exit_code > 128)
                     .then(|| "OutOfMemoryError: Container killed due to memory usage".to_owned()),
+                containers: Vec::new(),
             },
         );
     }

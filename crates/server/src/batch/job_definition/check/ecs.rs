@@ -78,6 +78,11 @@ fn check_task(task: &EcsTaskProperties, platform: Platform) -> Check {
     containers
         .iter()
         .try_for_each(|one| check_container(one, task, platform))?;
+    // Own words.
+    require(
+        !has_circle(containers),
+        "TaskContainer dependencies must not form a circle.",
+    )?;
     let has_firelens = containers.iter().any(|one| one.firelens_configuration.is_some());
     let is_fed = |one: &TaskContainerProperties| {
         let driver = one.log_configuration.as_ref().map(|log| &log.log_driver);
@@ -168,4 +173,25 @@ fn check_dependencies(one: &TaskContainerProperties, task: &EcsTaskProperties) -
         )?;
     }
     Ok(())
+}
+
+/// Whether containers wait for each other: then what is left when, again and again, all that wait for nothing are taken away is not empty.
+fn has_circle(containers: &[TaskContainerProperties]) -> bool {
+    let mut left: Vec<&TaskContainerProperties> = containers.iter().collect();
+    loop {
+        let names: BTreeSet<&str> = left.iter().filter_map(|one| one.name.as_deref()).collect();
+        let waits = |one: &&TaskContainerProperties| {
+            let mut on = one.depends_on.iter().flatten();
+            on.any(|on| {
+                on.container_name
+                    .as_deref()
+                    .is_some_and(|name| names.contains(name))
+            })
+        };
+        let before = left.len();
+        left.retain(waits);
+        if left.len() == before {
+            return before > 0;
+        }
+    }
 }

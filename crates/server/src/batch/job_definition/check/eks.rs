@@ -21,7 +21,7 @@ pub(super) fn check(eks: &EksProperties) -> Check {
         init_containers.len() <= 10,
         "Number of initContainers must be at most 10",
     )?;
-    containers.iter().try_for_each(check_container)?;
+    containers.iter().try_for_each(check_pod_container)?;
     let annotations = pod
         .metadata
         .iter()
@@ -36,7 +36,8 @@ pub(super) fn check(eks: &EksProperties) -> Check {
     Ok(())
 }
 
-fn check_container(container: &EksContainer) -> Check {
+/// Checks a container of a pod, of a definition or with what a job changes of it.
+pub(crate) fn check_pod_container(container: &EksContainer) -> Check {
     require(
         !container.image.is_empty(),
         "EKS Container Image must be provided.",

@@ -28,6 +28,7 @@ use batchyard_wire::batch::{
 use crate::batch::tags;
 
 pub(crate) use container::check_environment;
+pub(crate) use eks::check_pod_container;
 pub(crate) use fargate::check_fargate_size;
 pub(crate) use node::bounds as node_bounds;
 pub(crate) use requirement::check_resource_requirements;
