@@ -64,10 +64,10 @@ fn container_of(range: &NodeRangeProperty) -> Result<ContainerProperties, String
 /// The one container of a task.
 fn only_of(task: &EcsTaskProperties) -> Result<ContainerProperties, String> {
     let mut containers = task::containers(task);
-    task::check(task, &containers)?;
     if containers.len() != 1 {
-        return Err("nodes of several containers are not implemented yet".to_owned());
+        return Err("tasks of several containers are not implemented yet".to_owned());
     }
+    task::check(task, &containers)?;
     let modes = [("ipcMode", &task.ipc_mode), ("pidMode", &task.pid_mode)];
     if let Some((member, _)) = modes.iter().find(|(_, mode)| mode.is_some()) {
         return Err(format!("{member} is not implemented yet for nodes"));
