@@ -94,7 +94,11 @@ impl Model {
             Change::DependencyMet { job, dependency } => self.meet(*job, *dependency),
             Change::PairingMet { .. } | Change::PairingClosed { .. } => {}
             Change::ProfileChanged { job, profile } => {
-                self.row(JobKey::whole(*job)).profile = (**profile).clone();
+                let job = self.jobs.get_mut(job).unwrap();
+                job.whole.profile = (**profile).clone();
+                for child in &mut job.children {
+                    child.row.profile = (**profile).clone();
+                }
             }
             Change::JobReady(job) => self.row(JobKey::whole(*job)).state.status = JobStatus::Runnable,
             Change::ChildrenReady { job, children } => {
