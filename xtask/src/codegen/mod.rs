@@ -4,6 +4,7 @@
 //! them or compares them with what is there. Generated Rust goes through rustfmt before it is compared, so that the
 //! result depends on the models and the formatter alone.
 
+mod fields;
 mod instance_types;
 mod model;
 mod names;
@@ -43,6 +44,9 @@ pub(crate) fn run(check: bool) -> anyhow::Result<()> {
         let reasons = not_served.get(name).cloned().unwrap_or_default();
         files.extend(service::generate(name, &model, &reasons)?);
         rows.extend(readme::rows(&model, &reasons));
+        if name == "batch" {
+            files.push(fields::page(&model, &reasons)?);
+        }
     }
     files.extend(readme::splice(&rows)?);
 
