@@ -54,7 +54,7 @@ class Server:
     """A server on a data folder. `start` may be called again after `kill`: the data stays."""
 
     def __init__(self, data, *arguments, processes=True, **settings):
-        """`settings` are configuration keys, such as `array_size_max=20`."""
+        """`settings` are configuration keys, such as `limits_array_size=20`."""
         self.data = Path(data)
         self.settings = {f"BATCHYARD_{key.upper()}": str(value) for key, value in settings.items()}
         self.arguments = [*arguments, *(["--allow-processes"] if processes else [])]
@@ -135,13 +135,16 @@ def exports(data):
 
 
 def bare_environment():
-    """Nothing of the caller's settings but the level of the log; vCPUs of a host that has room for parallel jobs."""
+    """Nothing of the caller's settings but the level of the log; room for parallel jobs, and for the resources of all tests."""
     plain = {
         name: os.environ[name]
         for name in ("PATH", "HOME", "LANG", "TMPDIR", "DOCKER_HOST", "BATCHYARD_LOG")
         if name in os.environ
     }
-    return {**plain, "BATCHYARD_HOST_VCPUS": "16", "BATCHYARD_CONFIG": os.devnull}
+    many = {
+        f"BATCHYARD_LIMITS_{kind}": "1000" for kind in ("COMPUTE_ENVIRONMENTS", "SERVICE_ENVIRONMENTS", "JOB_QUEUES")
+    }
+    return {**plain, **many, "BATCHYARD_HOST_VCPUS": "16", "BATCHYARD_CONFIG": os.devnull}
 
 
 def wait_for(what, look, seconds=30, interval=0.03):

@@ -27,7 +27,7 @@ def small_queue(site):
 @pytest.fixture
 def hasty_site(tmp_path):
     """A server whose queues may act after a second."""
-    server = Server(tmp_path / "data", time_limit_seconds_min=1).start()
+    server = Server(tmp_path / "data", limits_time_limit_seconds_min=1).start()
     yield Site(server)
     server.remove()
 

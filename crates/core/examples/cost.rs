@@ -14,6 +14,7 @@ use batchyard_core::environment::{Capacity, EnvironmentSpec, Platform, Switch};
 use batchyard_core::id::{AttemptKey, JobId};
 use batchyard_core::job::Profile;
 use batchyard_core::launch::{LaunchSpec, ProcessSpec, Runner};
+use batchyard_core::limits::Limits;
 use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
 use batchyard_core::report::Report;
 use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
@@ -105,7 +106,10 @@ struct Yard {
 impl Yard {
     fn new() -> Self {
         let config = CoreConfig {
-            array_size_max: MANY,
+            limits: Limits {
+                array_size: MANY,
+                ..Limits::default()
+            },
             ..CoreConfig::new(Resources {
                 vcpus: MilliVcpus::whole(VCPUS),
                 memory: Mebibytes(1 << 20),

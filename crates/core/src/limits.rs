@@ -1,6 +1,44 @@
 //! Every bound of the core, with its source.
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::Millis;
+
+/// The service's quotas as far as the core keeps them; each may be configured otherwise (section I).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Compute environments of an account.
+    pub compute_environments: usize,
+    /// Service environments of an account.
+    pub service_environments: usize,
+    /// Job queues of an account.
+    pub job_queues: usize,
+    /// Jobs that a job may depend on.
+    pub job_dependencies: usize,
+    /// Children of an array job.
+    pub array_size: u32,
+    /// Scheduling policies of an account.
+    pub scheduling_policies: usize,
+    /// Consumable resources of an account.
+    pub consumable_resources: usize,
+    /// Quota shares of a queue.
+    pub quota_shares_per_queue: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            compute_environments: ENVIRONMENTS_MAX,
+            service_environments: SERVICE_ENVIRONMENTS_MAX,
+            job_queues: QUEUES_MAX,
+            job_dependencies: DEPENDENCIES_MAX,
+            array_size: ARRAY_SIZE_MAX,
+            scheduling_policies: SCHEDULING_POLICIES_MAX,
+            consumable_resources: CONSUMABLE_RESOURCES_MAX,
+            quota_shares_per_queue: QUOTA_SHARES_PER_QUEUE_MAX,
+        }
+    }
+}
 
 /// Job queues of an account (section I).
 pub const QUEUES_MAX: usize = 50;
@@ -8,8 +46,8 @@ pub const QUEUES_MAX: usize = 50;
 /// Compute environments of an account (section I).
 pub const ENVIRONMENTS_MAX: usize = 50;
 
-/// Compute environments of a queue (section A2.2).
-pub const ENVIRONMENTS_PER_QUEUE_MAX: usize = 3;
+/// Service environments of an account (section I).
+pub const SERVICE_ENVIRONMENTS_MAX: usize = 50;
 
 /// Jobs that a job may depend on (section I).
 pub const DEPENDENCIES_MAX: usize = 20;

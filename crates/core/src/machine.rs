@@ -8,7 +8,7 @@ use crate::command::{Input, Rejection, Reply};
 use crate::effect::Effect;
 use crate::environment::Life;
 use crate::id::QueueId;
-use crate::limits::ARRAY_SIZE_MAX;
+use crate::limits::Limits;
 use crate::resources::Resources;
 use crate::snapshot::{QueueSnapshot, RankTimes, snapshot};
 use crate::state::{Host, RestoreError, State, Stored};
@@ -20,8 +20,8 @@ use crate::time::Timestamp;
 pub struct CoreConfig {
     /// What jobs can have of the host.
     pub host: Resources,
-    /// Most children of an array job (section I: 10,000; may be raised).
-    pub array_size_max: u32,
+    /// How much there may be of what.
+    pub limits: Limits,
 }
 
 impl CoreConfig {
@@ -30,7 +30,7 @@ impl CoreConfig {
     pub fn new(host: Resources) -> Self {
         CoreConfig {
             host,
-            array_size_max: ARRAY_SIZE_MAX,
+            limits: Limits::default(),
         }
     }
 }

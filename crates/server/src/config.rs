@@ -3,7 +3,13 @@
 
 use std::net::SocketAddr;
 
+use batchyard_core::limits::Limits;
 use serde::{Deserialize, Serialize};
+
+use crate::limits::{
+    COMPUTE_ENVIRONMENTS_PER_QUEUE_MAX, DESCRIBE_JOBS_MAX, REGISTER_BYTES_MAX, SUBMIT_BYTES_MAX,
+    TIME_LIMIT_SECONDS_MIN,
+};
 
 /// A server's configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,10 +33,6 @@ pub struct Config {
     /// The user that process jobs run as, where the server is root. Otherwise they run as the server's own user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process_user: Option<String>,
-    /// Most children of an array job.
-    pub array_size_max: u32,
-    /// Least `maxTimeSeconds` of a queue's actions on jobs that block it; the service's is 600.
-    pub time_limit_seconds_min: u32,
     /// How long ended jobs are kept, in days.
     pub job_retention_days: u32,
     /// How long deregistered job definitions are kept, in days (section A3.25).
@@ -43,6 +45,8 @@ pub struct Config {
     pub host: HostConfig,
     /// How containers run.
     pub docker: DockerConfig,
+    /// How much there may be of what.
+    pub limits: LimitsConfig,
 }
 
 /// What jobs can have of this host. More than it has is allowed, and means that jobs share it.
@@ -74,6 +78,41 @@ pub struct DockerConfig {
     pub pull: Pull,
 }
 
+/// The service's quotas (section I), its values as defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Compute environments.
+    pub compute_environments: usize,
+    /// Service environments.
+    pub service_environments: usize,
+    /// Job queues.
+    pub job_queues: usize,
+    /// Compute environments of a queue.
+    pub compute_environments_per_queue: usize,
+    /// Jobs that a job may depend on.
+    pub job_dependencies: usize,
+    /// Children of an array job.
+    pub array_size: u32,
+    /// Scheduling policies.
+    pub scheduling_policies: usize,
+    /// Consumable resources.
+    pub consumable_resources: usize,
+    /// Quota shares of a queue.
+    pub quota_shares_per_queue: usize,
+    /// Largest RegisterJobDefinition request, in bytes.
+    pub register_job_definition_bytes: usize,
+    /// Largest SubmitJob request, in bytes.
+    pub submit_job_bytes: usize,
+    /// Jobs that one DescribeJobs names.
+    pub describe_jobs: usize,
+    /// Least `maxTimeSeconds` of a queue's actions on jobs that block it.
+    pub time_limit_seconds_min: u32,
+    /// SubmitJob requests that are let through in a second; more are answered with `TooManyRequestsException`. 0 is no limit, the service
+    /// has 50.
+    pub submit_jobs_per_second: u32,
+}
+
 /// When images are pulled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -97,14 +136,60 @@ impl Default for Config {
             verify_signatures: true,
             allow_processes: false,
             process_user: None,
-            array_size_max: 10_000,
-            time_limit_seconds_min: 600,
             job_retention_days: 7,
             definition_retention_days: 180,
             journal_retention_days: 90,
             jobs_see_endpoint: true,
             host: HostConfig::default(),
             docker: DockerConfig::default(),
+            limits: LimitsConfig::default(),
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> LimitsConfig {
+        let Limits {
+            compute_environments,
+            service_environments,
+            job_queues,
+            job_dependencies,
+            array_size,
+            scheduling_policies,
+            consumable_resources,
+            quota_shares_per_queue,
+        } = Limits::default();
+        LimitsConfig {
+            compute_environments,
+            service_environments,
+            job_queues,
+            compute_environments_per_queue: COMPUTE_ENVIRONMENTS_PER_QUEUE_MAX,
+            job_dependencies,
+            array_size,
+            scheduling_policies,
+            consumable_resources,
+            quota_shares_per_queue,
+            register_job_definition_bytes: REGISTER_BYTES_MAX,
+            submit_job_bytes: SUBMIT_BYTES_MAX,
+            describe_jobs: DESCRIBE_JOBS_MAX,
+            time_limit_seconds_min: TIME_LIMIT_SECONDS_MIN,
+            submit_jobs_per_second: 0,
+        }
+    }
+}
+
+impl LimitsConfig {
+    /// Those that the core keeps.
+    pub(crate) fn core(&self) -> Limits {
+        Limits {
+            compute_environments: self.compute_environments,
+            service_environments: self.service_environments,
+            job_queues: self.job_queues,
+            job_dependencies: self.job_dependencies,
+            array_size: self.array_size,
+            scheduling_policies: self.scheduling_policies,
+            consumable_resources: self.consumable_resources,
+            quota_shares_per_queue: self.quota_shares_per_queue,
         }
     }
 }
@@ -158,7 +243,11 @@ impl Config {
                 "partition",
                 "must be a name such as aws",
             ),
-            (self.array_size_max >= 2, "array_size_max", "must be at least 2"),
+            (
+                self.limits.array_size >= 2,
+                "limits.array_size",
+                "must be at least 2",
+            ),
             (self.host.gpus <= 64, "host.gpus", "must be at most 64"),
             (self.host.vcpus != Some(0), "host.vcpus", "must be at least 1"),
         ];

@@ -53,6 +53,12 @@ pub(crate) const STOP_REASON_MAX: usize = 1_024;
 /// Jobs of one CancelJobs or TerminateJobs (section K2).
 pub(crate) const STOP_JOBS_MAX: usize = 50;
 
+/// Compute environments of a queue (section A2.2).
+pub(crate) const COMPUTE_ENVIRONMENTS_PER_QUEUE_MAX: usize = 3;
+
+/// Least that a job may block its queue before an action, in seconds (section A2.9).
+pub(crate) const TIME_LIMIT_SECONDS_MIN: u32 = 600;
+
 /// Longest that a job may block its queue before an action, in seconds (section A2.9).
 pub(crate) const TIME_LIMIT_SECONDS_MAX: u32 = 86_400;
 

@@ -132,7 +132,7 @@ impl Server {
         };
         let core_config = CoreConfig {
             host: host::resources(&config.host),
-            array_size_max: config.array_size_max,
+            limits: config.limits.core(),
         };
         let (driver, driver_task) =
             driver::start(core_config, launch_settings(&config, &endpoint), ports).await?;
@@ -149,7 +149,7 @@ impl Server {
             Arc::clone(&store) as Arc<dyn Store>,
             Arc::clone(&clock),
             config.allow_processes,
-            config.time_limit_seconds_min,
+            config.limits,
         );
         let gateway = Gateway::new(
             Auth {

@@ -6,7 +6,6 @@ use crate::environment::{Life, Switch};
 use crate::id::JobKey;
 use crate::item::{Item, ItemKey, SchedulingPolicy};
 use crate::job::Profile;
-use crate::limits::{CONSUMABLE_RESOURCES_MAX, QUOTA_SHARES_PER_QUEUE_MAX, SCHEDULING_POLICIES_MAX};
 use crate::name::{QueueName, QuotaShareName};
 use crate::reason::QUOTA_SHARE_DELETED;
 use crate::step::Step;
@@ -36,10 +35,11 @@ impl Step<'_> {
             (ItemKey::QuotaShare(queue, _), ItemKey::QuotaShare(of, _)) => queue == of,
             _ => false,
         };
+        let limits = self.core.config.limits;
         let most = match key {
-            ItemKey::SchedulingPolicy(_) => SCHEDULING_POLICIES_MAX,
-            ItemKey::ConsumableResource(_) => CONSUMABLE_RESOURCES_MAX,
-            ItemKey::QuotaShare(..) => QUOTA_SHARES_PER_QUEUE_MAX,
+            ItemKey::SchedulingPolicy(_) => limits.scheduling_policies,
+            ItemKey::ConsumableResource(_) => limits.consumable_resources,
+            ItemKey::QuotaShare(..) => limits.quota_shares_per_queue,
         };
         let count = self.state().items().filter(|(other, _)| is_alike(other)).count();
         if count >= most {

@@ -7,8 +7,7 @@ use crate::environment::{Life, Switch};
 use crate::id::{AttemptKey, EnvironmentId, QueueId};
 use crate::item::{Item, ItemKey, SchedulingPolicy};
 use crate::job::{Placement, StopCause};
-use crate::limits::{ENVIRONMENTS_MAX, QUEUES_MAX};
-use crate::name::{DefinitionName, EnvironmentName, QueueName, SchedulingPolicyName};
+use crate::name::{DefinitionName, EnvironmentKind, EnvironmentName, QueueName, SchedulingPolicyName};
 use crate::step::Step;
 use crate::time::Millis;
 
@@ -22,7 +21,12 @@ impl Step<'_> {
         let count = alike
             .filter(|(_, environment)| environment.name.kind() == kind)
             .count();
-        if count >= ENVIRONMENTS_MAX {
+        let limits = self.core.config.limits;
+        let most = match kind {
+            EnvironmentKind::Compute => limits.compute_environments,
+            EnvironmentKind::Service => limits.service_environments,
+        };
+        if count >= most {
             return Err(Rejection::TooManyEnvironments(kind, count));
         }
         let id = self.state().counters().environment;
@@ -149,7 +153,7 @@ impl Step<'_> {
             return Err(Rejection::QueueExists(put.name));
         }
         let count = self.state().queues().count();
-        if count >= QUEUES_MAX {
+        if count >= self.core.config.limits.job_queues {
             return Err(Rejection::TooManyQueues(count));
         }
         let id = self.state().counters().queue;

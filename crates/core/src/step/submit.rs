@@ -8,7 +8,7 @@ use crate::id::{EnvironmentId, JobId, QueueId};
 use crate::interval_set::IntervalSet;
 use crate::item::{Item, ItemKey, SchedulingPolicy};
 use crate::job::{Dependency, JobStatus, Profile, ServiceClaim, ShareClaim};
-use crate::limits::{CLIENT_TOKENS_CLEARED_MAX, CLIENT_TOKENS_MAX, DEPENDENCIES_MAX};
+use crate::limits::{CLIENT_TOKENS_CLEARED_MAX, CLIENT_TOKENS_MAX};
 use crate::name::QueueName;
 use crate::queue::Queue;
 use crate::step::Step;
@@ -252,11 +252,11 @@ impl Step<'_> {
         is_sequential: bool,
         dependencies: &[DependsOn],
     ) -> Result<(), Rejection> {
-        let max = self.core.config.array_size_max;
+        let max = self.core.config.limits.array_size;
         if let Some(size) = size.filter(|size| !(2..=max).contains(size)) {
             return Err(Rejection::ArraySize { size, max });
         }
-        if dependencies.len() + usize::from(is_sequential) > DEPENDENCIES_MAX {
+        if dependencies.len() + usize::from(is_sequential) > self.core.config.limits.job_dependencies {
             return Err(Rejection::BadDependency(BadDependency::TooMany));
         }
         let needs_array = is_sequential || dependencies.iter().any(|dependency| dependency.is_pairing);

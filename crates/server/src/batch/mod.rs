@@ -19,6 +19,7 @@ mod service_job;
 mod tags;
 mod task;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use batchyard_core::command::{Command, Reply};
@@ -29,10 +30,12 @@ use batchyard_runtime::driver::{CommandError, Handle};
 use batchyard_runtime::store::{NodesRow, Store, StoreError};
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::{client_exception, server_exception};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::arn::Account;
 use crate::caller::Caller;
+use crate::config::LimitsConfig;
 use crate::limits::READS_MAX;
 
 pub(crate) use job::explain::explain;
@@ -46,7 +49,8 @@ pub(crate) struct Batch {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     allows_processes: bool,
-    time_limit_seconds_min: u32,
+    limits: LimitsConfig,
+    submissions: Option<DefaultDirectRateLimiter>,
     definitions: job_definition::Definitions,
     reads: Arc<Semaphore>,
     /// Held while an item is changed.
@@ -57,7 +61,6 @@ pub(crate) struct Batch {
 
 impl Batch {
     /// Operations on the state that `driver` owns and `store` keeps. `allows_processes`: whether images `host://…` may run.
-    /// `time_limit_seconds_min`: the least that an action on a blocked queue may wait.
     #[must_use]
     pub(crate) fn new(
         account: Account,
@@ -65,7 +68,7 @@ impl Batch {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         allows_processes: bool,
-        time_limit_seconds_min: u32,
+        limits: LimitsConfig,
     ) -> Batch {
         Batch {
             account,
@@ -73,7 +76,9 @@ impl Batch {
             store,
             clock,
             allows_processes,
-            time_limit_seconds_min,
+            limits,
+            submissions: NonZeroU32::new(limits.submit_jobs_per_second)
+                .map(|rate| RateLimiter::direct(Quota::per_second(rate))),
             definitions: job_definition::Definitions::default(),
             reads: Arc::new(Semaphore::new(READS_MAX)),
             item_changes: Mutex::default(),
@@ -110,10 +115,15 @@ impl Batch {
     }
 }
 
+/// The answer at overload, and above a rate that was configured.
+fn too_many_requests() -> Fault {
+    Fault::new(429, "TooManyRequestsException", "Too Many Requests")
+}
+
 /// The words for a command that was not carried out for reasons of the server.
 fn unavailable(error: &CommandError) -> Fault {
     match error {
-        CommandError::Overloaded => Fault::new(429, "TooManyRequestsException", "Too Many Requests"),
+        CommandError::Overloaded => too_many_requests(),
         CommandError::Unavailable(reason) => {
             server_exception(format!("The server refuses writes for now: {reason}."))
         }

@@ -16,6 +16,7 @@ use batchyard_core::item::{
 };
 use batchyard_core::job::Profile;
 use batchyard_core::launch::{LaunchSpec, NodeLaunch, NodeLaunches, ProcessSpec, Runner, Variable};
+use batchyard_core::limits::Limits;
 use batchyard_core::multi_node::{NodeGroup, NodeShape};
 use batchyard_core::name::{
     ConsumableResourceName, DefinitionName, EnvironmentName, QueueName, QuotaShareName, SchedulingPolicyName,
@@ -34,7 +35,10 @@ pub(crate) fn config() -> CoreConfig {
             memory: Mebibytes(20_000),
             gpus: 2,
         },
-        array_size_max: ARRAY_SIZE_MAX,
+        limits: Limits {
+            array_size: ARRAY_SIZE_MAX,
+            ..Limits::default()
+        },
     }
 }
 

@@ -11,6 +11,7 @@ use batchyard_core::command::{Command, Ended, Input, Reply};
 use batchyard_core::effect::Effect;
 use batchyard_core::id::{AttemptKey, JobId, JobKey};
 use batchyard_core::job::Placement;
+use batchyard_core::limits::Limits;
 use batchyard_core::report::{ContainerEnd, Report};
 use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
 use batchyard_core::state::{Host, State};
@@ -58,7 +59,10 @@ impl World {
                 memory: Mebibytes(20_000),
                 gpus: 2,
             },
-            array_size_max: ARRAY_SIZE_MAX,
+            limits: Limits {
+                array_size: ARRAY_SIZE_MAX,
+                ..Limits::default()
+            },
         };
         let core =
             Core::restore(config, batchyard_core::state::Stored::default()).expect("nothing is stored");

@@ -22,7 +22,6 @@ use super::{node, pod};
 use crate::arn;
 use crate::batch::{Batch, job_key, job_names, tags, wrapped};
 use crate::caller::Caller;
-use crate::limits::DESCRIBE_JOBS_MAX;
 
 impl Batch {
     pub(in crate::batch) async fn describe(
@@ -30,9 +29,11 @@ impl Batch {
         caller: &Caller,
         input: DescribeJobsRequest,
     ) -> Result<DescribeJobsResponse, Fault> {
-        if input.jobs.len() > DESCRIBE_JOBS_MAX {
+        let most = self.limits.describe_jobs;
+        if input.jobs.len() > most {
             // The live service's words, with both spaces.
-            return Err(wrapped("Maximum number of jobs supported is  100 .", caller));
+            let text = format!("Maximum number of jobs supported is  {most} .");
+            return Err(wrapped(&text, caller));
         }
         let keys: Vec<JobKey> = input.jobs.iter().filter_map(|id| job_key(id)).collect();
         let rows = self.read(move |store| store.jobs(&keys)).await?;

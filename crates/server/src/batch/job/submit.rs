@@ -19,9 +19,9 @@ use super::{node, overrides, substitute};
 use crate::batch::job_definition::check::{check_retry_strategy, check_timeout};
 use crate::batch::job_definition::{Known, Reference};
 use crate::batch::scheduling_policy::{bad_share_identifier, is_share_identifier};
+use crate::batch::too_many_requests;
 use crate::batch::{Batch, tags, unavailable, wrapped};
 use crate::caller::Caller;
-use crate::limits::SUBMIT_BYTES_MAX;
 
 /// How often a submission is tried whose dependency ended between being looked up and being submitted. Each try sees
 /// later state, so a second one is rare and a third practically never.
@@ -33,7 +33,12 @@ impl Batch {
         caller: &Caller,
         input: SubmitJobRequest,
     ) -> Result<SubmitJobResponse, Fault> {
-        check(caller, &input)?;
+        if let Some(submissions) = &self.submissions
+            && submissions.check().is_err()
+        {
+            return Err(too_many_requests());
+        }
+        check(caller, &input, self.limits.submit_job_bytes)?;
         // First of all: what the job was made from may be gone by now.
         if let Some(job) = self.submitted_before(caller).await? {
             return Ok(self.submitted(job, input.job_name));
@@ -164,11 +169,11 @@ impl Batch {
 }
 
 /// What the request alone shows to be wrong.
-fn check(caller: &Caller, input: &SubmitJobRequest) -> Result<(), Fault> {
-    if caller.body_bytes > SUBMIT_BYTES_MAX {
+fn check(caller: &Caller, input: &SubmitJobRequest, bytes_max: usize) -> Result<(), Fault> {
+    if caller.body_bytes > bytes_max {
         // Own words (section A4.11).
         return Err(client_exception(format!(
-            "A job can have at most {SUBMIT_BYTES_MAX} bytes."
+            "A job can have at most {bytes_max} bytes."
         )));
     }
     if !is_job_name(&input.job_name) {

@@ -9,7 +9,6 @@ use batchyard_wire::batch::{RegisterJobDefinitionRequest, RegisterJobDefinitionR
 use super::{check, normalise, write};
 use crate::batch::{Batch, tags, unavailable};
 use crate::caller::Caller;
-use crate::limits::REGISTER_BYTES_MAX;
 
 impl Batch {
     pub(in crate::batch) async fn register_definition(
@@ -17,10 +16,11 @@ impl Batch {
         caller: &Caller,
         mut input: RegisterJobDefinitionRequest,
     ) -> Result<RegisterJobDefinitionResponse, Fault> {
-        if caller.body_bytes > REGISTER_BYTES_MAX {
+        let most = self.limits.register_job_definition_bytes;
+        if caller.body_bytes > most {
             // Own words (section A3.21).
             return Err(client_exception(format!(
-                "A job definition can have at most {REGISTER_BYTES_MAX} bytes."
+                "A job definition can have at most {most} bytes."
             )));
         }
         check::check(&input)?;

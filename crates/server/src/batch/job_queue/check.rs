@@ -19,9 +19,6 @@ use batchyard_wire::batch::{
 use crate::batch::Batch;
 use crate::limits::TIME_LIMIT_SECONDS_MAX;
 
-/// Environments of a queue (section A2.2).
-const ENVIRONMENTS_MAX: usize = 3;
-
 impl Batch {
     /// The environments of a queue in the order to try them, each with its `order`.
     pub(super) async fn ordered_environments(
@@ -31,10 +28,11 @@ impl Batch {
         if order.is_empty() {
             return Err(client_exception("computeEnvironmentOrder is required."));
         }
-        if order.len() > ENVIRONMENTS_MAX {
-            return Err(client_exception(
-                "Only 3 environments are allowed in job queue request.",
-            ));
+        let most = self.limits.compute_environments_per_queue;
+        if order.len() > most {
+            return Err(client_exception(format!(
+                "Only {most} environments are allowed in job queue request."
+            )));
         }
         let distinct: BTreeSet<i32> = order.iter().map(|entry| entry.order).collect();
         if distinct.len() < order.len() {

@@ -48,7 +48,8 @@ impl Batch {
                 (environments, natural)
             }
         };
-        let limits = check::time_limit_actions(&actions, &job_queue_type, self.time_limit_seconds_min)?;
+        let limits =
+            check::time_limit_actions(&actions, &job_queue_type, self.limits.time_limit_seconds_min)?;
         let policy = match &scheduling_policy_arn {
             Some(arn) => Some(self.queue_policy(arn, &environments).await?),
             None => None,

@@ -37,8 +37,11 @@ impl Batch {
         let mut document = QueueDocument::read(&row.document);
         let mut limits = row.actions.clone();
         if let Some(actions) = job_state_time_limit_actions {
-            limits =
-                check::time_limit_actions(&actions, &document.job_queue_type, self.time_limit_seconds_min)?;
+            limits = check::time_limit_actions(
+                &actions,
+                &document.job_queue_type,
+                self.limits.time_limit_seconds_min,
+            )?;
             document.job_state_time_limit_actions = actions;
         }
         let ordered = match (compute_environment_order, service_environment_order.as_deref()) {
