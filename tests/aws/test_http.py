@@ -285,8 +285,12 @@ def test_what_is_not_http(raw, text):
 
 
 def test_huge_headers(raw):
-    status, _, _ = raw.send(DESCRIBE, headers={"x-large": "x" * 60_000})
-    assert 400 <= status < 500
+    try:
+        status, _, _ = raw.send(DESCRIBE, headers={"x-large": "x" * 60_000})
+        assert 400 <= status < 500
+    except (BrokenPipeError, ConnectionResetError):
+        # The server does not wait for the end of what it refuses: a client that still sends may not see the answer.
+        pass
     assert raw.call(DESCRIBE)[0] == 200
 
 

@@ -571,7 +571,7 @@ def test_priorities_of_queues(site, gate, tmp_path):
     assert lines(tmp_path / "order") == [high, high, low, low]
 
 
-def test_a_queue_is_fifo(site, gate, tmp_path):
+def test_assumed_a_queue_is_fifo(site, gate, tmp_path):
     queue = site.make_queue(site.make_environment(computeResources=tight()))
     blocker = site.submit(site.shell(gate.script, properties={"vcpus": VCPUS}), queue)
     site.reached(blocker, "RUNNING")

@@ -188,7 +188,7 @@ def test_create_compute_environment(site, request_, text):
     assert site.batch.describe_compute_environments(computeEnvironments=[name])["computeEnvironments"] == []
 
 
-def test_create_compute_environment_twice(site):
+def test_assumed_create_compute_environment_twice(site):
     name = site.make_environment()
     found = refusal(site.batch.create_compute_environment, computeEnvironmentName=name, **managed())
     assert found == (CLIENT, "Object already exists")
@@ -236,7 +236,7 @@ def test_delete_compute_environment_in_use(site):
     assert found == (CLIENT, "Cannot delete, found existing JobQueue relationship")
 
 
-def test_delete_while_enabled(site):
+def test_assumed_delete_while_enabled(site):
     assert refusal(site.batch.delete_job_queue, jobQueue=site.make_queue())[0] == CLIENT
     lone = site.make_environment()
     assert refusal(site.batch.delete_compute_environment, computeEnvironment=lone)[0] == CLIENT
@@ -827,7 +827,7 @@ def test_register_job_definition(site, request_, text):
         pytest.param(nodes(node_range("0:0"), number=3), id="uncovered-nodes"),
     ],
 )
-def test_register_job_definition_without_a_known_text(site, request_):
+def test_assumed_register_job_definition_without_a_known_text(site, request_):
     code, message = refusal(site.batch.register_job_definition, jobDefinitionName=unique("refused"), **request_)
     assert code == CLIENT and message
 
@@ -940,7 +940,7 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
         pytest.param({"tags": {f"k{number}": "v" for number in range(51)}}, id="51-tags"),
     ],
 )
-def test_submit_job_without_a_known_text(site, definition, request_):
+def test_assumed_submit_job_without_a_known_text(site, definition, request_):
     request = {"jobName": unique("refused"), "jobQueue": site.queue, "jobDefinition": definition, **request_}
     code, message = refusal(site.batch.submit_job, **request)
     assert code == CLIENT and message
@@ -959,7 +959,7 @@ def test_submit_job_of_a_deregistered_definition(site):
         assert refusal(site.batch.submit_job, jobName="a", jobQueue=site.queue, jobDefinition=reference)[0] == CLIENT
 
 
-def test_n_to_n_of_another_size(site, definition):
+def test_assumed_n_to_n_of_another_size(site, definition):
     first = site.submit(definition, arrayProperties={"size": 3})
     request = {"arrayProperties": {"size": 2}, "dependsOn": [{"jobId": first, "type": "N_TO_N"}]}
     found = refusal(site.batch.submit_job, jobName="a", jobQueue=site.queue, jobDefinition=definition, **request)
@@ -1044,6 +1044,6 @@ def test_page_sizes(site, operation):
     assert refusal(call, nextToken="nonsense")[0] == CLIENT
 
 
-def test_unknown_names_of_updates_are_refused(site):
+def test_assumed_unknown_names_of_updates_are_refused(site):
     assert refusal(site.batch.update_compute_environment, computeEnvironment="no-such", state="DISABLED")[0] == CLIENT
     assert refusal(site.batch.update_job_queue, jobQueue="no-such", priority=2)[0] == CLIENT

@@ -69,7 +69,7 @@ fn a_limit_on_another_reason_does_nothing() {
 }
 
 #[test]
-fn waiting_for_the_environments_own_jobs_is_no_reason() {
+fn assumed_waiting_for_the_environments_own_jobs_is_no_reason() {
     check(
         "
         environment ce shared max=2; queue q limit=maximum:600 limit=capacity:600 limit=requirement:600 ce
@@ -99,7 +99,7 @@ fn waiting_for_the_environments_own_jobs_is_no_reason() {
 }
 
 #[test]
-fn an_environment_that_gets_nothing_of_the_host_lacks_capacity() {
+fn assumed_an_environment_that_gets_nothing_of_the_host_lacks_capacity() {
     check(
         "
         environment busy shared; environment ce types=m5.large,m5.xlarge; queue q busy; queue other limit=capacity:600 ce

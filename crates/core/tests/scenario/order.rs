@@ -5,7 +5,7 @@ use expect_test::expect;
 use crate::script::{check, play};
 
 #[test]
-fn a_front_without_a_place_blocks_its_queue_only() {
+fn assumed_a_front_without_a_place_blocks_its_queue_only() {
     check(
         "
         environment ce shared; queue q ce; queue other ce

@@ -5,7 +5,7 @@ use expect_test::expect;
 use crate::script::check;
 
 #[test]
-fn waiting_jobs_fail_at_once() {
+fn assumed_waiting_jobs_fail_at_once() {
     check(
         "
         environment ce shared; queue q ce
