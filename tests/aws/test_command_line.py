@@ -181,7 +181,7 @@ def test_retries(up, tmp_path):
 def test_a_job_that_finds_no_place_is_explained_and_killed(up):
     job = up.detach("--vcpus", "1000", "--", "true")
     shown, _ = up("explain", job)
-    assert "It is next in its queue, and finds no place:\n" in shown
+    assert "It is next in its queue, and cannot start:\n" in shown
     assert "less than the job needs, even when idle\n" in shown
     up("kill", job)
     assert re.search(f"^{job} .* FAILED .* terminated by `batchyard kill`$", up("ps", "--all")[0], re.MULTILINE)

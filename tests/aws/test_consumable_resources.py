@@ -140,15 +140,6 @@ def test_lists(site):
     assert refusal(site.batch.list_consumable_resources, filters=bad)[0] == "ClientException"
 
 
-def test_jobs_that_take_of_one(site, licence):
-    assert site.batch.list_jobs_by_consumable_resource(consumableResource=licence)["jobs"] == []
-    # Until the scheduler keeps count, a job that would take of one is refused: it must not run as if there were enough.
-    properties = {"consumableResourceList": [{"consumableResource": licence, "quantity": 1}]}
-    definition = site.define("true", consumableResourceProperties=properties)
-    code, text = refusal(site.batch.submit_job, jobName="taker", jobQueue=site.queue, jobDefinition=definition)
-    assert code == "ClientException" and "consumable resources are not implemented yet" in text
-
-
 def test_with_the_cli(site):
     name = unique("cli")
     site.aws("batch", "create-consumable-resource", "--consumable-resource-name", name, "--total-quantity", "2")

@@ -145,11 +145,11 @@ impl Client {
         decode::<C>(answer.status.as_u16(), &answer.body).map_err(CallError::Refused)
     }
 
-    /// Asks why a job is where it is.
+    /// Asks why a job is where it is; the answer as it came, an [`Explanation`] and the reasons for programs.
     ///
     /// # Errors
     /// As for [`Client::call`].
-    pub(crate) async fn explain(&self, job: &str) -> Result<Explanation, CallError> {
+    pub(crate) async fn explain(&self, job: &str) -> Result<serde_json::Value, CallError> {
         let path_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
         let job: String = job
             .bytes()
@@ -160,7 +160,7 @@ impl Client {
             .collect();
         let request = EncodedRequest {
             method: "GET",
-            path: format!("/batchyard/jobs/{job}/explanation"),
+            path: format!("/batchyard/v1/explain/{job}"),
             query: String::new(),
             content_type: "application/json",
             target: None,

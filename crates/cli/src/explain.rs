@@ -15,6 +15,9 @@ pub(crate) struct ExplainArguments {
     /// The job's id
     #[arg(value_name = "JOB")]
     job: String,
+    /// Print the reasons with their numbers, for programs
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     server: ServerArguments,
 }
@@ -23,11 +26,15 @@ pub(crate) struct ExplainArguments {
 pub(crate) async fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
     let id = JobId::from(arguments.job.clone());
     let found = arguments.server.client()?.explain(id.as_str()).await?;
+    if arguments.json {
+        output::print(format_args!("{found:#}\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let Explanation {
         job_id,
         status,
         explanation,
-    } = found;
+    } = serde_json::from_value(found)?;
     let explanation = explanation.trim_end();
     // The server's sentences name job and state as a rule; where they do not, the reader still needs them.
     if !explanation.contains(&status) {

@@ -293,6 +293,7 @@ fn profile() -> Profile {
         stop_timeout: Millis::from_seconds(30),
         share: None,
         consumables: Vec::new(),
+        definition: None,
         nodes: None,
         service: None,
     }

@@ -36,6 +36,9 @@ pub struct Array {
     pub failed: IntervalSet,
     /// Why those failed that never ran. Together with those that have a record of their own in the store these are all of `failed`.
     pub unstarted: Vec<UnstartedFailure>,
+    /// Most children that run at once, or wait to run again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_concurrency: Option<u32>,
     /// Whether CancelJob was called on the array.
     pub is_cancelled: bool,
     /// Whether TerminateJob was called on the array.
@@ -96,9 +99,17 @@ impl Array {
             succeeded: IntervalSet::default(),
             failed: IntervalSet::default(),
             unstarted: Vec::new(),
+            max_concurrency: None,
             is_cancelled: false,
             is_terminated: false,
         }
+    }
+
+    /// Whether a child that never ran may be started now: one is runnable, and fewer than the limit have been started and not ended.
+    #[must_use]
+    pub fn offers_child(&self) -> bool {
+        let started = u32::try_from(self.executions.len()).unwrap_or(u32::MAX);
+        !self.runnable.is_empty() && self.max_concurrency.is_none_or(|max| started < max)
     }
 
     /// The waiting children that have nothing to wait for any more.

@@ -1,5 +1,7 @@
 //! What a step did to the state: the only thing that the state is changed by, and that the store is told.
 //!
+//! Long because it is one list by design: every fact that there can be stands here.
+//!
 //! A change is a fact, complete in itself: the store writes rows from it without reading any, and replaying all changes into an empty
 //! state gives the state again.
 
@@ -16,10 +18,13 @@ use crate::item::{Item, ItemKey};
 use crate::job::{Dependency, JobStatus, Placement, Profile, StopCause};
 use crate::launch::{LaunchSpec, NodeLaunches};
 use crate::multi_node::{MainEnd, NodeIndex};
-use crate::name::{DefinitionName, EnvironmentName, QueueName, SchedulingPolicyName};
+use crate::name::{ConsumableResourceName, DefinitionName, EnvironmentName, QueueName, SchedulingPolicyName};
+use crate::options::QueueOptions;
 use crate::reason::StatusReason;
 use crate::report::ContainerEnd;
 use crate::resources::{GpuSet, Resources};
+use crate::runs::RunTimes;
+use crate::share::{Ledger, ShareName};
 use crate::time::Timestamp;
 use crate::token::KeptToken;
 
@@ -60,13 +65,38 @@ pub enum Change {
     QueueBlocked {
         /// Which queue.
         queue: QueueId,
-        /// Its front, and what is in its way.
+        /// Which of its lines; empty where it has but one.
+        line: ShareName,
+        /// The line's front, and what is in its way.
         blocked: Option<Box<Blocked>>,
+    },
+    /// What a share of a fair-share queue has used by now; it is active.
+    ShareCharged {
+        /// Which queue.
+        queue: QueueId,
+        /// Which share.
+        share: ShareName,
+        /// All of it.
+        ledger: Box<Ledger>,
+    },
+    /// These shares are not active any more, and what they used does not count.
+    SharesForgotten {
+        /// Whose.
+        queue: QueueId,
+        /// Which.
+        shares: Vec<ShareName>,
     },
     /// A queue is going away, and its jobs with it.
     QueueDeleting(QueueId),
     /// A queue is gone.
     QueueRemoved(QueueId),
+    /// A job of this definition has succeeded: how long the last ones ran.
+    RunTimesNoted {
+        /// Of which definition.
+        definition: DefinitionName,
+        /// All that are kept.
+        runs: Box<RunTimes>,
+    },
     /// A new revision of a job definition.
     DefinitionRegistered(Box<DefinitionRegistered>),
     /// A revision takes no new jobs any more.
@@ -82,6 +112,27 @@ pub enum Change {
     ItemPut(Box<ItemPut>),
     /// One is gone.
     ItemRemoved(ItemKey),
+    /// A job took of a consumable resource for good.
+    SupplyBurned {
+        /// Of which.
+        name: ConsumableResourceName,
+        /// What there is now.
+        left: u64,
+    },
+    /// A queue's tags tell it something else.
+    QueueOptionsChanged {
+        /// Which queue.
+        queue: QueueId,
+        /// All of it.
+        options: QueueOptions,
+    },
+    /// An array job's tags say something else about how many of its children run at once.
+    ArrayConcurrencyChanged {
+        /// Which.
+        job: JobId,
+        /// The limit, if any.
+        max: Option<u32>,
+    },
     /// Tags of a resource were set or removed.
     TagsChanged(Box<TagsChanged>),
     /// The next job was submitted with a client token.
@@ -462,6 +513,7 @@ impl Change {
             | Change::PairingClosed { job, .. }
             | Change::ChildrenReady { job, .. }
             | Change::ArrayStopNoted { job, .. }
+            | Change::ArrayConcurrencyChanged { job, .. }
             | Change::ChildrenFailed { job, .. } => Some(*job),
             Change::AttemptPlaced { job, .. }
             | Change::AttemptStarted { job, .. }
@@ -479,12 +531,17 @@ impl Change {
             | Change::InstanceRemoved { .. }
             | Change::QueuePut(_)
             | Change::QueueBlocked { .. }
+            | Change::ShareCharged { .. }
+            | Change::SharesForgotten { .. }
             | Change::QueueDeleting(_)
             | Change::QueueRemoved(_)
+            | Change::RunTimesNoted { .. }
             | Change::DefinitionRegistered(_)
             | Change::DefinitionDeregistered { .. }
             | Change::ItemPut(_)
             | Change::ItemRemoved(_)
+            | Change::SupplyBurned { .. }
+            | Change::QueueOptionsChanged { .. }
             | Change::TagsChanged(_)
             | Change::TokenKept(_)
             | Change::TokensForgotten(_)

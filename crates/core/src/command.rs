@@ -335,6 +335,9 @@ pub enum Rejection {
     /// Other queues take only jobs without one.
     #[error("job queue {0} does not order its jobs by share")]
     ShareNotAllowed(QueueName),
+    /// The queue has as many active shares as it may have.
+    #[error("job queue {0} has {1} active share identifiers, the most allowed")]
+    TooManyShares(QueueName, usize),
     /// A job with this identifier exists.
     #[error("job {0} exists")]
     JobExists(JobId),

@@ -95,6 +95,18 @@ pub enum Capacity {
     },
 }
 
+impl Capacity {
+    /// The most that jobs can use in a millisecond: milli-vCPUs, or thousandths of service instances; `None` is as much as the host has.
+    #[must_use]
+    pub fn rate_max(&self) -> Option<u64> {
+        match self {
+            Capacity::Shared { vcpus_max } => vcpus_max.map(|vcpus| u64::from(vcpus) * 1000),
+            Capacity::Instances(plan) => Some(u64::from(plan.vcpus_max) * 1000),
+            Capacity::Units { limits } => Some(limits.iter().map(|limit| u64::from(limit.max) * 1000).sum()),
+        }
+    }
+}
+
 /// The unit that counts instances of all types.
 pub const NUM_INSTANCES: &str = "NUM_INSTANCES";
 

@@ -10,7 +10,7 @@ use crate::array::Array;
 use crate::environment::Platform;
 use crate::id::{ArrayIndex, AttemptNumber, EnvironmentId, InstanceId, JobKey, QueueId, Sequence};
 use crate::multi_node::{MultiNode, NodeShape};
-use crate::name::{ConsumableResourceName, QuotaShareName};
+use crate::name::{ConsumableResourceName, DefinitionName, QuotaShareName};
 use crate::reason::StatusReason;
 use crate::resources::{GpuSet, Resources};
 use crate::retry::RetryStrategy;
@@ -48,6 +48,9 @@ pub struct Profile {
     /// What an attempt takes of consumable resources: at most 5 entries, names unique.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consumables: Vec<ConsumableClaim>,
+    /// The definition that it came from, whose runs say how long it will run; none for service jobs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<DefinitionName>,
     /// The nodes of a multi-node parallel job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<NodeShape>,

@@ -12,9 +12,9 @@
 //! | what an engine tells, and is asked for | [`report`], [`effect`], [`launch`] |
 //! | what a step does | [`change`], then `step/` |
 //! | what is remembered | [`state`], [`job`], [`mod@array`], [`multi_node`], [`queue`], [`environment`], [`item`] |
-//! | who goes next, and where | `schedule/` |
+//! | who goes next, and where | [`share`], `schedule/` |
 //! | what stands at a queue's front | [`snapshot`] |
-//! | why a job waits | [`explain`], [`blocked`] |
+//! | why a job waits, and for how long | [`explain`], [`blocked`], [`outlook`], [`runs`] |
 
 pub mod array;
 pub mod blocked;
@@ -23,6 +23,7 @@ pub mod command;
 pub mod effect;
 pub mod environment;
 pub mod explain;
+pub mod fleet;
 pub(crate) mod generated;
 pub mod id;
 pub mod instance_type;
@@ -34,12 +35,16 @@ pub mod limits;
 mod machine;
 pub mod multi_node;
 pub mod name;
+pub mod options;
+pub mod outlook;
 pub mod queue;
 pub mod reason;
 pub mod report;
 pub mod resources;
 pub mod retry;
+pub mod runs;
 pub mod schedule;
+pub mod share;
 pub mod snapshot;
 pub mod state;
 mod step;

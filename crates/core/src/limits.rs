@@ -74,6 +74,15 @@ pub const DRAINED_PER_PASS_MAX: usize = 1024;
 /// another environment needs is given back at once).
 pub const IDLE_INSTANCE_DELAY: Millis = Millis::from_seconds(60);
 
+/// Run times that are kept of each definition (own choice: enough for a tenth of them to mean something).
+pub const RUNS_KEPT_MAX: usize = 32;
+
+/// Running attempts that are looked at to see when there is room for a job (own choice: more than one machine runs).
+pub const RELEASES_LOOKED_AT_MAX: usize = 4096;
+
+/// Jobs behind a queue's front that one pass looks at to start them early (own choice).
+pub const BACKFILL_LOOKED_AT_MAX: usize = 100;
+
 /// How far `explain` counts the jobs ahead of one (own choice: keeps a question cheap in a queue of millions).
 pub const POSITION_COUNTED_MAX: usize = 10_000;
 
@@ -82,6 +91,9 @@ pub const SNAPSHOT_JOBS_MAX: usize = 100;
 
 /// Changes of a queue's order whose times are kept (own choice: enough for the jobs that a snapshot shows).
 pub const RANK_TIMES_MAX: usize = 256;
+
+/// Lines of a queue for which such times are kept (own choice: as many as there are active shares, and some).
+pub const RANKED_LINES_MAX: usize = 1024;
 
 /// Client tokens that are kept (own choice: as many as the jobs that may wait to be looked at, section I).
 pub const CLIENT_TOKENS_MAX: usize = 1_000_000;
@@ -97,3 +109,16 @@ pub const CONSUMABLE_RESOURCES_MAX: usize = 50_000;
 
 /// Quota shares of a queue (section I).
 pub const QUOTA_SHARES_PER_QUEUE_MAX: usize = 20;
+
+/// The shortest window of a fair-share policy (section C3.4).
+pub const FAIR_SHARE_WINDOW_MIN: Millis = Millis::from_seconds(600);
+
+/// Parts that a fair-share window is counted in (own choice: use fades in steps of a twentieth).
+pub const FAIR_SHARE_PARTS: u32 = 20;
+
+/// For how long the start of an attempt counts as use before it has used anything (own choice), so that shares take turns where many
+/// jobs start at one instant.
+pub const FAIR_SHARE_START_FEE: Millis = Millis::from_seconds(1);
+
+/// Active share identifiers of a queue (section I).
+pub const SHARE_IDENTIFIERS_PER_QUEUE_MAX: usize = 500;

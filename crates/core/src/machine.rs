@@ -98,11 +98,16 @@ impl Core {
     /// Does what is due, then starts jobs for which there is room. Bounded: what is left over is due at once, as
     /// [`next_deadline`](Core::next_deadline) then says.
     pub fn advance(&mut self, now: Timestamp, out: &mut Output) {
+        self.settle(now, out);
+        Step { core: self, now, out }.schedule();
+    }
+
+    /// The first half of [`advance`](Core::advance): does what is due, and starts nothing.
+    pub fn settle(&mut self, now: Timestamp, out: &mut Output) {
         let mut step = Step { core: self, now, out };
         step.fire_timers();
         step.drain_deleted();
         step.renew_environments();
-        step.schedule();
     }
 
     /// When `advance` has something to do next; `None` if only an input can bring something.
@@ -129,8 +134,8 @@ impl Core {
 
     /// What stands at the front of a queue, and what its jobs hold.
     #[must_use]
-    pub fn snapshot(&self, queue: QueueId) -> QueueSnapshot {
-        snapshot(&self.state, &self.ranks, queue)
+    pub fn snapshot(&self, queue: QueueId, now: Timestamp) -> QueueSnapshot {
+        snapshot(&self.state, &self.ranks, queue, now)
     }
 
     /// The limits it was told.
@@ -142,7 +147,7 @@ impl Core {
     /// Has a queue looked at in the next pass, if it has anything to run (or had, and a note of it is left) and is not being deleted.
     pub(crate) fn wake(&mut self, id: QueueId) {
         let queue = self.state.queue(id);
-        let has_work = !self.state.runnable(id).is_empty() || queue.blocked.is_some();
+        let has_work = !self.state.runnable(id).is_empty() || !queue.blocked.is_empty();
         if queue.life == Life::Valid && has_work {
             self.woken.insert((Reverse(queue.priority), id));
         }

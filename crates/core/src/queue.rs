@@ -1,5 +1,6 @@
 //! Job queues: their facts, and the order in which their runnable jobs go.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::blocked::{Blocked, LimitedReason, TimeLimitAction};
 use crate::environment::{Life, Switch};
 use crate::id::{ArrayIndex, EnvironmentId, JobId, JobKey, Sequence};
-use crate::name::{QueueName, SchedulingPolicyName};
+use crate::item::SchedulingPolicy;
+use crate::job::Profile;
+use crate::name::{QueueName, QuotaShareName, SchedulingPolicyName};
+use crate::options::QueueOptions;
+use crate::share::{ShareName, share_of};
 use crate::time::Timestamp;
 
 /// A job queue.
@@ -29,30 +34,55 @@ pub struct Queue {
     pub policy: Option<SchedulingPolicyName>,
     /// What is done about a front that has been blocked for too long; each reason at most once.
     pub actions: Vec<TimeLimitAction>,
-    /// What holds it up, if anything but want of room that is on its way.
-    pub blocked: Option<Box<Blocked>>,
+    /// What its tags tell it.
+    pub options: QueueOptions,
+    /// What holds its lines up, by name, where it is anything but want of room that is on its way.
+    pub blocked: BTreeMap<ShareName, Blocked>,
 }
 
 impl Queue {
-    /// When an action on the blocked front is due, and which.
+    /// When an action on a blocked front is due first, on which line, and which.
     #[must_use]
-    pub fn action_due(&self) -> Option<(Timestamp, LimitedReason)> {
-        let blocked = self.blocked.as_ref()?;
-        let reason = blocked.cause.limited()?;
-        let action = self.actions.iter().find(|action| action.reason == reason)?;
-        Some((blocked.since + action.after, reason))
+    pub fn action_due(&self) -> Option<(Timestamp, ShareName, LimitedReason)> {
+        let due = self.blocked.iter().filter_map(|(line, blocked)| {
+            let reason = blocked.cause.limited()?;
+            let action = self.actions.iter().find(|action| action.reason == reason)?;
+            Some((blocked.since + action.after, line.clone(), reason))
+        });
+        due.min_by(|(one, ..), (other, ..)| one.cmp(other))
     }
 }
 
-/// The runnable jobs of a queue, in the order they go: retried ones first, then by submission (section C1.4).
-///
-/// An array job has one entry for all its children that never ran, however many they are.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Runnable(BTreeMap<Position, JobId>);
+/// How a queue orders its jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Order {
+    /// By submission, retried ones first (section C1.4).
+    #[default]
+    Submission,
+    /// By what their shares have used (section C.3).
+    FairShare,
+    /// Each quota share by itself (section C.4).
+    QuotaShare,
+}
 
-/// A place in the order of a queue.
+/// The runnable jobs of a queue, in *lines*: one for each share where the queue has shares, one for all where it has not. The front of
+/// each line is what may start next.
+///
+/// In a line those of higher priority go first where the queue has shares; then retried ones, then by submission. An array job has one
+/// entry for all its children that never ran, however many they are.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Runnable {
+    order: Order,
+    lines: BTreeMap<ShareName, Line>,
+    count: usize,
+}
+
+type Line = BTreeMap<Position, JobId>;
+
+/// A place in a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
+    priority: Reverse<u16>,
     turn: Turn,
     sequence: Sequence,
     child: Option<ArrayIndex>,
@@ -65,16 +95,6 @@ enum Turn {
 }
 
 impl Position {
-    /// Of a single job, or of a child of an array.
-    pub(crate) fn of(sequence: Sequence, child: Option<ArrayIndex>, was_tried: bool) -> Self {
-        let turn = if was_tried { Turn::Retried } else { Turn::Fresh };
-        Position {
-            turn,
-            sequence,
-            child,
-        }
-    }
-
     /// Of a child of the array that has this position.
     pub(crate) fn of_child(self, child: ArrayIndex) -> Self {
         Position {
@@ -89,7 +109,7 @@ impl Position {
     }
 }
 
-/// What is next in a queue.
+/// What is next in a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Candidate {
     /// A single job, or a child that runs again.
@@ -98,85 +118,168 @@ pub enum Candidate {
     NextChild(JobId),
 }
 
+impl Order {
+    /// Of a queue that has this policy.
+    #[must_use]
+    pub fn of(policy: Option<&SchedulingPolicy>) -> Self {
+        match policy {
+            None => Order::Submission,
+            Some(SchedulingPolicy::FairShare(_)) => Order::FairShare,
+            Some(SchedulingPolicy::QuotaShare) => Order::QuotaShare,
+        }
+    }
+}
+
 impl Runnable {
+    /// An empty one.
+    pub(crate) fn new(order: Order) -> Self {
+        Runnable {
+            order,
+            ..Runnable::default()
+        }
+    }
+
+    /// How the jobs are ordered.
+    #[must_use]
+    pub fn order(&self) -> Order {
+        self.order
+    }
+
+    /// The line that a job waits in; the one line of a queue without shares has the empty name.
+    #[must_use]
+    pub fn line_of<'a>(&self, profile: &'a Profile) -> &'a str {
+        let claim = profile.service.as_ref();
+        match self.order {
+            Order::Submission => "",
+            Order::FairShare => share_of(profile),
+            Order::QuotaShare => claim
+                .and_then(|claim| claim.quota_share.as_ref())
+                .map_or("", QuotaShareName::as_str),
+        }
+    }
+
+    /// The place of a single job, of an array's children that never ran, or of a child that runs again.
+    pub(crate) fn position_of(
+        &self,
+        profile: &Profile,
+        sequence: Sequence,
+        child: Option<ArrayIndex>,
+        was_tried: bool,
+    ) -> Position {
+        let priority = profile.share.as_ref().map_or(0, |share| share.priority);
+        Position {
+            priority: Reverse(match self.order {
+                // Priorities are among the jobs of a share (section C3.6).
+                Order::Submission => 0,
+                Order::FairShare | Order::QuotaShare => priority,
+            }),
+            turn: if was_tried { Turn::Retried } else { Turn::Fresh },
+            sequence,
+            child,
+        }
+    }
+
+    fn insert(&mut self, profile: &Profile, position: Position, id: JobId) {
+        let name = self.line_of(profile);
+        if !self.lines.contains_key(name) {
+            self.lines.insert(name.into(), Line::new());
+        }
+        let line = self.lines.get_mut(name).expect("it is there now");
+        if line.insert(position, id).is_none() {
+            self.count += 1;
+        }
+    }
+
+    fn remove(&mut self, profile: &Profile, position: Position) {
+        let name = self.line_of(profile);
+        let Some(line) = self.lines.get_mut(name) else {
+            return;
+        };
+        if line.remove(&position).is_some() {
+            self.count -= 1;
+        }
+        if line.is_empty() {
+            self.lines.remove(name);
+        }
+    }
+
     /// Adds a job that has not run yet: a single one, or an array with runnable children.
-    pub(crate) fn add_fresh(&mut self, id: JobId, sequence: Sequence) {
-        self.0.insert(
-            Position {
-                turn: Turn::Fresh,
-                sequence,
-                child: None,
-            },
-            id,
-        );
+    pub(crate) fn add_fresh(&mut self, id: JobId, profile: &Profile, sequence: Sequence) {
+        self.insert(profile, self.position_of(profile, sequence, None, false), id);
     }
 
     /// Takes it out again.
-    pub(crate) fn remove_fresh(&mut self, sequence: Sequence) {
-        self.0.remove(&Position {
-            turn: Turn::Fresh,
-            sequence,
-            child: None,
-        });
+    pub(crate) fn remove_fresh(&mut self, profile: &Profile, sequence: Sequence) {
+        self.remove(profile, self.position_of(profile, sequence, None, false));
     }
 
     /// Adds a job or child that runs again.
-    pub(crate) fn add_retried(&mut self, key: JobKey, sequence: Sequence) {
-        self.0.insert(
-            Position {
-                turn: Turn::Retried,
-                sequence,
-                child: key.child,
-            },
+    pub(crate) fn add_retried(&mut self, key: JobKey, profile: &Profile, sequence: Sequence) {
+        self.insert(
+            profile,
+            self.position_of(profile, sequence, key.child, true),
             key.id,
         );
     }
 
     /// Takes it out again.
-    pub(crate) fn remove_retried(&mut self, key: JobKey, sequence: Sequence) {
-        self.0.remove(&Position {
-            turn: Turn::Retried,
-            sequence,
-            child: key.child,
-        });
+    pub(crate) fn remove_retried(&mut self, key: JobKey, profile: &Profile, sequence: Sequence) {
+        self.remove(profile, self.position_of(profile, sequence, key.child, true));
     }
 
-    /// What goes next. `is_array` tells whether a job is an array's parent.
-    pub(crate) fn front(&self, is_array: impl Fn(JobId) -> bool) -> Option<Candidate> {
-        let (position, id) = self.0.first_key_value()?;
-        Some(match position {
-            Position {
-                turn: Turn::Fresh, ..
-            } if is_array(*id) => Candidate::NextChild(*id),
-            Position { child, .. } => Candidate::Job(JobKey {
-                id: *id,
-                child: *child,
-            }),
+    /// The lines that are not empty, by name.
+    pub fn lines(&self) -> impl Iterator<Item = &ShareName> {
+        self.lines.keys()
+    }
+
+    /// What goes next in a line. `is_array` tells whether a job is an array's parent.
+    pub(crate) fn front(&self, line: &str, is_array: impl Fn(JobId) -> bool) -> Option<Candidate> {
+        let (position, id) = self.lines.get(line)?.first_key_value()?;
+        Some(candidate(*position, *id, is_array))
+    }
+
+    /// The jobs of a line in order, arrays once with their parent's id.
+    pub fn iter(&self, line: &str) -> impl Iterator<Item = JobKey> {
+        self.positions(line).map(|(position, id)| JobKey {
+            id,
+            child: position.child,
         })
     }
 
-    /// The jobs in order, arrays once with their parent's id.
-    pub fn iter(&self) -> impl Iterator<Item = JobKey> {
-        self.0.iter().map(|(position, id)| JobKey {
+    /// The jobs of a line in order with their positions, arrays once.
+    pub(crate) fn positions(&self, line: &str) -> impl Iterator<Item = (Position, JobId)> {
+        let line = self.lines.get(line).into_iter().flatten();
+        line.map(|(position, id)| (*position, *id))
+    }
+
+    /// All jobs, line by line, arrays once with their parent's id.
+    pub fn all(&self) -> impl Iterator<Item = JobKey> {
+        let entries = self.lines.values().flatten();
+        entries.map(|(position, id)| JobKey {
             id: *id,
             child: position.child,
         })
     }
 
-    /// The jobs in order with their positions, arrays once.
-    pub(crate) fn positions(&self) -> impl Iterator<Item = (Position, JobId)> {
-        self.0.iter().map(|(position, id)| (*position, *id))
-    }
-
     /// Whether nothing is runnable.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.count == 0
     }
 
     /// How many entries: single jobs, retried children, and arrays.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.count
+    }
+}
+
+fn candidate(position: Position, id: JobId, is_array: impl Fn(JobId) -> bool) -> Candidate {
+    match position.turn {
+        Turn::Fresh if is_array(id) => Candidate::NextChild(id),
+        Turn::Fresh | Turn::Retried => Candidate::Job(JobKey {
+            id,
+            child: position.child,
+        }),
     }
 }

@@ -3,21 +3,26 @@
 use std::collections::BTreeMap;
 
 use crate::change::{AfterAttempt, Change};
-use crate::id::{JobId, JobKey, QueueId};
+use crate::id::{ArrayIndex, JobId, JobKey, QueueId};
 use crate::job::{Body, JobStatus};
-use crate::limits::{RANK_TIMES_MAX, SNAPSHOT_JOBS_MAX};
-use crate::queue::Position;
+use crate::limits::{FAIR_SHARE_START_FEE, RANK_TIMES_MAX, RANKED_LINES_MAX, SNAPSHOT_JOBS_MAX};
+use crate::queue::{Order, Position};
 use crate::resources::Resources;
+use crate::share::{ShareName, rate_of};
 use crate::state::State;
 use crate::time::Timestamp;
 
 /// A queue as GetJobQueueSnapshot shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct QueueSnapshot {
     /// The runnable jobs and children that go first, in order, at most 100.
     pub front: Vec<Ranked>,
     /// What the attempts of the queue's jobs hold, by share; jobs without a share are under `None`.
-    pub usage: Vec<(Option<Box<str>>, Resources)>,
+    pub usage: Vec<(Option<ShareName>, Resources)>,
+    /// How many shares are active, in a fair-share queue.
+    pub active_shares: Option<usize>,
+    /// The front of each line of a queue with quota shares, by the share's name.
+    pub quota_fronts: Vec<(ShareName, Ranked)>,
 }
 
 /// A job or child, and since when it has its place in the order.
@@ -29,17 +34,24 @@ pub struct Ranked {
     pub since: Timestamp,
 }
 
-/// When the order of queues last changed, as far as their first jobs go. Not part of the state: nothing is decided by it.
+/// When the order of lines last changed, as far as their first jobs go. Not part of the state: nothing is decided by it.
 ///
-/// A job's place changes when something that goes before it comes or leaves. Of each queue the latest such event is kept, and of the
+/// A job's place changes when something that goes before it in its line comes or leaves. Of each line the latest such event is kept, and of the
 /// earlier ones those that happened further behind: later means further ahead, so the last event at or before a job is the job's.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RankTimes(BTreeMap<QueueId, BTreeMap<Position, Timestamp>>);
+pub(crate) struct RankTimes(BTreeMap<QueueId, BTreeMap<ShareName, BTreeMap<Position, Timestamp>>>);
 
 impl RankTimes {
     /// Notes that something came to or left this position.
-    pub(crate) fn note(&mut self, queue: QueueId, position: Position, at: Timestamp) {
-        let events = self.0.entry(queue).or_default();
+    pub(crate) fn note(&mut self, queue: QueueId, line: &str, position: Position, at: Timestamp) {
+        let lines = self.0.entry(queue).or_default();
+        if !lines.contains_key(line) {
+            if lines.len() >= RANKED_LINES_MAX {
+                return;
+            }
+            lines.insert(line.into(), BTreeMap::new());
+        }
+        let events = lines.get_mut(line).expect("it is there now");
         while let Some(last) = events.last_entry().filter(|last| *last.key() >= position) {
             last.remove();
         }
@@ -53,25 +65,29 @@ impl RankTimes {
         self.0.remove(&queue);
     }
 
-    fn since(&self, queue: QueueId, position: Position, id: JobId) -> Timestamp {
-        let events = self.0.get(&queue);
+    fn since(&self, queue: QueueId, line: &str, position: Position, id: JobId) -> Timestamp {
+        let events = self.0.get(&queue).and_then(|lines| lines.get(line));
         let last = events.and_then(|events| events.range(..=position).next_back());
         last.map_or(id.submitted_at(), |(_, at)| *at)
     }
 }
 
 /// Where a change that is about to be made adds something to the order of a queue, or takes something out of it.
-pub(crate) fn rank_event(state: &State, change: &Change) -> Option<(QueueId, Position)> {
+pub(crate) fn rank_event<'a>(state: &'a State, change: &'a Change) -> Option<(QueueId, &'a str, Position)> {
+    let at = |id: JobId, child: Option<ArrayIndex>, was_tried: bool| {
+        let job = state.job(id)?;
+        let runnable = state.runnable(job.queue);
+        let position = runnable.position_of(&job.profile, job.sequence, child, was_tried);
+        Some((job.queue, runnable.line_of(&job.profile), position))
+    };
     let of_job = |key: JobKey| {
-        let job = state.job(key.id)?;
         let attempts_ended = match state.multi_node(key.id) {
             Some(multi_node) => multi_node.attempts_ended,
             None => state
                 .execution(key)
                 .map_or(0, |execution| execution.attempts_ended),
         };
-        let was_tried = attempts_ended > 0;
-        Some((job.queue, Position::of(job.sequence, key.child, was_tried)))
+        at(key.id, key.child, attempts_ended > 0)
     };
     let if_runnable = |key: JobKey| of_job(key).filter(|_| state.status(key) == Some(JobStatus::Runnable));
     match change {
@@ -79,15 +95,11 @@ pub(crate) fn rank_event(state: &State, change: &Change) -> Option<(QueueId, Pos
         Change::ChildrenReady { job, children } => of_job(JobKey::child(*job, children.first()?)),
         Change::AttemptPlaced { job, .. } => of_job(*job),
         Change::GangPlaced(placed) => of_job(JobKey::whole(placed.job)),
-        Change::GangEnded(ended) if ended.end.next == AfterAttempt::Retried => {
-            let job = state.job(ended.job)?;
-            Some((job.queue, Position::of(job.sequence, None, true)))
-        }
+        Change::GangEnded(ended) if ended.end.next == AfterAttempt::Retried => at(ended.job, None, true),
         // Nodes are tried again together.
         Change::AttemptEnded(ended) if state.multi_node(ended.job.id).is_some() => None,
         Change::AttemptEnded(ended) if ended.next == AfterAttempt::Retried => {
-            let job = state.job(ended.job.id)?;
-            Some((job.queue, Position::of(job.sequence, ended.job.child, true)))
+            at(ended.job.id, ended.job.child, true)
         }
         Change::JobFailed(failed) => if_runnable(failed.job),
         Change::ChildrenFailed { job, children, .. } => match &state.job(*job)?.body {
@@ -101,33 +113,95 @@ pub(crate) fn rank_event(state: &State, change: &Change) -> Option<(QueueId, Pos
     }
 }
 
-pub(crate) fn snapshot(state: &State, times: &RankTimes, queue: QueueId) -> QueueSnapshot {
-    let front = state.runnable(queue).positions().flat_map(|(position, id)| {
+/// The jobs and children of a line in order, with their positions.
+fn line_in_order<'a>(
+    state: &'a State,
+    queue: QueueId,
+    line: &'a str,
+) -> impl Iterator<Item = (Position, JobKey)> + 'a {
+    let entries = state.runnable(queue).positions(line);
+    entries.flat_map(move |(position, id)| {
         let children = match state.job(id).map(|job| &job.body) {
             Some(Body::Array(array)) if position.child().is_none() => Some(array.runnable.indexes()),
             _ => None,
         };
-        let is_single = children.is_none();
-        let single = is_single.then_some((
-            position,
-            JobKey {
-                id,
-                child: position.child(),
-            },
-        ));
+        let single = JobKey {
+            id,
+            child: position.child(),
+        };
+        let single = children.is_none().then_some((position, single));
         let children = children.into_iter().flatten();
         let children = children.map(move |child| (position.of_child(child), JobKey::child(id, child)));
         single.into_iter().chain(children)
-    });
-    let front = front.take(SNAPSHOT_JOBS_MAX).map(|(position, job)| Ranked {
+    })
+}
+
+pub(crate) fn snapshot(state: &State, times: &RankTimes, queue: QueueId, now: Timestamp) -> QueueSnapshot {
+    let runnable = state.runnable(queue);
+    let ranked = |line: &str, position: Position, job: JobKey| Ranked {
         job,
-        since: times.since(queue, position, job.id),
+        since: times.since(queue, line, position, job.id),
+    };
+    let front = in_turn(state, queue, now)
+        .into_iter()
+        .map(|(line, position, job)| ranked(&line, position, job));
+    let quota_fronts = runnable.lines().filter_map(|line| {
+        let (position, job) = line_in_order(state, queue, line).next()?;
+        Some((line.clone(), ranked(line, position, job)))
     });
+    let shares = state.shares(queue);
     QueueSnapshot {
         front: front.collect(),
         usage: state
             .usage(queue)
-            .map(|(share, held)| (share.clone(), held))
+            .map(|(share, held)| (share.cloned(), held))
             .collect(),
+        active_shares: shares.policy().map(|_| shares.active()),
+        quota_fronts: match runnable.order() {
+            Order::QuotaShare => quota_fronts.collect(),
+            Order::Submission | Order::FairShare => Vec::new(),
+        },
     }
+}
+
+/// The first jobs of a queue in the order in which they would start at this instant if there were room for all of them.
+fn in_turn(state: &State, queue: QueueId, now: Timestamp) -> Vec<(ShareName, Position, JobKey)> {
+    let mut lines: Vec<_> = state
+        .runnable(queue)
+        .lines()
+        .map(|line| {
+            let standing = state.shares(queue).standing(line, now);
+            let (score, weight) = standing.map_or((0, 0), |standing| (standing.score, standing.weight));
+            (
+                score,
+                line.clone(),
+                weight,
+                line_in_order(state, queue, line).peekable(),
+            )
+        })
+        .collect();
+    let mut first = Vec::new();
+    while first.len() < SNAPSHOT_JOBS_MAX {
+        let waiting = lines
+            .iter_mut()
+            .filter_map(|entry| entry.3.peek().is_some().then_some(entry));
+        let Some((score, line, weight, jobs)) =
+            waiting.min_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)))
+        else {
+            break;
+        };
+        let Some((position, key)) = jobs.next() else {
+            break;
+        };
+        if let Some(job) = state.job(key.id) {
+            let need = match job.profile.nodes {
+                Some(_) => job.profile.resources,
+                None => job.profile.need(key.child),
+            };
+            let fee = rate_of(&job.profile, need) * FAIR_SHARE_START_FEE.as_millis();
+            *score += u128::from(fee) * u128::from(*weight);
+        }
+        first.push((line.clone(), position, key));
+    }
+    first
 }

@@ -70,6 +70,21 @@ impl std::ops::Add<Millis> for Timestamp {
     }
 }
 
+/// As people say it: `40 s`, `12 min`, `3 h 5 min`, `2 d 4 h`; rounded up, so that it is over by then.
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.div_ceil(1000);
+        let minutes = seconds.div_ceil(60);
+        let hours = minutes.div_ceil(60);
+        match (seconds, minutes, hours) {
+            (..=119, ..) => write!(f, "{seconds} s"),
+            (_, ..=119, _) => write!(f, "{minutes} min"),
+            (_, _, ..=47) => write!(f, "{} h {} min", minutes / 60, minutes % 60),
+            (..) => write!(f, "{} d {} h", hours / 24, hours % 24),
+        }
+    }
+}
+
 impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "@{}", self.0)

@@ -338,6 +338,7 @@ fn job(number: u64) -> JobAdded {
             stop_timeout: Millis::from_seconds(30),
             share: None,
             consumables: Vec::new(),
+            definition: None,
             nodes: None,
             service: None,
         },

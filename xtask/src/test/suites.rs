@@ -172,7 +172,7 @@ fn python() -> anyhow::Result<Result<String, String>> {
     let venv = workspace::root().join("target/venv");
     let python = venv.join("bin/python").to_string_lossy().into_owned();
     let requirements = "tests/aws/requirements.txt";
-    let modules = "import awscli, boto3, pytest";
+    let modules = "import awscli, boto3, hypothesis, pytest, pytest_timeout";
     if !succeeds(&python, &["-c", modules]) {
         if !succeeds("python3", &["-c", "import ensurepip, venv"]) {
             if !is_root() {

@@ -136,6 +136,6 @@ async fn refusals_are_told_in_the_servers_words() {
     assert!(error.has_code("ClientException"));
     assert_eq!(
         server.await.unwrap(),
-        ["GET /batchyard/jobs/a%2Fb/explanation HTTP/1.1"]
+        ["GET /batchyard/v1/explain/a%2Fb HTTP/1.1"]
     );
 }

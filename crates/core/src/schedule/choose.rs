@@ -6,13 +6,13 @@ use crate::environment::{
     Capacity, Environment, InstanceChoice, InstancePlan, InstanceTypeName, Life, NUM_INSTANCES, Platform,
     Switch,
 };
-use crate::id::{EnvironmentId, InstanceId, QueueId};
+use crate::fleet::Fleet;
+use crate::id::{EnvironmentId, InstanceId};
 use crate::item::CapacityLimit;
 use crate::job::{Profile, ServiceClaim};
 use crate::name::EnvironmentName;
 use crate::resources::{MilliVcpus, Resources};
 use crate::schedule::gang::{self, GangPlan};
-use crate::state::State;
 
 /// Whether a job can start now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,14 +111,14 @@ pub enum Hindrance {
 
 /// Whether the job with this profile can start now from this queue, and where: the first of the queue's environments, in order, that
 /// has room or can make it (section C1.2).
-pub(crate) fn consider(state: &State, queue: QueueId, profile: &Profile) -> Verdict {
+pub(crate) fn consider(fleet: &Fleet, environments: &[EnvironmentId], profile: &Profile) -> Verdict {
     if let Some(shape) = &profile.nodes {
-        return gang::consider(state, queue, profile, shape);
+        return gang::consider(fleet, environments, profile, shape);
     }
     let mut hindrances = Vec::new();
-    for id in &state.queue(queue).environments {
-        let environment = state.environment(*id);
-        match consider_environment(state, *id, environment, profile) {
+    for id in environments {
+        let environment = fleet.environment(*id);
+        match consider_environment(fleet, *id, environment, profile) {
             Ok(plan) => return Verdict::Place(plan),
             Err(hindrance) => hindrances.push((environment.name.clone(), hindrance)),
         }
@@ -127,18 +127,18 @@ pub(crate) fn consider(state: &State, queue: QueueId, profile: &Profile) -> Verd
 }
 
 fn consider_environment(
-    state: &State,
+    fleet: &Fleet,
     id: EnvironmentId,
     environment: &Environment,
     profile: &Profile,
 ) -> Result<Plan, Hindrance> {
-    if let Some(hindrance) = hindrance_of_spec(state, environment, profile) {
+    if let Some(hindrance) = hindrance_of_spec(fleet, environment, profile) {
         return Err(hindrance);
     }
     let need = profile.resources;
     match &environment.spec.capacity {
-        Capacity::Shared { vcpus_max } => on_host(state, id, environment, need, *vcpus_max),
-        Capacity::Instances(plan) => on_instance(state, id, environment, need, plan),
+        Capacity::Shared { vcpus_max } => on_host(fleet, id, environment, need, *vcpus_max),
+        Capacity::Instances(plan) => on_instance(fleet, id, environment, need, plan),
         Capacity::Units { limits } => in_units(id, environment, profile.service.as_ref(), limits),
     }
 }
@@ -185,7 +185,7 @@ fn in_units(
 
 /// What of an environment's facts, or the host's size, keeps a job out for good.
 pub(super) fn hindrance_of_spec(
-    state: &State,
+    fleet: &Fleet,
     environment: &Environment,
     profile: &Profile,
 ) -> Option<Hindrance> {
@@ -198,12 +198,12 @@ pub(super) fn hindrance_of_spec(
     if environment.spec.platform != profile.platform {
         return Some(Hindrance::Platform(environment.spec.platform));
     }
-    let host = state.host().resources;
+    let host = fleet.host().resources;
     (!host.fits(profile.resources)).then_some(Hindrance::OverHost { host })
 }
 
 pub(super) fn on_host(
-    state: &State,
+    fleet: &Fleet,
     id: EnvironmentId,
     environment: &Environment,
     need: Resources,
@@ -222,7 +222,7 @@ pub(super) fn on_host(
         }
     }
     let mut reclaimed = Vec::new();
-    make_room(state, need, None, &mut reclaimed)?;
+    make_room(fleet, need, None, &mut reclaimed)?;
     Ok(Plan {
         environment: id,
         site: Site::Host,
@@ -231,7 +231,7 @@ pub(super) fn on_host(
 }
 
 fn on_instance(
-    state: &State,
+    fleet: &Fleet,
     id: EnvironmentId,
     environment: &Environment,
     need: Resources,
@@ -263,11 +263,11 @@ fn on_instance(
         return Err(Hindrance::OverTypes);
     }
     let (mut reclaimed, vcpus_left) = room_below_maximum(environment, id, need, vcpus_max)?;
-    make_room(state, need, Some(id), &mut reclaimed)?;
+    make_room(fleet, need, Some(id), &mut reclaimed)?;
     let given_back = reclaimed
         .iter()
-        .map(|(of, instance)| state.environment(*of).instances[instance].capacity);
-    let free = given_back.fold(state.host_free(), Resources::plus);
+        .map(|(of, instance)| fleet.environment(*of).instances[instance].capacity);
+    let free = given_back.fold(fleet.host_free(), Resources::plus);
     let room = Resources {
         vcpus: free.vcpus.min(vcpus_left),
         ..free
@@ -343,17 +343,17 @@ fn room_below_maximum(
 /// Adds the idle instances that have to be given back so that `need` finds room on the host; none where it has room already. What
 /// their minimum keeps stays, but for `own`, the environment that gets a new instance instead.
 fn make_room(
-    state: &State,
+    fleet: &Fleet,
     need: Resources,
     own: Option<EnvironmentId>,
     reclaimed: &mut Vec<(EnvironmentId, InstanceId)>,
 ) -> Result<(), Hindrance> {
-    make_room_besides(state, need, own, &[], reclaimed)
+    make_room_besides(fleet, need, own, &[], reclaimed)
 }
 
 /// The same, but the `used` instances stay.
 pub(super) fn make_room_besides(
-    state: &State,
+    fleet: &Fleet,
     need: Resources,
     own: Option<EnvironmentId>,
     used: &[InstanceId],
@@ -361,17 +361,17 @@ pub(super) fn make_room_besides(
 ) -> Result<(), Hindrance> {
     let given_back = reclaimed
         .iter()
-        .map(|(of, instance)| state.environment(*of).instances[instance].capacity);
-    let mut free = given_back.fold(state.host_free(), Resources::plus);
+        .map(|(of, instance)| fleet.environment(*of).instances[instance].capacity);
+    let mut free = given_back.fold(fleet.host_free(), Resources::plus);
     if free.fits(need) {
         return Ok(());
     }
     let own = own.into_iter().flat_map(|id| {
-        let instances = state.environment(id).instances.iter();
+        let instances = fleet.environment(id).instances.iter();
         let idle = instances.filter(|(_, instance)| instance.is_idle());
         idle.map(move |(instance_id, instance)| (id, *instance_id, instance))
     });
-    for (environment, id, instance) in state.reclaimable().chain(own) {
+    for (environment, id, instance) in fleet.reclaimable().chain(own) {
         if reclaimed.contains(&(environment, id)) || used.contains(&id) {
             continue;
         }
@@ -382,7 +382,7 @@ pub(super) fn make_room_besides(
         }
     }
     Err(Hindrance::HostBusy {
-        free: state.host_free(),
+        free: fleet.host_free(),
     })
 }
 

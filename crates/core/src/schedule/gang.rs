@@ -9,11 +9,11 @@ use super::choose::{
     Hindrance, NewInstance, Site, Verdict, hindrance_of_spec, make_room_besides, new_instance,
 };
 use crate::environment::{Capacity, Environment, InstancePlan, InstanceTypeName};
-use crate::id::{EnvironmentId, InstanceId, QueueId};
+use crate::fleet::Fleet;
+use crate::id::{EnvironmentId, InstanceId};
 use crate::job::Profile;
 use crate::multi_node::{NodeIndex, NodeShape};
 use crate::resources::{MilliVcpus, Resources};
-use crate::state::State;
 
 /// How to make places for all nodes of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +27,16 @@ pub struct GangPlan {
 }
 
 /// Whether all nodes can start now from this queue, and where.
-pub(super) fn consider(state: &State, queue: QueueId, profile: &Profile, shape: &NodeShape) -> Verdict {
+pub(super) fn consider(
+    fleet: &Fleet,
+    environments: &[EnvironmentId],
+    profile: &Profile,
+    shape: &NodeShape,
+) -> Verdict {
     let mut hindrances = Vec::new();
-    for id in &state.queue(queue).environments {
-        let environment = state.environment(*id);
-        match consider_environment(state, *id, environment, profile, shape) {
+    for id in environments {
+        let environment = fleet.environment(*id);
+        match consider_environment(fleet, *id, environment, profile, shape) {
             Ok(plan) => return Verdict::PlaceGang(plan),
             Err(hindrance) => {
                 let is_passing = matches!(
@@ -49,13 +54,13 @@ pub(super) fn consider(state: &State, queue: QueueId, profile: &Profile, shape: 
 }
 
 fn consider_environment(
-    state: &State,
+    fleet: &Fleet,
     id: EnvironmentId,
     environment: &Environment,
     profile: &Profile,
     shape: &NodeShape,
 ) -> Result<GangPlan, Hindrance> {
-    if let Some(hindrance) = hindrance_of_spec(state, environment, profile) {
+    if let Some(hindrance) = hindrance_of_spec(fleet, environment, profile) {
         return Err(hindrance);
     }
     if environment.spec.refuses_multi_node {
@@ -63,7 +68,7 @@ fn consider_environment(
     }
     match &environment.spec.capacity {
         Capacity::Shared { vcpus_max } => {
-            let plan = super::choose::on_host(state, id, environment, profile.resources, *vcpus_max)?;
+            let plan = super::choose::on_host(fleet, id, environment, profile.resources, *vcpus_max)?;
             let count = usize::try_from(shape.count).unwrap_or(0);
             Ok(GangPlan {
                 environment: id,
@@ -75,7 +80,7 @@ fn consider_environment(
         Capacity::Units { .. } => Err(Hindrance::SingleNodesOnly),
         Capacity::Instances(plan) => {
             let instances = Instances {
-                state,
+                fleet,
                 id,
                 environment,
                 plan,
@@ -97,7 +102,7 @@ struct Wanted {
 
 /// Looks for places on instances of one environment.
 struct Instances<'a> {
-    state: &'a State,
+    fleet: &'a Fleet,
     id: EnvironmentId,
     environment: &'a Environment,
     plan: &'a InstancePlan,
@@ -204,11 +209,11 @@ impl Instances<'_> {
         let total = nodes
             .iter()
             .fold(Resources::default(), |sum, wanted| sum.plus(wanted.need));
-        make_room_besides(self.state, total, Some(self.id), used, &mut reclaimed)?;
+        make_room_besides(self.fleet, total, Some(self.id), used, &mut reclaimed)?;
         let given_back = reclaimed
             .iter()
-            .map(|(of, instance)| self.state.environment(*of).instances[instance].capacity);
-        let mut free = given_back.fold(self.state.host_free(), Resources::plus);
+            .map(|(of, instance)| self.fleet.environment(*of).instances[instance].capacity);
+        let mut free = given_back.fold(self.fleet.host_free(), Resources::plus);
         let mut vcpus_left = vcpus_max.saturating_sub(vcpus);
         let mut new_instances = Vec::new();
         for (index, Wanted { node: _, need, only }) in nodes.iter().enumerate() {

@@ -19,7 +19,7 @@ impl Step<'_> {
             if vcpus_now >= wanted {
                 return;
             }
-            let free = self.state().host_free();
+            let free = self.state().fleet().host_free();
             let left = MilliVcpus::whole(plan.vcpus_max - vcpus_now);
             let room = Resources {
                 vcpus: free.vcpus.min(left),

@@ -1,86 +1,156 @@
 //! Which job starts next, and where: one bounded pass over the queues that something happened to.
 //!
-//! A queue is looked at when a job became runnable in it, or when capacity came free that it may use; only its front is, however long
-//! it is. A front that finds no place blocks its queue (section C1.4) until the queue is woken again.
+//! A queue is looked at when a job became runnable in it, or when capacity came free that it may use; only the fronts of its lines are,
+//! however long they are. A front that finds no place blocks its line (section C1.4) until the queue is woken again.
 
+mod backfill;
 mod choose;
 mod gang;
+mod gate;
 mod grow;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use crate::blocked::{Blocked, Cause};
 use crate::change::{Change, GangPlaced, InstanceAdded};
 use crate::effect::Effect;
 use crate::id::{AttemptKey, AttemptNumber, EnvironmentId, InstanceId, JobId, JobKey, QueueId};
+use crate::item::{Item, ItemKey};
 use crate::job::Placement;
 use crate::limits::PLACEMENTS_PER_PASS_MAX;
+use crate::queue::Order;
 use crate::resources::Resources;
+use crate::share::ShareName;
+use crate::state::State;
 use crate::step::Step;
+use crate::time::Timestamp;
 
+use choose::NewInstance;
 pub use choose::{Hindrance, Verdict};
-use choose::{NewInstance, Plan, Site};
+pub(crate) use choose::{Plan, Site};
 pub(crate) use choose::{consider, wanted_type};
 pub use gang::GangPlan;
+pub use gate::Gate;
+pub(crate) use gate::gates;
 
-/// What became of the front of a queue.
+/// What became of the front of a line.
 enum Front {
     /// It started: so many attempts.
     Started(usize),
-    /// It waits, or there is none; and what holds the queue up, if that is more than others at work.
+    /// It waits, or there is none; and what holds the line up, if that is more than others at work.
     Waits(Option<(JobKey, Cause)>),
 }
 
+/// The lines of a queue in the order of their turns.
+struct Turns(BinaryHeap<Reverse<(u128, ShareName)>>);
+
+impl Turns {
+    fn of(state: &State, queue: QueueId, now: Timestamp) -> Self {
+        let noted = state.queue(queue).blocked.keys();
+        let empty = noted.filter(|line| state.front(queue, line).is_none());
+        let lines = state.runnable(queue).lines().chain(empty);
+        let turns = lines.map(|line| Reverse((Self::score(state, queue, line, now), Arc::clone(line))));
+        Turns(turns.collect::<Vec<_>>().into())
+    }
+
+    /// Lower goes first.
+    fn score(state: &State, queue: QueueId, line: &str, now: Timestamp) -> u128 {
+        let standing = match state.runnable(queue).order() {
+            Order::FairShare => state.shares(queue).standing(line, now),
+            Order::Submission | Order::QuotaShare => None,
+        };
+        standing.map_or(0, |standing| standing.score)
+    }
+
+    fn next(&mut self) -> Option<ShareName> {
+        self.0.pop().map(|Reverse((_, line))| line)
+    }
+
+    fn put_back(&mut self, state: &State, queue: QueueId, line: ShareName, now: Timestamp) {
+        if state.front(queue, &line).is_some() {
+            self.0
+                .push(Reverse((Self::score(state, queue, &line, now), line)));
+        }
+    }
+}
+
 impl Step<'_> {
-    /// Starts jobs: of the queue with the highest priority as long as its front finds a place, then of the next (section C1.1).
+    /// Starts jobs: of the queue with the highest priority as long as a front of it finds a place, then of the next (section C1.1).
     pub(crate) fn schedule(&mut self) {
         let mut left = PLACEMENTS_PER_PASS_MAX;
         while left > 0 {
             let Some((_, queue)) = self.core.woken.first().copied() else {
                 return;
             };
-            match self.start_front(queue) {
-                Front::Waits(found) => {
-                    self.core.woken.pop_first();
-                    self.note_blocked(queue, found);
-                    left -= 1;
-                }
-                Front::Started(attempts) => left = left.saturating_sub(attempts),
+            if self.start_jobs(queue, &mut left) {
+                self.core.woken.pop_first();
             }
         }
     }
 
-    /// Notes what holds a queue up whose front did not start, if that is new.
-    fn note_blocked(&mut self, queue: QueueId, found: Option<(JobKey, Cause)>) {
-        let known = self.state().queue(queue).blocked.as_ref();
+    /// Starts jobs of a queue, the share that has used least first (section C3.9). Whether all was tried.
+    fn start_jobs(&mut self, queue: QueueId, left: &mut usize) -> bool {
+        self.forget_expired_shares(queue);
+        let mut turns = Turns::of(self.state(), queue, self.now);
+        while let Some(line) = turns.next() {
+            if *left == 0 {
+                return false;
+            }
+            match self.start_front(queue, &line) {
+                // The line is not tried again in this pass: capacity only becomes less.
+                Front::Waits(found) => {
+                    self.note_blocked(queue, line, found);
+                    *left -= 1;
+                    *left = left.saturating_sub(self.backfill(queue, *left));
+                }
+                Front::Started(attempts) => {
+                    *left = left.saturating_sub(attempts);
+                    let now = self.now;
+                    turns.put_back(self.state(), queue, line, now);
+                }
+            }
+        }
+        true
+    }
+
+    /// Notes what holds a line up whose front did not start, if that is new.
+    fn note_blocked(&mut self, queue: QueueId, line: ShareName, found: Option<(JobKey, Cause)>) {
+        let known = self.state().queue(queue).blocked.get(&line);
         if known.map(|blocked| (blocked.job, blocked.cause)) == found {
             return;
         }
         let since = self.now;
         let blocked = found.map(|(job, cause)| Box::new(Blocked { job, cause, since }));
-        self.commit(Change::QueueBlocked { queue, blocked });
+        self.commit(Change::QueueBlocked { queue, line, blocked });
     }
 
-    /// Starts the front of a queue, if there is one and it has a place.
-    fn start_front(&mut self, queue: QueueId) -> Front {
-        let Some((key, profile)) = self.state().front(queue) else {
+    /// Starts the front of a line, if there is one and it has a place.
+    fn start_front(&mut self, queue: QueueId, line: &ShareName) -> Front {
+        let Some((key, profile)) = self.state().front(queue, line) else {
             return Front::Waits(None);
         };
+        if !gates(self.state(), queue, profile).is_empty() {
+            return Front::Waits(None);
+        }
         let need = profile.resources;
-        match consider(self.state(), queue, profile) {
+        let environments = &self.state().queue(queue).environments;
+        match consider(self.state().fleet(), environments, profile) {
             Verdict::Place(plan) => {
-                self.unblock(queue);
+                self.unblock(queue, line);
                 let placement = self.make_place(plan, need);
                 self.place(key, placement);
                 Front::Started(1)
             }
             Verdict::PlaceGang(plan) => {
-                self.unblock(queue);
+                self.unblock(queue, line);
                 let attempts = plan.sites.len();
                 self.place_gang(key.id, plan);
                 Front::Started(attempts)
             }
             Verdict::Wait(hindrances) => {
-                let environments = self.state().queue(queue).environments.iter();
-                let environments = environments.map(|id| self.state().environment(*id));
+                let environments = environments.iter().map(|id| self.state().environment(*id));
                 let hindrances = hindrances.iter().map(|(_, hindrance)| hindrance);
                 let cause = Cause::of(environments.zip(hindrances), profile);
                 Front::Waits(cause.map(|cause| (key, cause)))
@@ -88,9 +158,33 @@ impl Step<'_> {
         }
     }
 
-    fn unblock(&mut self, queue: QueueId) {
-        if self.state().queue(queue).blocked.is_some() {
-            self.commit(Change::QueueBlocked { queue, blocked: None });
+    fn unblock(&mut self, queue: QueueId, line: &ShareName) {
+        if self.state().queue(queue).blocked.contains_key(line) {
+            let line = Arc::clone(line);
+            self.commit(Change::QueueBlocked {
+                queue,
+                line,
+                blocked: None,
+            });
+        }
+    }
+
+    /// Takes what the job consumes for good (section C5.1).
+    fn consume(&mut self, job: JobId) {
+        let Some(job) = self.state().job(job) else {
+            return;
+        };
+        let burned = job.profile.consumables.iter().filter_map(|claim| {
+            let key = ItemKey::ConsumableResource(claim.name.clone());
+            match &self.state().item(&key)?.item {
+                Item::ConsumableResource(resource) if !resource.is_replenishable => {
+                    Some((claim.name.clone(), resource.total.saturating_sub(claim.quantity)))
+                }
+                _ => None,
+            }
+        });
+        for (name, left) in burned.collect::<Vec<_>>() {
+            self.commit(Change::SupplyBurned { name, left });
         }
     }
 
@@ -105,7 +199,7 @@ impl Step<'_> {
         let free = "the plan was made from this very state";
         let shape = self.state().job(job).and_then(|job| job.profile.nodes.clone());
         let shape = shape.expect("gangs are planned for jobs with nodes");
-        let mut host_gpus = self.state().gpus_free();
+        let mut host_gpus = self.state().fleet().gpus_free();
         let mut placements = Vec::with_capacity(sites.len());
         for (node, site) in (0..).zip(sites) {
             let need = shape.need(node);
@@ -138,6 +232,7 @@ impl Step<'_> {
         let main = shape.main;
         let placement = usize::try_from(main).ok().and_then(|main| placements.get(main));
         let placement = *placement.expect("the main node is one of the nodes");
+        self.consume(job);
         self.commit(Change::GangPlaced(Box::new(GangPlaced {
             job,
             attempt,
@@ -172,7 +267,7 @@ impl Step<'_> {
         let free = "the plan was made from this very state";
         match site {
             Site::Host => {
-                let gpus = self.state().gpus_free().lowest(need.gpus).expect(free);
+                let gpus = self.state().fleet().gpus_free().lowest(need.gpus).expect(free);
                 Placement {
                     environment,
                     instance: None,
@@ -215,6 +310,7 @@ impl Step<'_> {
         let id = self.state().counters().instance;
         let gpus = self
             .state()
+            .fleet()
             .gpus_free()
             .lowest(capacity.gpus)
             .expect("capacity is cut to what the host has free");
@@ -235,6 +331,7 @@ impl Step<'_> {
             .state()
             .execution(job)
             .map_or(1, crate::job::Execution::attempt_number);
+        self.consume(job.id);
         self.commit(Change::AttemptPlaced {
             job,
             attempt,

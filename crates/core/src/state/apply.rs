@@ -13,12 +13,12 @@ use crate::change::{
 use crate::environment::{Environment, Instance, Life, Switch};
 use crate::id::{AttemptKey, EnvironmentId, InstanceId, JobId, JobKey, QueueId, Sequence};
 use crate::interval_set::{Interval, IntervalSet};
-use crate::item::KeptItem;
+use crate::item::{Item, ItemKey, KeptItem, SchedulingPolicy};
 use crate::job::{Attempt, Body, Dependency, Execution, Job, Profile};
-use crate::queue::Queue;
+use crate::name::ConsumableResourceName;
+use crate::queue::{Order, Queue, Runnable};
 use crate::resources::{GpuSet, Resources};
-use crate::state::gang::Hold;
-use crate::state::occupancy::{Holder, idle_deadline};
+use crate::state::occupancy::idle_deadline;
 use crate::state::{Deadline, Dependent, State};
 use crate::time::Timestamp;
 use crate::token::KeptToken;
@@ -47,13 +47,25 @@ impl State {
                 instance,
             } => self.remove_instance(*environment, *instance),
             Change::QueuePut(put) => self.put_queue(put),
-            Change::QueueBlocked { queue, blocked } => {
-                self.queues
-                    .get_mut(queue)
-                    .expect("it exists")
-                    .blocked
-                    .clone_from(blocked);
+            Change::QueueBlocked { queue, line, blocked } => {
+                let notes = &mut self.queues.get_mut(queue).expect("it exists").blocked;
+                match blocked {
+                    Some(blocked) => notes.insert(Arc::clone(line), (**blocked).clone()),
+                    None => notes.remove(line),
+                };
                 self.renew_blocked_deadline(*queue);
+            }
+            Change::ShareCharged { queue, share, ledger } => {
+                self.shares
+                    .entry(*queue)
+                    .or_default()
+                    .charge(share, (**ledger).clone());
+            }
+            Change::SharesForgotten { queue, shares } => {
+                let of_queue = self.shares.entry(*queue).or_default();
+                for share in shares {
+                    of_queue.forget(share);
+                }
             }
             Change::QueueDeleting(id) => self.queues.get_mut(id).expect("it exists").life = Life::Deleting,
             Change::QueueRemoved(id) => self.remove_queue(*id),
@@ -70,7 +82,18 @@ impl State {
             Change::ItemRemoved(key) => {
                 self.items.remove(key);
             }
-            // Tags are the store's alone.
+            Change::RunTimesNoted { definition, runs } => {
+                self.run_times.insert(definition.clone(), (**runs).clone());
+            }
+            Change::SupplyBurned { name, left } => self.burn_supply(name, *left),
+            Change::QueueOptionsChanged { queue, options } => {
+                self.queues.get_mut(queue).expect("it exists").options = *options;
+            }
+            Change::ArrayConcurrencyChanged { job, max } => {
+                self.array_mut(*job).max_concurrency = *max;
+                self.offer_children(*job);
+            }
+            // What tags tell queues and jobs is a change of its own.
             Change::TagsChanged(_) => {}
             Change::TokenKept(kept) => self.keep_token(kept),
             Change::TokensForgotten(tokens) => {
@@ -100,9 +123,7 @@ impl State {
                 placement,
             } => {
                 self.take_from_queue(*job);
-                let hold = Hold::of(self.profile(job.id), job.child);
-                let holder = Holder::of(&self.jobs[&job.id]);
-                self.occupy(&holder, *placement, hold);
+                self.occupy(*job, *placement);
                 let attempt = Attempt {
                     placement: *placement,
                     started_at: None,
@@ -198,7 +219,7 @@ impl State {
             attempts: 0,
             units: BTreeMap::new(),
         };
-        let environment = match self.environments.remove(id) {
+        let environment = match self.fleet.find(*id).cloned() {
             None => environment,
             Some(Environment {
                 renewal,
@@ -216,7 +237,7 @@ impl State {
                 ..environment
             },
         };
-        self.environments.insert(*id, environment);
+        self.fleet.put(*id, environment);
         self.environment_names.insert(name.clone(), *id);
         self.next.environment = self.next.environment.max(EnvironmentId(id.0 + 1));
         self.renew_idle_deadlines(*id);
@@ -226,16 +247,13 @@ impl State {
     pub(super) fn note_renewal_deadline(&mut self, id: EnvironmentId) {
         let deadline = Deadline::Renewal(id);
         self.deadlines.retain(|(_, other)| *other != deadline);
-        let renewal = self
-            .environments
-            .get(&id)
-            .and_then(|environment| environment.renewal);
+        let renewal = self.fleet.find(id).and_then(|environment| environment.renewal);
         let due = renewal.and_then(|renewal| renewal.due);
         self.deadlines.extend(due.map(|at| (at, deadline)));
     }
 
     fn remove_environment(&mut self, id: EnvironmentId) {
-        let environment = self.environments.remove(&id).expect("it exists");
+        let environment = self.fleet.remove(id);
         self.environment_names.remove(&environment.name);
     }
 
@@ -248,8 +266,6 @@ impl State {
             gpus,
             at,
         } = added;
-        self.host_in_use = self.host_in_use.plus(*capacity);
-        self.gpus_in_use = self.gpus_in_use.with(*gpus);
         let instance = Instance {
             instance_type: *instance_type,
             capacity: *capacity,
@@ -259,22 +275,14 @@ impl State {
             attempts: 0,
             last_used_at: *at,
         };
-        self.environment_mut(*environment_id)
-            .instances
-            .insert(*id, instance);
+        self.fleet.add_instance(*environment_id, *id, instance);
         self.next.instance = self.next.instance.max(InstanceId(id.0 + 1));
         let deadline = idle_deadline(self.environment(*environment_id), *environment_id, *id);
         self.deadlines.extend(deadline);
     }
 
     fn remove_instance(&mut self, environment_id: EnvironmentId, id: InstanceId) {
-        let instance = self
-            .environment_mut(environment_id)
-            .instances
-            .remove(&id)
-            .expect("it exists");
-        self.host_in_use = self.host_in_use.minus(instance.capacity);
-        self.gpus_in_use = self.gpus_in_use.without(instance.gpus);
+        self.fleet.remove_instance(environment_id, id);
         self.renew_idle_deadlines(environment_id);
     }
 
@@ -291,6 +299,16 @@ impl State {
             item: item.clone(),
         };
         self.items.insert(key.clone(), kept);
+        if let ItemKey::SchedulingPolicy(name) = key {
+            let users = self
+                .queues
+                .iter()
+                .filter(|(_, queue)| queue.policy.as_ref() == Some(name));
+            let users: Vec<QueueId> = users.map(|(id, _)| *id).collect();
+            for queue in users {
+                self.follow_policy(queue);
+            }
+        }
     }
 
     fn put_queue(&mut self, put: &QueuePut) {
@@ -314,12 +332,17 @@ impl State {
             environments: environments.clone(),
             policy: policy.clone(),
             actions: actions.clone(),
-            blocked: self.queues.get(id).and_then(|queue| queue.blocked.clone()),
+            options: self.queues.get(id).map(|queue| queue.options).unwrap_or_default(),
+            blocked: self
+                .queues
+                .get(id)
+                .map(|queue| queue.blocked.clone())
+                .unwrap_or_default(),
         };
         self.queues.insert(*id, queue);
         self.renew_blocked_deadline(*id);
         self.queue_names.insert(name.clone(), *id);
-        self.runnable.entry(*id).or_default();
+        self.follow_policy(*id);
         self.next.queue = self.next.queue.max(QueueId(id.0 + 1));
     }
 
@@ -329,7 +352,7 @@ impl State {
             .retain(|(_, deadline)| *deadline != Deadline::Blocked(id));
         let due = self.queues.get(&id).and_then(Queue::action_due);
         self.deadlines
-            .extend(due.map(|(at, _)| (at, Deadline::Blocked(id))));
+            .extend(due.map(|(at, ..)| (at, Deadline::Blocked(id))));
     }
 
     fn remove_queue(&mut self, id: QueueId) {
@@ -338,6 +361,7 @@ impl State {
         self.queue_names.remove(&queue.name);
         self.runnable.remove(&id);
         self.jobs_by_queue.remove(&id);
+        self.shares.remove(&id);
         self.renew_blocked_deadline(id);
     }
 
@@ -382,6 +406,7 @@ impl State {
             body,
         };
         self.register_dependent(*id, &job.body);
+        self.shares.entry(*queue).or_default().add_job(&job);
         self.jobs.insert(*id, job);
         *self.jobs_by_queue.entry(*queue).or_default() += 1;
         self.next.sequence = self.next.sequence.max(Sequence(sequence.0 + 1));
@@ -474,34 +499,33 @@ impl State {
             None => Body::Ready(Execution::new()),
             Some(_) => Body::MultiNode(Box::default()),
         };
-        let (queue, sequence) = (job.queue, job.sequence);
-        self.runnable_mut(queue).add_fresh(id, sequence);
+        self.add_fresh(id);
     }
 
     fn make_children_ready(&mut self, id: JobId, children: &IntervalSet) {
         let array = self.array_mut(id);
         array.waiting.subtract(children);
         array.runnable.extend(children);
-        let Job { queue, sequence, .. } = *self.job_mut(id);
-        self.runnable_mut(queue).add_fresh(id, sequence);
+        self.offer_children(id);
     }
 
     /// Takes a runnable job or child out of its queue's order, whether it is fresh or to be tried again, and gives a fresh child its
     /// record.
     fn take_from_queue(&mut self, key: JobKey) {
         let job = self.jobs.get(&key.id).expect("only live jobs leave their queue");
-        let (queue, sequence) = (job.queue, job.sequence);
+        let (queue, sequence, profile) = (job.queue, job.sequence, Arc::clone(&job.profile));
         match self.execution(key) {
             Some(execution) if execution.attempts_ended == 0 => {
-                self.runnable_mut(queue).remove_fresh(sequence)
+                self.runnable_mut(queue).remove_fresh(&profile, sequence)
             }
-            Some(_) => self.runnable_mut(queue).remove_retried(key, sequence),
+            Some(_) => self.runnable_mut(queue).remove_retried(key, &profile, sequence),
             None => {
                 let child = key
                     .child
                     .expect("a single job has an execution when it is runnable");
                 self.take_children(key.id, &Interval::one(child).into());
                 self.array_mut(key.id).executions.insert(child, Execution::new());
+                self.offer_children(key.id);
             }
         }
     }
@@ -511,9 +535,28 @@ impl State {
         let array = self.array_mut(id);
         array.waiting.subtract(children);
         array.runnable.subtract(children);
-        if array.runnable.is_empty() {
-            let Job { queue, sequence, .. } = *self.job_mut(id);
-            self.runnable_mut(queue).remove_fresh(sequence);
+        self.offer_children(id);
+    }
+
+    /// Has an array's children that never ran in the queue's order if one of them may start.
+    fn offer_children(&mut self, id: JobId) {
+        if self.array_mut(id).offers_child() {
+            self.add_fresh(id);
+            return;
+        }
+        let job = self.job_mut(id);
+        let (queue, sequence, profile) = (job.queue, job.sequence, Arc::clone(&job.profile));
+        self.runnable_mut(queue).remove_fresh(&profile, sequence);
+    }
+
+    fn burn_supply(&mut self, name: &ConsumableResourceName, left: u64) {
+        let key = ItemKey::ConsumableResource(name.clone());
+        let kept = self.items.get_mut(&key).expect("only what exists is taken");
+        // An update that was computed from the amount of before would bring it back.
+        kept.version += 1;
+        match &mut kept.item {
+            Item::ConsumableResource(resource) => resource.total = left,
+            Item::SchedulingPolicy(_) | Item::QuotaShare(_) => unreachable!("the key names the kind"),
         }
     }
 
@@ -532,9 +575,7 @@ impl State {
         }) {
             self.deadlines.remove(&deadline);
         }
-        let hold = Hold::of(self.profile(key.id), key.child);
-        let holder = Holder::of(&self.jobs[&key.id]);
-        self.vacate(&holder, *placement, hold, *stopped_at);
+        self.vacate(*key, *placement, *stopped_at);
         let execution = self.execution_mut(*key);
         execution.attempt = None;
         execution.attempts_ended += 1;
@@ -544,8 +585,7 @@ impl State {
         }
         match next {
             AfterAttempt::Retried => {
-                let Job { queue, sequence, .. } = *self.job_mut(key.id);
-                self.runnable_mut(queue).add_retried(*key, sequence);
+                self.add_retried(*key);
             }
             AfterAttempt::Succeeded => self.settle(*key, true),
             AfterAttempt::Failed => self.settle(*key, false),
@@ -582,10 +622,14 @@ impl State {
             &mut array.failed
         };
         ended.insert(Interval::one(child));
+        self.offer_children(key.id);
     }
 
     pub(super) fn remove_job(&mut self, id: JobId) {
         let job = self.jobs.remove(&id).expect("only live jobs end");
+        if let Some(shares) = self.shares.get_mut(&job.queue) {
+            shares.remove_job(&job);
+        }
         let count = self
             .jobs_by_queue
             .get_mut(&job.queue)
@@ -637,8 +681,65 @@ impl State {
 
     fn change_profile(&mut self, id: JobId, profile: &Profile) {
         let profile = self.shared_profile(profile);
+        let (entries, queue, sequence) = (
+            self.entries_of(id),
+            self.job_mut(id).queue,
+            self.job_mut(id).sequence,
+        );
         let before = std::mem::replace(&mut self.job_mut(id).profile, profile);
+        for (key, attempts_ended) in entries {
+            let runnable = self.runnable_mut(queue);
+            match attempts_ended {
+                0 => runnable.remove_fresh(&before, sequence),
+                _ => runnable.remove_retried(key, &before, sequence),
+            }
+        }
         self.release_profile(&before);
+        self.restore_place_in_queue(id);
+    }
+
+    /// Adds a single job that never ran, or an array's children, to the queue's order.
+    pub(super) fn add_fresh(&mut self, id: JobId) {
+        let job = self.job_mut(id);
+        let (queue, sequence, profile) = (job.queue, job.sequence, Arc::clone(&job.profile));
+        self.runnable_mut(queue).add_fresh(id, &profile, sequence);
+    }
+
+    /// Adds a job or child that is tried again.
+    pub(super) fn add_retried(&mut self, key: JobKey) {
+        let job = self.job_mut(key.id);
+        let (queue, sequence, profile) = (job.queue, job.sequence, Arc::clone(&job.profile));
+        self.runnable_mut(queue).add_retried(key, &profile, sequence);
+    }
+
+    /// The policy that a queue has, if it is there.
+    pub(crate) fn policy_of(&self, queue: QueueId) -> Option<&SchedulingPolicy> {
+        let key = ItemKey::SchedulingPolicy(self.queues.get(&queue)?.policy.clone()?);
+        match &self.items.get(&key)?.item {
+            Item::SchedulingPolicy(policy) => Some(policy),
+            Item::ConsumableResource(_) | Item::QuotaShare(_) => None,
+        }
+    }
+
+    /// Orders a queue's jobs as its policy now says.
+    pub(super) fn follow_policy(&mut self, id: QueueId) {
+        let policy = self.policy_of(id).cloned();
+        let order = Order::of(policy.as_ref());
+        let runnable = self.runnable.entry(id).or_default();
+        if runnable.order() != order {
+            let keys: Vec<JobKey> = std::mem::replace(runnable, Runnable::new(order)).all().collect();
+            for key in keys {
+                self.restore_place_in_queue(key.id);
+            }
+        }
+        let policy = match policy {
+            Some(SchedulingPolicy::FairShare(policy)) => Some(policy),
+            Some(SchedulingPolicy::QuotaShare) | None => None,
+        };
+        let shares = self.shares.entry(id).or_default();
+        if shares.policy() != policy.as_ref() {
+            shares.set_policy(policy);
+        }
     }
 
     /// Forgets a profile that a job has had, if that was the last.
@@ -682,9 +783,7 @@ impl State {
     }
 
     fn environment_mut(&mut self, id: EnvironmentId) -> &mut Environment {
-        self.environments
-            .get_mut(&id)
-            .expect("only environments that exist change")
+        self.fleet.environment_mut(id)
     }
 
     pub(super) fn runnable_mut(&mut self, id: QueueId) -> &mut crate::queue::Runnable {

@@ -1,30 +1,13 @@
 //! What changes of multi-node parallel jobs make of the state; a part of [`State::apply`], with the same rules.
 
+use std::sync::Arc;
+
 use crate::change::{AfterAttempt, AttemptEnded, GangEnded, GangPlaced};
 use crate::id::{ArrayIndex, AttemptKey, AttemptNumber, JobId, JobKey};
-use crate::job::{Attempt, Body, Execution, Job, Placement, Profile, StopCause};
+use crate::job::{Attempt, Body, Execution, Placement, StopCause};
 use crate::multi_node::{Gang, MainEnd, MultiNode};
-use crate::resources::Resources;
 use crate::state::State;
-use crate::state::occupancy::Holder;
 use crate::time::Timestamp;
-
-/// What an attempt holds, and whether it has its instance for itself.
-#[derive(Clone, Copy)]
-pub(super) struct Hold {
-    pub(super) need: Resources,
-    pub(super) is_alone: bool,
-}
-
-impl Hold {
-    pub(super) fn of(profile: &Profile, child: Option<ArrayIndex>) -> Self {
-        Hold {
-            need: profile.need(child),
-            // A node is the only task of its instance (section B11.6).
-            is_alone: profile.nodes.is_some(),
-        }
-    }
-}
 
 impl State {
     /// The gang's part of a live multi-node parallel job.
@@ -52,17 +35,17 @@ impl State {
 
     /// Takes a waiting multi-node parallel job out of its queue's order.
     pub(super) fn take_gang_from_queue(&mut self, id: JobId) {
-        let Some(Job { queue, sequence, .. }) = self.jobs.get(&id) else {
+        let Some(job) = self.jobs.get(&id) else {
             return;
         };
-        let (queue, sequence) = (*queue, *sequence);
+        let (queue, sequence, profile) = (job.queue, job.sequence, Arc::clone(&job.profile));
         let is_fresh = self
             .multi_node(id)
             .is_some_and(|multi_node| multi_node.attempts_ended == 0);
         let runnable = self.runnable_mut(queue);
         match is_fresh {
-            true => runnable.remove_fresh(sequence),
-            false => runnable.remove_retried(JobKey::whole(id), sequence),
+            true => runnable.remove_fresh(&profile, sequence),
+            false => runnable.remove_retried(JobKey::whole(id), &profile, sequence),
         }
     }
 
@@ -75,9 +58,7 @@ impl State {
         } = placed;
         self.take_gang_from_queue(*id);
         for (node, placement) in (0..).zip(placements) {
-            let hold = Hold::of(self.profile(*id), Some(node));
-            let holder = Holder::of(&self.jobs[id]);
-            self.occupy(&holder, *placement, hold);
+            self.occupy(JobKey::child(*id, node), *placement);
         }
         let multi_node = self.multi_node_mut(*id).expect("only such jobs have nodes");
         let execution = |placement: &Placement| Execution {
@@ -157,8 +138,7 @@ impl State {
         multi_node.attempts_ended += 1;
         match end.next {
             AfterAttempt::Retried => {
-                let Job { queue, sequence, .. } = *self.job_mut(*id);
-                self.runnable_mut(queue).add_retried(JobKey::whole(*id), sequence);
+                self.add_retried(JobKey::whole(*id));
             }
             AfterAttempt::Succeeded | AfterAttempt::Failed => self.remove_job(*id),
         }

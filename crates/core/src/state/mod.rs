@@ -14,26 +14,22 @@ use std::sync::Arc;
 
 use crate::command::Ended;
 use crate::effect::Effect;
-use crate::environment::{Environment, Instance, Life};
+use crate::environment::{Environment, Life};
+use crate::fleet::Fleet;
 use crate::id::{ArrayIndex, AttemptKey, EnvironmentId, InstanceId, JobId, JobKey, QueueId, Sequence};
 use crate::interval_set::IntervalSet;
 use crate::item::{ItemKey, KeptItem};
 use crate::job::{Body, Execution, Job, JobStatus, Profile};
 use crate::name::{ConsumableResourceName, DefinitionName, EnvironmentName, QueueName};
 use crate::queue::{Candidate, Queue, Runnable};
-use crate::resources::{GpuSet, Resources};
+use crate::resources::Resources;
+use crate::runs::RunTimes;
+use crate::share::{ShareName, Shares, Standing};
 use crate::time::Timestamp;
 use crate::token::KeptToken;
 
-use occupancy::{Held, is_kept};
+pub use crate::fleet::Host;
 pub use restore::{RestoreError, Stored, StoredInstance};
-
-/// What the machine has that jobs are placed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Host {
-    /// vCPUs, memory, and how many GPUs.
-    pub resources: Resources,
-}
 
 /// The revisions of a job definition.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -84,12 +80,12 @@ pub(crate) enum Deadline {
 /// All that the core remembers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
-    host: Host,
     next: Counters,
-    environments: BTreeMap<EnvironmentId, Environment>,
+    fleet: Fleet,
     queues: BTreeMap<QueueId, Queue>,
     definitions: BTreeMap<DefinitionName, Revisions>,
     items: BTreeMap<ItemKey, KeptItem>,
+    run_times: BTreeMap<DefinitionName, RunTimes>,
     jobs: BTreeMap<JobId, Job>,
     tokens: BTreeMap<Box<str>, KeptToken>,
 
@@ -98,12 +94,12 @@ pub struct State {
     profiles: BTreeSet<Arc<Profile>>,
     runnable: BTreeMap<QueueId, Runnable>,
     jobs_by_queue: BTreeMap<QueueId, usize>,
-    usage: BTreeMap<QueueId, BTreeMap<Option<Box<str>>, Held>>,
+    shares: BTreeMap<QueueId, Shares>,
+    /// What live attempts hold of consumable resources that come back; none that is 0.
+    claimed: BTreeMap<ConsumableResourceName, u64>,
     dependents: BTreeMap<JobId, BTreeSet<Dependent>>,
     token_ages: BTreeSet<(Timestamp, Box<str>)>,
     deadlines: BTreeSet<(Timestamp, Deadline)>,
-    host_in_use: Resources,
-    gpus_in_use: GpuSet,
 }
 
 impl Default for Counters {
@@ -122,12 +118,12 @@ impl State {
     #[must_use]
     pub fn empty(host: Host) -> Self {
         State {
-            host,
             next: Counters::default(),
-            environments: BTreeMap::new(),
+            fleet: Fleet::empty(host),
             queues: BTreeMap::new(),
             definitions: BTreeMap::new(),
             items: BTreeMap::new(),
+            run_times: BTreeMap::new(),
             jobs: BTreeMap::new(),
             tokens: BTreeMap::new(),
             token_ages: BTreeSet::new(),
@@ -136,30 +132,23 @@ impl State {
             profiles: BTreeSet::new(),
             runnable: BTreeMap::new(),
             jobs_by_queue: BTreeMap::new(),
-            usage: BTreeMap::new(),
+            shares: BTreeMap::new(),
+            claimed: BTreeMap::new(),
             dependents: BTreeMap::new(),
             deadlines: BTreeSet::new(),
-            host_in_use: Resources::default(),
-            gpus_in_use: GpuSet::default(),
         }
     }
 
     /// The host that jobs are placed on.
     #[must_use]
     pub fn host(&self) -> Host {
-        self.host
+        self.fleet.host()
     }
 
-    /// What of the host no instance and no job holds.
+    /// What jobs are placed on.
     #[must_use]
-    pub fn host_free(&self) -> Resources {
-        self.host.resources.minus(self.host_in_use)
-    }
-
-    /// The GPUs of the host that no instance and no job holds.
-    #[must_use]
-    pub fn gpus_free(&self) -> GpuSet {
-        GpuSet::first(self.host.resources.gpus).without(self.gpus_in_use)
+    pub fn fleet(&self) -> &Fleet {
+        &self.fleet
     }
 
     /// The numbers that the next new things get.
@@ -170,9 +159,7 @@ impl State {
 
     /// The compute environments in order of creation.
     pub fn environments(&self) -> impl Iterator<Item = (EnvironmentId, &Environment)> {
-        self.environments
-            .iter()
-            .map(|(id, environment)| (*id, environment))
+        self.fleet.environments()
     }
 
     /// A compute environment.
@@ -181,9 +168,7 @@ impl State {
     /// If it does not exist: numbers are only had from the state.
     #[must_use]
     pub fn environment(&self, id: EnvironmentId) -> &Environment {
-        self.environments
-            .get(&id)
-            .expect("environments are removed only when nothing refers to them")
+        self.fleet.environment(id)
     }
 
     /// The compute environment of this name.
@@ -222,6 +207,12 @@ impl State {
         self.definitions.get(name)
     }
 
+    /// How long the last jobs of a definition ran that succeeded; `None` if none did.
+    #[must_use]
+    pub fn run_times(&self, definition: &DefinitionName) -> Option<&RunTimes> {
+        self.run_times.get(definition)
+    }
+
     /// A scheduling policy, consumable resource or quota share.
     #[must_use]
     pub fn item(&self, key: &ItemKey) -> Option<&KeptItem> {
@@ -251,6 +242,11 @@ impl State {
                 .get(*token)
                 .is_some_and(|kept| kept.expires_at() <= now)
         })
+    }
+
+    /// What live attempts hold of a consumable resource.
+    pub(crate) fn claimed(&self, name: &ConsumableResourceName) -> u64 {
+        self.claimed.get(name).copied().unwrap_or(0)
     }
 
     /// Whether a live job takes of a consumable resource.
@@ -283,9 +279,26 @@ impl State {
     }
 
     /// What the attempts of a queue's jobs hold, by share; jobs without a share are under `None`.
-    pub fn usage(&self, queue: QueueId) -> impl Iterator<Item = (&Option<Box<str>>, Resources)> {
-        let usage = self.usage.get(&queue).into_iter().flatten();
-        usage.map(|(share, held)| (share, held.resources))
+    pub fn usage(&self, queue: QueueId) -> impl Iterator<Item = (Option<&ShareName>, Resources)> {
+        let shares = self.shares(queue).iter();
+        let held = shares.filter(|(_, share)| share.attempts > 0);
+        held.map(|(name, share)| (Some(name).filter(|name| !name.is_empty()), share.held))
+    }
+
+    /// The shares of a queue.
+    pub(crate) fn shares(&self, queue: QueueId) -> &Shares {
+        static NONE: std::sync::LazyLock<Shares> = std::sync::LazyLock::new(Shares::default);
+        self.shares.get(&queue).unwrap_or(&NONE)
+    }
+
+    /// How the active shares of a fair-share queue stand by `now`, next first; none in other queues.
+    #[must_use]
+    pub fn standings(&self, queue: QueueId, now: Timestamp) -> Vec<Standing> {
+        let shares = self.shares(queue);
+        let standings = shares.iter().filter_map(|(name, _)| shares.standing(name, now));
+        let mut standings: Vec<Standing> = standings.collect();
+        standings.sort_by(|one, other| (one.score, &one.share).cmp(&(other.score, &other.share)));
+        standings
     }
 
     /// The state of a live job, child or node; `None` if the job or the node's attempt has ended, or there is no such child.
@@ -316,22 +329,21 @@ impl State {
 
     /// Deleted environments that have no attempt left.
     pub(crate) fn drained_environments(&self) -> impl Iterator<Item = EnvironmentId> {
-        let environments = self.environments.iter();
-        environments
+        self.environments()
             .filter(|(_, environment)| environment.life == Life::Deleting && environment.attempts == 0)
-            .map(|(id, _)| *id)
+            .map(|(id, _)| id)
     }
 
     /// Environments whose instances are being replaced, and that have one to give back, or none left to replace.
     pub(crate) fn renewable_environments(&self) -> impl Iterator<Item = EnvironmentId> {
-        let renewing = self.environments.iter().filter(|(_, environment)| {
+        let renewing = self.environments().filter(|(_, environment)| {
             let Some(renewal) = environment.renewal else {
                 return false;
             };
             let mut outdated = environment.instances.range(..renewal.outdated_before).peekable();
             outdated.peek().is_none() || outdated.any(|(_, instance)| instance.is_idle())
         });
-        renewing.map(|(id, _)| *id)
+        renewing.map(|(id, _)| id)
     }
 
     /// The runnable jobs of a queue in order.
@@ -341,9 +353,9 @@ impl State {
         self.runnable.get(&queue).unwrap_or(&NONE)
     }
 
-    /// The job or child that a queue runs next, and what it needs.
+    /// The job or child that a line of a queue runs next, and what it needs.
     #[must_use]
-    pub fn front(&self, queue: QueueId) -> Option<(JobKey, &Arc<Profile>)> {
+    pub fn front(&self, queue: QueueId, line: &str) -> Option<(JobKey, &Arc<Profile>)> {
         let is_array = |id: JobId| {
             matches!(
                 self.jobs.get(&id),
@@ -353,7 +365,7 @@ impl State {
                 })
             )
         };
-        let candidate = self.runnable.get(&queue)?.front(is_array)?;
+        let candidate = self.runnable.get(&queue)?.front(line, is_array)?;
         match candidate {
             Candidate::Job(key) => Some((key, &self.jobs.get(&key.id)?.profile)),
             Candidate::NextChild(id) => {
@@ -473,16 +485,5 @@ impl State {
     pub(crate) fn child_ended(&self, key: JobKey) -> Option<Ended> {
         let status = self.status(key).filter(|status| status.is_terminal())?;
         key.child.map(|_| Ended { status, array: None })
-    }
-
-    /// An idle instance that may be given back for others: of any environment, beyond what its minimum keeps.
-    pub(crate) fn reclaimable(&self) -> impl Iterator<Item = (EnvironmentId, InstanceId, &Instance)> {
-        self.environments.iter().flat_map(|(id, environment)| {
-            let idle = environment
-                .instances
-                .iter()
-                .filter(|(id, instance)| instance.is_idle() && !is_kept(environment, **id));
-            idle.map(|(instance_id, instance)| (*id, *instance_id, instance))
-        })
     }
 }

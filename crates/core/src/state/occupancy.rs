@@ -1,142 +1,80 @@
 //! What is held of the host, of environments and of instances by attempts.
 
-use crate::environment::{Capacity, Environment, Life};
-use crate::id::{EnvironmentId, InstanceId, QueueId};
-use crate::job::{Job, Placement, ServiceClaim};
-use crate::resources::Resources;
-use crate::state::gang::Hold;
+use std::collections::BTreeMap;
+
+use crate::environment::{Capacity, Environment};
+use crate::fleet::{Hold, is_kept};
+use crate::id::{EnvironmentId, InstanceId, JobKey};
+use crate::item::{Item, ItemKey, KeptItem};
+use crate::job::{ConsumableClaim, Placement, Profile};
 use crate::state::{Deadline, State};
 use crate::time::{Millis, Timestamp};
 
-/// Who holds what an attempt has.
-pub(super) struct Holder {
-    queue: QueueId,
-    share: Option<Box<str>>,
-    /// What a service job takes besides.
-    service: Option<ServiceClaim>,
-}
-
-impl Holder {
-    pub(super) fn of(job: &Job) -> Self {
-        let share = job.profile.share.as_ref();
-        // A priority without a share can be given at any time; it belongs to the same share as none.
-        let share = share.filter(|share| !share.identifier.is_empty());
-        Holder {
-            queue: job.queue,
-            share: share.map(|share| share.identifier.clone()),
-            service: job.profile.service.clone(),
-        }
-    }
-}
-
-/// What the attempts of a share hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(super) struct Held {
-    pub(super) resources: Resources,
-    attempts: u32,
+/// What an attempt holds of consumable resources and gives back: of a multi-node parallel job the main node's does. Whether a resource
+/// comes back never changes, and one that live jobs name is not deleted.
+fn held_claims<'a>(
+    items: &'a BTreeMap<ItemKey, KeptItem>,
+    profile: &'a Profile,
+    key: JobKey,
+) -> impl Iterator<Item = &'a ConsumableClaim> {
+    let is_holder = profile.nodes.is_none() || key.child == Some(profile.main_node());
+    let claims = profile.consumables.iter().filter(move |_| is_holder);
+    claims.filter(|claim| {
+        let key = ItemKey::ConsumableResource(claim.name.clone());
+        let item = items.get(&key).map(|kept| &kept.item);
+        matches!(item, Some(Item::ConsumableResource(resource)) if resource.is_replenishable)
+    })
 }
 
 impl State {
     /// An attempt takes its place.
-    pub(super) fn occupy(&mut self, holder: &Holder, placement: Placement, hold: Hold) {
-        let Hold { need, is_alone } = hold;
-        let usage = self.usage.entry(holder.queue).or_default();
-        let held = usage.entry(holder.share.clone()).or_default();
-        held.resources = held.resources.plus(need);
-        held.attempts += 1;
-        let Placement {
-            environment: id,
-            instance,
-            gpus,
-        } = placement;
-        let environment = self
-            .environments
-            .get_mut(&id)
-            .expect("jobs are placed in environments that exist");
-        environment.in_use = environment.in_use.plus(need);
-        environment.attempts += 1;
-        if let Some(claim) = &holder.service {
-            *environment.units.entry(claim.unit.clone()).or_default() += claim.count;
+    pub(super) fn occupy(&mut self, key: JobKey, placement: Placement) {
+        let job = self.jobs.get(&key.id).expect("only live jobs are placed");
+        let hold = Hold::of(&job.profile, key.child);
+        let shares = self.shares.entry(job.queue).or_default();
+        shares.occupy(&job.profile, hold.need);
+        for claim in held_claims(&self.items, &job.profile, key) {
+            *self.claimed.entry(claim.name.clone()).or_default() += claim.quantity;
         }
-        let Some(instance_id) = instance else {
-            self.host_in_use = self.host_in_use.plus(need);
-            self.gpus_in_use = self.gpus_in_use.with(gpus);
-            return;
-        };
-        let due = idle_deadline(environment, id, instance_id);
-        let instance = environment
-            .instances
-            .get_mut(&instance_id)
-            .expect("jobs are placed on instances that exist");
-        let held = if is_alone { instance.capacity } else { need };
-        instance.in_use = instance.in_use.plus(held);
-        instance.gpus_in_use = instance.gpus_in_use.with(gpus);
-        instance.attempts += 1;
-        if let Some(due) = due {
-            self.deadlines.remove(&due);
+        if let Some(instance) = placement.instance {
+            let environment = self.fleet.environment(placement.environment);
+            if let Some(due) = idle_deadline(environment, placement.environment, instance) {
+                self.deadlines.remove(&due);
+            }
         }
+        self.fleet.occupy(placement, hold);
     }
 
     /// An attempt gives its place back.
-    pub(super) fn vacate(&mut self, holder: &Holder, placement: Placement, hold: Hold, at: Timestamp) {
-        let Hold { need, is_alone } = hold;
-        let usage = self.usage.get_mut(&holder.queue).expect("the attempt is counted");
-        let held = usage.get_mut(&holder.share).expect("the attempt is counted");
-        held.resources = held.resources.minus(need);
-        held.attempts -= 1;
-        if held.attempts == 0 {
-            usage.remove(&holder.share);
-        }
-        if usage.is_empty() {
-            self.usage.remove(&holder.queue);
-        }
-        let Placement {
-            environment: id,
-            instance,
-            gpus,
-        } = placement;
-        let environment = self
-            .environments
-            .get_mut(&id)
-            .expect("environments stay until their last attempt ends");
-        environment.in_use = environment.in_use.minus(need);
-        environment.attempts -= 1;
-        if let Some(claim) = &holder.service {
-            let held = environment
-                .units
-                .get_mut(&claim.unit)
-                .expect("the attempt has taken its units");
-            *held -= claim.count;
-            // A unit of which nothing is held has no entry, as after a restart.
+    pub(super) fn vacate(&mut self, key: JobKey, placement: Placement, at: Timestamp) {
+        let job = self.jobs.get(&key.id).expect("only live jobs have places");
+        let hold = Hold::of(&job.profile, key.child);
+        let shares = self.shares.entry(job.queue).or_default();
+        shares.vacate(&job.profile, hold.need);
+        for claim in held_claims(&self.items, &job.profile, key) {
+            let held = self
+                .claimed
+                .get_mut(&claim.name)
+                .expect("the attempt has taken it");
+            *held -= claim.quantity;
+            // As after a restart.
             if *held == 0 {
-                environment.units.remove(&claim.unit);
+                self.claimed.remove(&claim.name);
             }
         }
-        let Some(instance_id) = instance else {
-            self.host_in_use = self.host_in_use.minus(need);
-            self.gpus_in_use = self.gpus_in_use.without(gpus);
-            return;
-        };
-        let instance = environment
-            .instances
-            .get_mut(&instance_id)
-            .expect("instances stay until their last attempt ends");
-        let held = if is_alone { instance.capacity } else { need };
-        instance.in_use = instance.in_use.minus(held);
-        instance.gpus_in_use = instance.gpus_in_use.without(gpus);
-        instance.attempts -= 1;
-        instance.last_used_at = instance.last_used_at.max(at);
-        self.deadlines.extend(idle_deadline(environment, id, instance_id));
+        self.fleet.vacate(placement, hold, at);
+        if let Some(instance) = placement.instance {
+            let environment = self.fleet.environment(placement.environment);
+            let due = idle_deadline(environment, placement.environment, instance);
+            self.deadlines.extend(due);
+        }
     }
 
     /// Makes the deadlines of an environment's instances anew: which of them its minimum keeps may have changed, or its delay.
     pub(super) fn renew_idle_deadlines(&mut self, id: EnvironmentId) {
         self.deadlines
             .retain(|(_, deadline)| !matches!(deadline, Deadline::Idle(of, _) if *of == id));
-        let environment = self
-            .environments
-            .get(&id)
-            .expect("the caller has just put it there");
+        let environment = self.fleet.environment(id);
         let instances = environment.instances.keys();
         self.deadlines
             .extend(instances.filter_map(|instance| idle_deadline(environment, id, *instance)));
@@ -157,15 +95,4 @@ pub(super) fn idle_deadline(
     };
     (instance.is_idle() && !is_kept(environment, instance_id))
         .then(|| (instance.last_used_at + delay, Deadline::Idle(id, instance_id)))
-}
-
-/// Whether the environment's minimum keeps an instance, jobs or not: the oldest ones, until they have that many vCPUs.
-pub(super) fn is_kept(environment: &Environment, instance_id: InstanceId) -> bool {
-    let vcpus_min = match &environment.spec.capacity {
-        Capacity::Instances(plan) => plan.vcpus_min,
-        Capacity::Shared { .. } | Capacity::Units { .. } => 0,
-    };
-    let older = environment.instances.range(..instance_id);
-    let older_vcpus: u32 = older.map(|(_, instance)| instance.capacity.vcpus.ceil()).sum();
-    older_vcpus < vcpus_min && environment.life == Life::Valid
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::environment::{Environment, Instance};
-use crate::id::{EnvironmentId, InstanceId, JobId, QueueId};
+use crate::id::{AttemptKey, EnvironmentId, InstanceId, JobId, JobKey, QueueId};
 use crate::item::{ItemKey, KeptItem};
-use crate::job::{Body, Execution, Job};
+use crate::job::{Body, Execution, Job, Placement};
 use crate::name::DefinitionName;
 use crate::queue::Queue;
 use crate::resources::{GpuSet, Resources};
-use crate::state::gang::Hold;
-use crate::state::occupancy::Holder;
+use crate::runs::RunTimes;
+use crate::share::{Ledger, ShareName};
 use crate::state::{Counters, Host, Revisions, State};
 use crate::token::KeptToken;
 
@@ -35,6 +35,10 @@ pub struct Stored {
     pub jobs: Vec<(JobId, Job)>,
     /// The client tokens, by their text.
     pub tokens: Vec<KeptToken>,
+    /// What the active shares of fair-share queues have used.
+    pub ledgers: Vec<(QueueId, ShareName, Ledger)>,
+    /// How long the last jobs of each definition ran.
+    pub run_times: Vec<(DefinitionName, RunTimes)>,
 }
 
 /// An instance without what its attempts hold, which follows from them.
@@ -62,6 +66,9 @@ pub enum RestoreError {
     /// A job is in no queue.
     #[error("job {0} is in job queue {1:?}, which does not exist")]
     JobWithoutQueue(JobId, QueueId),
+    /// A share belongs to no queue.
+    #[error("share {0} belongs to job queue {1:?}, which does not exist")]
+    ShareWithoutQueue(ShareName, QueueId),
     /// An attempt is placed nowhere.
     #[error("job {0} runs in a compute environment or on an instance that does not exist")]
     AttemptWithoutPlace(JobId),
@@ -82,38 +89,47 @@ impl State {
             items,
             jobs,
             tokens,
+            ledgers,
+            run_times,
         } = stored;
         let mut state = State::empty(host);
         state.next = counters;
         for (id, environment) in environments {
             state.environment_names.insert(environment.name.clone(), id);
-            state.environments.insert(id, environment);
+            state.fleet.put(id, environment);
         }
         for (environment, id, instance) in instances {
             state.restore_instance(environment, id, instance)?;
         }
+        state.run_times = run_times.into_iter().collect();
+        state.items = items.into_iter().collect();
         for (id, queue) in queues {
             let missing = queue
                 .environments
                 .iter()
-                .find(|environment| !state.environments.contains_key(environment));
+                .find(|environment| state.fleet.find(**environment).is_none());
             if let Some(missing) = missing {
                 return Err(RestoreError::QueueWithoutEnvironment(queue.name, *missing));
             }
             state.queue_names.insert(queue.name.clone(), id);
-            state.runnable.insert(id, crate::queue::Runnable::default());
             state.queues.insert(id, queue);
+            state.follow_policy(id);
             state.renew_blocked_deadline(id);
         }
+        for (queue, share, ledger) in ledgers {
+            if !state.queues.contains_key(&queue) {
+                return Err(RestoreError::ShareWithoutQueue(share, queue));
+            }
+            state.shares.entry(queue).or_default().charge(&share, ledger);
+        }
         state.definitions = definitions.into_iter().collect();
-        state.items = items.into_iter().collect();
         for (id, job) in jobs {
             state.restore_job(id, job)?;
         }
         for kept in &tokens {
             state.keep_token(kept);
         }
-        let environments: Vec<EnvironmentId> = state.environments.keys().copied().collect();
+        let environments: Vec<EnvironmentId> = state.fleet.environments().map(|(id, _)| id).collect();
         for id in environments {
             state.renew_idle_deadlines(id);
             state.note_renewal_deadline(id);
@@ -133,8 +149,9 @@ impl State {
             gpus,
             last_used_at,
         } = stored;
-        let environment = self.environments.get_mut(&environment_id);
-        let environment = environment.ok_or(RestoreError::InstanceWithoutEnvironment(id, environment_id))?;
+        if self.fleet.find(environment_id).is_none() {
+            return Err(RestoreError::InstanceWithoutEnvironment(id, environment_id));
+        }
         let instance = Instance {
             instance_type,
             capacity,
@@ -144,9 +161,7 @@ impl State {
             attempts: 0,
             last_used_at,
         };
-        environment.instances.insert(id, instance);
-        self.host_in_use = self.host_in_use.plus(capacity);
-        self.gpus_in_use = self.gpus_in_use.with(gpus);
+        self.fleet.add_instance(environment_id, id, instance);
         Ok(())
     }
 
@@ -156,24 +171,12 @@ impl State {
         }
         job.profile = self.shared_profile(&job.profile);
         self.register_dependent(id, &job.body);
-        self.restore_place_in_queue(id, &job);
-        let executions: Vec<&Execution> = match &job.body {
-            Body::Waiting(_) => Vec::new(),
-            Body::Ready(execution) => vec![execution],
-            Body::Array(array) => array.executions.values().collect(),
-            Body::MultiNode(multi_node) => {
-                let gang = multi_node.gang.iter();
-                gang.flat_map(|gang| &gang.nodes).collect()
-            }
-        };
-        let holder = Holder::of(&job);
-        // Only of nodes it matters which one it is, and they are in order.
-        for (index, attempt) in (0..).zip(executions) {
-            let Some(attempt) = &attempt.attempt else {
-                continue;
-            };
-            let placement = attempt.placement;
-            let environment = self.environments.get(&placement.environment);
+        self.shares.entry(job.queue).or_default().add_job(&job);
+        *self.jobs_by_queue.entry(job.queue).or_default() += 1;
+        self.jobs.insert(id, job);
+        self.restore_place_in_queue(id);
+        for (key, placement) in self.places_of(id) {
+            let environment = self.fleet.find(placement.environment);
             let has_place = environment.is_some_and(|environment| {
                 placement
                     .instance
@@ -182,11 +185,8 @@ impl State {
             if !has_place {
                 return Err(RestoreError::AttemptWithoutPlace(id));
             }
-            let child = job.profile.nodes.is_some().then_some(index);
-            self.occupy(&holder, placement, Hold::of(&job.profile, child));
+            self.occupy(key, placement);
         }
-        *self.jobs_by_queue.entry(job.queue).or_default() += 1;
-        self.jobs.insert(id, job);
         let running: Vec<_> = self
             .attempts_of(id)
             .filter_map(|key| self.timeout_deadline(key))
@@ -195,37 +195,50 @@ impl State {
         Ok(())
     }
 
-    fn restore_place_in_queue(&mut self, id: JobId, job: &Job) {
-        let runnable = self.runnable.entry(job.queue).or_default();
-        let mut add = |key: crate::id::JobKey, execution: &Execution| match (
-            &execution.attempt,
-            execution.attempts_ended,
-        ) {
-            (Some(_), _) => {}
-            (None, 0) => runnable.add_fresh(key.id, job.sequence),
-            (None, _) => runnable.add_retried(key, job.sequence),
-        };
-        match &job.body {
-            Body::Waiting(_) => {}
-            Body::Ready(execution) => add(crate::id::JobKey::whole(id), execution),
-            Body::Array(array) => {
-                for (child, execution) in &array.executions {
-                    add(crate::id::JobKey::child(id, *child), execution);
-                }
-                if !array.runnable.is_empty() {
-                    runnable.add_fresh(id, job.sequence);
-                }
+    /// Puts what is runnable of a job into its queue's order.
+    pub(super) fn restore_place_in_queue(&mut self, id: JobId) {
+        for (key, attempts_ended) in self.entries_of(id) {
+            match attempts_ended {
+                0 => self.add_fresh(key.id),
+                _ => self.add_retried(key),
             }
-            Body::MultiNode(multi_node) => match (&multi_node.gang, multi_node.attempts_ended) {
-                (Some(_), _) => {}
-                (None, 0) => runnable.add_fresh(id, job.sequence),
-                (None, _) => runnable.add_retried(crate::id::JobKey::whole(id), job.sequence),
+        }
+    }
+
+    /// The entries that a job has in its queue's order, with how often each was tried; of an array, its children that never ran are one.
+    pub(super) fn entries_of(&self, id: JobId) -> Vec<(JobKey, u8)> {
+        let of_execution = |key: JobKey, execution: &Execution| match &execution.attempt {
+            Some(_) => None,
+            None => Some((key, execution.attempts_ended)),
+        };
+        match self.jobs.get(&id).map(|job| &job.body) {
+            None | Some(Body::Waiting(_)) => Vec::new(),
+            Some(Body::Ready(execution)) => of_execution(JobKey::whole(id), execution).into_iter().collect(),
+            Some(Body::Array(array)) => {
+                let tried = array.executions.iter();
+                let tried =
+                    tried.filter_map(|(child, execution)| of_execution(JobKey::child(id, *child), execution));
+                let fresh = array.offers_child().then_some((JobKey::whole(id), 0));
+                tried.chain(fresh).collect()
+            }
+            Some(Body::MultiNode(multi_node)) => match &multi_node.gang {
+                Some(_) => Vec::new(),
+                None => vec![(JobKey::whole(id), multi_node.attempts_ended)],
             },
         }
     }
 
-    fn attempts_of(&self, id: JobId) -> impl Iterator<Item = crate::id::AttemptKey> {
-        use crate::id::{AttemptKey, JobKey};
+    /// The places that the attempts of a job have.
+    fn places_of(&self, id: JobId) -> Vec<(JobKey, Placement)> {
+        let attempts = self.attempts_of(id);
+        let places = attempts.filter_map(|attempt| {
+            let attempt_there = self.execution(attempt.job)?.attempt.as_ref()?;
+            Some((attempt.job, attempt_there.placement))
+        });
+        places.collect()
+    }
+
+    fn attempts_of(&self, id: JobId) -> impl Iterator<Item = AttemptKey> {
         let keys: Vec<AttemptKey> = match self.jobs.get(&id).map(|job| &job.body) {
             Some(Body::Ready(execution)) => {
                 vec![AttemptKey {
@@ -266,8 +279,8 @@ impl State {
             units: std::collections::BTreeMap::new(),
             ..environment.clone()
         };
-        let instances = self.environments.iter().flat_map(|(environment, facts)| {
-            facts.instances.iter().map(|(id, instance)| {
+        let instances = self.fleet.environments().flat_map(|(environment, facts)| {
+            facts.instances.iter().map(move |(id, instance)| {
                 let Instance {
                     instance_type,
                     capacity,
@@ -283,7 +296,7 @@ impl State {
                     gpus: *gpus,
                     last_used_at: *last_used_at,
                 };
-                (*environment, *id, stored)
+                (environment, *id, stored)
             })
         });
         let own_profile = |job: &Job| Job {
@@ -293,9 +306,8 @@ impl State {
         Stored {
             counters: self.next,
             environments: self
-                .environments
-                .iter()
-                .map(|(id, environment)| (*id, bare(environment)))
+                .environments()
+                .map(|(id, environment)| (id, bare(environment)))
                 .collect(),
             instances: instances.collect(),
             queues: self
@@ -319,6 +331,21 @@ impl State {
                 .map(|(id, job)| (*id, own_profile(job)))
                 .collect(),
             tokens: self.tokens.values().cloned().collect(),
+            run_times: self
+                .run_times
+                .iter()
+                .map(|(name, runs)| (name.clone(), runs.clone()))
+                .collect(),
+            ledgers: self
+                .shares
+                .iter()
+                .flat_map(|(queue, shares)| {
+                    let ledgers = shares
+                        .iter()
+                        .filter_map(|(name, share)| Some((name, share.ledger.as_ref()?)));
+                    ledgers.map(|(name, ledger)| (*queue, name.clone(), ledger.clone()))
+                })
+                .collect(),
         }
     }
 }

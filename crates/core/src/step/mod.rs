@@ -3,6 +3,7 @@
 //! *Decide* reads the state and refuses or goes on; *commit* makes changes, the only way; *react* does what follows from them, through
 //! commit again: wakes who waited, gives capacity back, causes effects. One file for each kind of input.
 
+mod charge;
 mod dependents;
 mod drain;
 mod item;
@@ -85,9 +86,18 @@ impl Step<'_> {
 
     /// Makes a change and notes it for the store. There is no other way to change the state.
     pub(crate) fn commit(&mut self, change: Change) {
-        if let Some((queue, position)) = rank_event(&self.core.state, &change) {
-            self.core.ranks.note(queue, position, self.now);
+        if let Some((queue, line, position)) = rank_event(&self.core.state, &change) {
+            self.core.ranks.note(queue, line, position, self.now);
         }
+        self.charge_for(&change);
+        let runs = self.run_noted(&change);
+        self.apply(change);
+        if let Some(runs) = runs {
+            self.apply(runs);
+        }
+    }
+
+    fn apply(&mut self, change: Change) {
         self.core.state.apply(&change);
         self.out.changes.push(change);
     }

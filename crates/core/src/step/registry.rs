@@ -4,10 +4,12 @@ use crate::change::{Change, DefinitionRegistered, EnvironmentPut, QueuePut, Stop
 use crate::command::{PutEnvironment, PutQueue, RegisterDefinition, Rejection, Reply};
 use crate::effect::Effect;
 use crate::environment::{Life, Switch};
-use crate::id::{AttemptKey, EnvironmentId, QueueId};
+use crate::id::{AttemptKey, EnvironmentId, JobId, QueueId};
 use crate::item::{Item, ItemKey, SchedulingPolicy};
-use crate::job::{Placement, StopCause};
+use crate::job::{Body, Placement, StopCause};
 use crate::name::{DefinitionName, EnvironmentKind, EnvironmentName, QueueName, SchedulingPolicyName};
+use crate::options::{MAX_CONCURRENCY, max_concurrency_of};
+use crate::share::ShareName;
 use crate::step::Step;
 use crate::time::Millis;
 
@@ -202,7 +204,7 @@ impl Step<'_> {
             actions,
             document,
         };
-        self.commit(Change::QueuePut(Box::new(put)));
+        self.change_policy(id, Change::QueuePut(Box::new(put)));
         self.change_tags(resource, tags, Vec::new());
         self.core.wake_all();
         Ok(Reply::Queue(id))
@@ -263,9 +265,11 @@ impl Step<'_> {
         if queue.switch == Switch::Enabled {
             return Err(Rejection::QueueEnabled(name.clone()));
         }
-        if queue.blocked.is_some() {
+        let blocked: Vec<ShareName> = queue.blocked.keys().cloned().collect();
+        for line in blocked {
             self.commit(Change::QueueBlocked {
                 queue: id,
+                line,
                 blocked: None,
             });
         }
@@ -317,11 +321,47 @@ impl Step<'_> {
 
     pub(super) fn change_tags(&mut self, resource: String, set: Vec<(String, String)>, removed: Vec<String>) {
         if !set.is_empty() || !removed.is_empty() {
+            self.follow_tags(&resource, &set, &removed);
             self.commit(Change::TagsChanged(Box::new(TagsChanged {
                 resource,
                 set,
                 removed,
             })));
+        }
+    }
+
+    /// What tags tell queues and array jobs.
+    fn follow_tags(&mut self, resource: &str, set: &[(String, String)], removed: &[String]) {
+        let Some((kind, name)) = resource.split_once('/') else {
+            return;
+        };
+        if let Some((id, queue)) = QueueName::parse(name)
+            .ok()
+            .filter(|_| kind == "job-queue")
+            .and_then(|name| self.state().queue_named(&name))
+        {
+            // A value without meaning, which the server refuses, changes nothing.
+            let options = set.iter().fold(queue.options, |options, (key, value)| {
+                options.with_tag(key, value).unwrap_or(options)
+            });
+            let options = removed
+                .iter()
+                .fold(options, |options, key| options.without_tag(key));
+            if options != queue.options {
+                self.commit(Change::QueueOptionsChanged { queue: id, options });
+                self.core.wake_all();
+            }
+        }
+        if let Some(job) = name.parse::<JobId>().ok().filter(|_| kind == "job")
+            && let Some(Body::Array(array)) = self.state().job(job).map(|job| &job.body)
+        {
+            let before = array.max_concurrency;
+            let kept = before.filter(|_| !removed.iter().any(|key| key == MAX_CONCURRENCY));
+            let max = max_concurrency_of(set).or(kept);
+            if max != before {
+                self.commit(Change::ArrayConcurrencyChanged { job, max });
+                self.core.wake_all();
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use crate::reason::{
 };
 use crate::report::{ContainerEnd, Report};
 use crate::retry::AttemptEnd;
+use crate::runs::RunTimes;
 use crate::step::Step;
 use crate::step::dependents::Ending;
 use crate::time::Timestamp;
@@ -234,6 +235,24 @@ impl Step<'_> {
             Some(Body::MultiNode(multi_node)) => multi_node.is_cancelled,
             Some(Body::Waiting(_) | Body::Ready(_)) | None => false,
         }
+    }
+}
+
+impl Step<'_> {
+    /// What an attempt that has succeeded says about how long the jobs of its definition run; of nodes the main one speaks for all.
+    pub(super) fn run_noted(&self, change: &Change) -> Option<Change> {
+        let Change::AttemptEnded(ended) = change else {
+            return None;
+        };
+        let profile = &self.state().job(ended.job.id)?.profile;
+        let counts = profile.nodes.is_none() || ended.job.child == Some(profile.main_node());
+        let run = ended.stopped_at.since(ended.started_at?);
+        let definition = profile.definition.as_ref()?;
+        let before = self.state().run_times(definition);
+        (counts && ended.next == AfterAttempt::Succeeded).then(|| Change::RunTimesNoted {
+            definition: definition.clone(),
+            runs: Box::new(before.map_or_else(|| RunTimes::default().with(run), |before| before.with(run))),
+        })
     }
 }
 

@@ -8,9 +8,11 @@ use crate::id::{EnvironmentId, JobId, QueueId};
 use crate::interval_set::IntervalSet;
 use crate::item::{Item, ItemKey, SchedulingPolicy};
 use crate::job::{Dependency, JobStatus, Profile, ServiceClaim, ShareClaim};
-use crate::limits::{CLIENT_TOKENS_CLEARED_MAX, CLIENT_TOKENS_MAX};
+use crate::limits::{CLIENT_TOKENS_CLEARED_MAX, CLIENT_TOKENS_MAX, SHARE_IDENTIFIERS_PER_QUEUE_MAX};
 use crate::name::QueueName;
+use crate::options::max_concurrency_of;
 use crate::queue::Queue;
+use crate::share::share_of;
 use crate::step::Step;
 use crate::token::{ClientToken, KeptToken};
 
@@ -56,6 +58,8 @@ impl Step<'_> {
                 self.check_definition(&content)?;
             }
         }
+        self.check_consumables(&profile)?;
+        self.check_share_count(queue, &profile)?;
         self.check_array(array_size, is_sequential, &dependencies)?;
         let Resolved {
             open,
@@ -68,8 +72,14 @@ impl Step<'_> {
             gate: open.clone(),
             pairings,
             is_sequential,
+            max_concurrency: max_concurrency_of(&content.tags),
             ..Array::new(size)
         });
+        let definition = content.definition.clone();
+        let profile = Profile {
+            definition: profile.service.is_none().then_some(definition),
+            ..profile
+        };
         let added = JobAdded {
             id,
             sequence: self.state().counters().sequence,
@@ -147,7 +157,7 @@ impl Step<'_> {
         claim: &ServiceClaim,
     ) -> Result<(), Rejection> {
         let queue = self.state().queue(id);
-        let is_quota = matches!(self.policy_of(id), Some(SchedulingPolicy::QuotaShare));
+        let is_quota = matches!(self.state().policy_of(id), Some(SchedulingPolicy::QuotaShare));
         match &claim.quota_share {
             Some(_) if !is_quota => return Err(Rejection::QuotaShareNotAllowed(queue.name.clone())),
             None if is_quota => return Err(Rejection::QuotaShareMissing(queue.name.clone())),
@@ -162,17 +172,9 @@ impl Step<'_> {
             }
         }
         match share.filter(|share| !share.identifier.is_empty()) {
-            None if !matches!(self.policy_of(id), Some(SchedulingPolicy::FairShare(_))) => Ok(()),
+            None if !matches!(self.state().policy_of(id), Some(SchedulingPolicy::FairShare(_))) => Ok(()),
             None => Err(Rejection::ShareMissing(queue.name.clone())),
             Some(_) => self.check_share(id, share),
-        }
-    }
-
-    fn policy_of(&self, queue: QueueId) -> Option<&SchedulingPolicy> {
-        let key = ItemKey::SchedulingPolicy(self.state().queue(queue).policy.clone()?);
-        match &self.state().item(&key)?.item {
-            Item::SchedulingPolicy(policy) => Some(policy),
-            Item::ConsumableResource(_) | Item::QuotaShare(_) => None,
         }
     }
 
@@ -202,7 +204,10 @@ impl Step<'_> {
 
     /// A job has a share if and only if its queue orders by share (section A4.4).
     fn check_share(&self, queue: QueueId, share: Option<&ShareClaim>) -> Result<(), Rejection> {
-        let by_share = matches!(self.policy_of(queue), Some(SchedulingPolicy::FairShare(_)));
+        let by_share = matches!(
+            self.state().policy_of(queue),
+            Some(SchedulingPolicy::FairShare(_))
+        );
         let queue = self.state().queue(queue);
         match share {
             Some(_) if !by_share => Err(Rejection::ShareNotAllowed(queue.name.clone())),
@@ -211,6 +216,38 @@ impl Step<'_> {
             None if by_share => Err(Rejection::ShareMissing(queue.name.clone())),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// What a job takes must exist; that there is enough of it is not asked (section C5.1).
+    fn check_consumables(&self, profile: &Profile) -> Result<(), Rejection> {
+        let keys = profile
+            .consumables
+            .iter()
+            .map(|claim| ItemKey::ConsumableResource(claim.name.clone()));
+        match keys.into_iter().find(|key| self.state().item(key).is_none()) {
+            Some(key) => Err(Rejection::ItemNotFound(key)),
+            None => Ok(()),
+        }
+    }
+
+    /// A queue has so many active shares at most (section A4.4).
+    fn check_share_count(&self, queue: QueueId, profile: &Profile) -> Result<(), Rejection> {
+        let shares = self.state().shares(queue);
+        let max = SHARE_IDENTIFIERS_PER_QUEUE_MAX;
+        if shares.policy().is_none() || shares.active() < max {
+            return Ok(());
+        }
+        let is_active = shares
+            .get(share_of(profile))
+            .is_some_and(|share| share.ledger.is_some());
+        let active = shares.active() - shares.expired(self.now).len();
+        if is_active || active < max {
+            return Ok(());
+        }
+        Err(Rejection::TooManyShares(
+            self.state().queue(queue).name.clone(),
+            max,
+        ))
     }
 
     fn queue_for(&self, name: QueueName, profile: &Profile) -> Result<QueueId, Rejection> {

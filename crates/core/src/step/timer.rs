@@ -30,19 +30,17 @@ impl Step<'_> {
     /// Cancels the front of a queue that has been blocked for as long as the queue lets it (section C7.2).
     fn act_on_blocked(&mut self, id: QueueId) {
         let queue = self.state().queue(id);
-        let due = queue
-            .blocked
-            .as_ref()
-            .zip(queue.action_due())
-            .map(|(blocked, (_, reason))| (blocked.job, reason));
+        let Some((_, line, reason)) = queue.action_due() else {
+            return;
+        };
+        let job = queue.blocked.get(&line).map(|blocked| blocked.job);
         // First, so that the deadline is gone whatever has become of the job.
         self.commit(Change::QueueBlocked {
             queue: id,
+            line,
             blocked: None,
         });
-        if let Some((job, reason)) =
-            due.filter(|(job, _)| self.state().status(*job) == Some(JobStatus::Runnable))
-        {
+        if let Some(job) = job.filter(|job| self.state().status(*job) == Some(JobStatus::Runnable)) {
             // The one action that a queue of service jobs has is TERMINATE (section A2.9).
             let kind = match self.state().is_service_job(job.id) {
                 true => StopKind::Terminate,

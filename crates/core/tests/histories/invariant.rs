@@ -1,5 +1,6 @@
 //! What must hold of the state after every step.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use batchyard_core::array::Array;
@@ -7,26 +8,32 @@ use batchyard_core::environment::{Capacity, Life};
 use batchyard_core::explain::{Because, explain};
 use batchyard_core::id::{JobId, JobKey};
 use batchyard_core::interval_set::IntervalSet;
+use batchyard_core::item::{Item, ItemKey};
 use batchyard_core::job::{Body, Dependency, Job};
 use batchyard_core::multi_node::MultiNode;
+use batchyard_core::queue::Order;
 use batchyard_core::resources::{GpuSet, Resources};
-use batchyard_core::schedule::Hindrance;
+use batchyard_core::schedule::{Gate, Hindrance};
+use batchyard_core::share::share_of;
 use batchyard_core::state::State;
+use batchyard_core::time::Timestamp;
 
 /// Checks all that must hold between any two steps.
-pub(crate) fn check(state: &State) {
+pub(crate) fn check(state: &State, now: Timestamp) {
     check_occupancy(state);
     check_gpus(state);
     for (id, job) in state.jobs() {
         check_job(state, id, job);
     }
     check_order(state);
-    check_explanations(state);
+    check_shares(state);
+    check_supplies(state);
+    check_explanations(state, now);
 }
 
 /// Checks that no queue's front could start, and that nothing that was deleted is left without a reason: to be called when the core
 /// says that it has nothing to do.
-pub(crate) fn check_nothing_is_left_undone(state: &State) {
+pub(crate) fn check_nothing_is_left_undone(state: &State, now: Timestamp) {
     for (id, environment) in state.environments() {
         let is_left = environment.life == Life::Deleting && environment.attempts == 0;
         assert!(!is_left, "{id:?} was deleted, and is empty");
@@ -34,39 +41,46 @@ pub(crate) fn check_nothing_is_left_undone(state: &State) {
     for (id, queue) in state.queues() {
         let is_left = queue.life == Life::Deleting && state.jobs_in(id) == 0;
         assert!(!is_left, "{id:?} was deleted, and is empty");
-        let front = state.front(id).map(|(front, _)| front);
-        let noted = queue.blocked.as_ref().map(|blocked| blocked.job);
-        assert!(
-            noted.is_none() || noted == front,
-            "{noted:?} blocks {id:?}, whose front is {front:?}"
-        );
-        let Some(front) = front else {
-            continue;
-        };
-        let because = explain(state, front).expect("the front is live").because;
-        assert!(
-            matches!(because, Because::NoPlace(_)),
-            "the front of {id:?}, {front}, could start: {because:?}"
-        );
+        for (line, blocked) in &queue.blocked {
+            let front = state.front(id, line).map(|(front, _)| front);
+            assert_eq!(front, Some(blocked.job), "{line} of {id:?}");
+        }
+        for line in state.runnable(id).lines() {
+            let (front, _) = state.front(id, line).expect("lines are not empty");
+            let because = explain(state, front, now).expect("the front is live").because;
+            assert!(
+                matches!(because, Because::Held(_)),
+                "the front of {id:?}, {front}, could start: {because:?}"
+            );
+        }
     }
 }
 
 /// Checks that fronts that wait although nothing runs do so for something that more time would not change.
-pub(crate) fn check_waits_are_for_good(state: &State) {
+pub(crate) fn check_waits_are_for_good(state: &State, now: Timestamp) {
     assert_eq!(state.live_attempts().count(), 0);
     let is_kept = |capacity: &Capacity| matches!(capacity, Capacity::Instances(plan) if plan.vcpus_min > 0);
     let are_some_kept = state
         .environments()
         .any(|(_, environment)| is_kept(&environment.spec.capacity));
-    for (id, _) in state.queues() {
-        let Some((front, _)) = state.front(id) else {
-            continue;
-        };
-        let because = explain(state, front).expect("the front is live").because;
-        let Because::NoPlace(hindrances) = because else {
+    let lines = state.queues().flat_map(|(id, _)| {
+        let lines = state.runnable(id).lines();
+        lines.map(move |line| (id, line))
+    });
+    for (id, line) in lines {
+        let (front, _) = state.front(id, line).expect("lines are not empty");
+        let because = explain(state, front, now).expect("the front is live").because;
+        let Because::Held(held) = because else {
             panic!("{front} could start: {because:?}");
         };
-        for (environment, hindrance) in hindrances {
+        for gate in held.gates {
+            // What nobody holds does not come back.
+            assert!(
+                matches!(gate, Gate::Consumable { in_use: 0, .. }),
+                "{front} waits for nothing: it {gate}"
+            );
+        }
+        for (environment, hindrance) in held.hindrances {
             let is_passing = match hindrance {
                 Hindrance::MaximumReached { .. } | Hindrance::UnitsReached { .. } => true,
                 Hindrance::HostBusy { .. } => !are_some_kept,
@@ -143,7 +157,7 @@ fn check_occupancy(state: &State) {
     );
     let host = state.host().resources;
     assert!(host.fits(of_host), "{of_host} is held of {host}");
-    assert_eq!(state.host_free(), host.minus(of_host));
+    assert_eq!(state.fleet().host_free(), host.minus(of_host));
 }
 
 fn add<K: Ord>(sums: &mut BTreeMap<K, (Resources, u32)>, key: K, need: Resources) {
@@ -186,7 +200,7 @@ fn check_gpus(state: &State) {
         }
     }
     assert_eq!(
-        state.gpus_free(),
+        state.fleet().gpus_free(),
         GpuSet::first(state.host().resources.gpus).without(held)
     );
 }
@@ -308,69 +322,133 @@ fn check_array(state: &State, id: JobId, array: &Array) {
 /// Every queue has exactly its runnable jobs: those to be tried again first, then in order of submission.
 fn check_order(state: &State) {
     let mut counts: BTreeMap<_, usize> = BTreeMap::new();
-    let mut expected: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    let mut expected: BTreeMap<_, BTreeMap<&str, BTreeSet<_>>> = BTreeMap::new();
     for (id, job) in state.jobs() {
         *counts.entry(job.queue).or_default() += 1;
-        let order = expected.entry(job.queue).or_default();
+        let order = state.runnable(job.queue).order();
+        let line = state.runnable(job.queue).line_of(&job.profile);
+        let priority = job.profile.share.as_ref().filter(|_| order != Order::Submission);
+        let priority = Reverse(priority.map_or(0, |share| share.priority));
+        let order = expected.entry(job.queue).or_default().entry(line).or_default();
         match &job.body {
             Body::Waiting(_) => {}
             Body::Ready(execution) => {
                 if execution.attempt.is_none() {
-                    order.insert((execution.attempts_ended == 0, job.sequence, None, id));
+                    order.insert((priority, execution.attempts_ended == 0, job.sequence, None, id));
                 }
             }
             Body::MultiNode(multi_node) => {
                 if multi_node.gang.is_none() {
-                    order.insert((multi_node.attempts_ended == 0, job.sequence, None, id));
+                    order.insert((priority, multi_node.attempts_ended == 0, job.sequence, None, id));
                 }
             }
             Body::Array(array) => {
-                if !array.runnable.is_empty() {
-                    order.insert((true, job.sequence, None, id));
+                let started = array.executions.len();
+                let may_start = array
+                    .max_concurrency
+                    .is_none_or(|max| started < usize::try_from(max).expect("it fits"));
+                if !array.runnable.is_empty() && may_start {
+                    order.insert((priority, true, job.sequence, None, id));
                 }
                 for (child, execution) in &array.executions {
                     if execution.attempt.is_none() {
-                        order.insert((false, job.sequence, Some(*child), id));
+                        order.insert((priority, false, job.sequence, Some(*child), id));
                     }
                 }
             }
         }
     }
     for (id, _) in state.queues() {
-        let expected: Vec<JobKey> = expected
-            .remove(&id)
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(_, _, child, id)| JobKey { id, child })
+        let lines = expected.remove(&id).unwrap_or_default().into_iter();
+        let lines = lines.filter(|(_, entries)| !entries.is_empty());
+        let lines: Vec<(String, Vec<JobKey>)> = lines
+            .map(|(line, entries)| {
+                let keys = entries
+                    .into_iter()
+                    .map(|(_, _, _, child, id)| JobKey { id, child });
+                (line.to_owned(), keys.collect())
+            })
             .collect();
-        let order: Vec<JobKey> = state.runnable(id).iter().collect();
-        assert_eq!(order, expected, "{id:?}");
+        let runnable = state.runnable(id);
+        let order: Vec<(String, Vec<JobKey>)> = runnable
+            .lines()
+            .map(|line| (line.to_string(), runnable.iter(line).collect()))
+            .collect();
+        assert_eq!(order, lines, "{id:?}");
+        assert_eq!(runnable.len(), runnable.all().count());
         assert_eq!(state.jobs_in(id), counts.remove(&id).unwrap_or(0));
     }
     assert!(counts.is_empty());
 }
 
+/// Fair-share queues have ledgers for the shares of all live jobs, others for none, and queues hold their concurrency.
+fn check_shares(state: &State) {
+    let now = Timestamp::from_millis(i64::MAX / 2);
+    for (id, _) in state.queues() {
+        let standings = state.standings(id, now);
+        if state.runnable(id).order() != Order::FairShare {
+            assert_eq!(standings, []);
+            continue;
+        }
+        let of_queue = state.jobs().filter(|(_, job)| job.queue == id);
+        for (_, job) in of_queue {
+            let share = share_of(&job.profile);
+            assert!(
+                standings.iter().any(|one| &*one.share == share),
+                "{share} of {id:?} is not active"
+            );
+        }
+    }
+}
+
+/// No more is held of a consumable resource that comes back than there is, unless its total was lowered meanwhile.
+fn check_supplies(state: &State) {
+    let mut held: BTreeMap<_, u64> = BTreeMap::new();
+    for (key, profile, _) in state.live_attempts() {
+        if profile.nodes.is_none() || key.job.child == Some(profile.main_node()) {
+            for claim in &profile.consumables {
+                *held.entry(claim.name.clone()).or_default() += claim.quantity;
+            }
+        }
+    }
+    for (key, kept) in state.items() {
+        if let (ItemKey::ConsumableResource(name), Item::ConsumableResource(resource)) = (key, &kept.item) {
+            let held = held
+                .get(name)
+                .copied()
+                .filter(|_| resource.is_replenishable)
+                .unwrap_or(0);
+            let (available, in_use) = state.supply(name);
+            assert_eq!(
+                (available, in_use),
+                (resource.total.saturating_sub(held), held),
+                "{name}"
+            );
+        }
+    }
+}
+
 /// Whatever is live can be explained.
-fn check_explanations(state: &State) {
+fn check_explanations(state: &State, now: Timestamp) {
     for (id, job) in state.jobs() {
-        let whole = explain(state, JobKey::whole(id)).expect("it is live");
+        let whole = explain(state, JobKey::whole(id), now).expect("it is live");
         assert_eq!(whole.status, job.status());
         if let Some(shape) = &job.profile.nodes {
             for node in 0..shape.count {
-                let explanation = explain(state, JobKey::child(id, node));
+                let explanation = explain(state, JobKey::child(id, node), now);
                 let status = state.status(JobKey::child(id, node));
                 assert_eq!(explanation.as_ref().map(|found| found.status), status);
                 assert!(explanation.is_none_or(|found| found.to_string().contains('#')));
             }
-            assert_eq!(explain(state, JobKey::child(id, shape.count)), None);
+            assert_eq!(explain(state, JobKey::child(id, shape.count), now), None);
         }
         let Body::Array(array) = &job.body else { continue };
         for child in 0..array.size {
-            let explanation = explain(state, JobKey::child(id, child)).expect("the child exists");
+            let explanation = explain(state, JobKey::child(id, child), now).expect("the child exists");
             assert_eq!(Some(explanation.status), array.child_status(child));
             assert!(!explanation.to_string().is_empty());
         }
-        assert_eq!(explain(state, JobKey::child(id, array.size)), None);
+        assert_eq!(explain(state, JobKey::child(id, array.size), now), None);
     }
 }
 

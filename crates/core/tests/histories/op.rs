@@ -35,6 +35,10 @@ pub(crate) enum Op {
     Register {
         deregister: bool,
     },
+    /// A scheduling policy or a consumable resource is made, changed or deleted.
+    Item(ItemOp),
+    /// Tags of a queue or an array job that tell how many may run at once.
+    Limit(LimitOp),
     Elapse {
         ms: u32,
     },
@@ -66,12 +70,30 @@ pub(crate) struct EnvironmentOp {
 }
 
 #[derive(Clone, Debug)]
+pub(crate) struct ItemOp {
+    pub(crate) verb: Verb,
+    pub(crate) kind: u8,
+    pub(crate) amount: u8,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LimitOp {
+    /// Which array job, if it is not the queue's.
+    pub(crate) pick: Option<u8>,
+    pub(crate) queue: u8,
+    pub(crate) most: Option<u8>,
+    pub(crate) backfill: bool,
+}
+
+#[derive(Clone, Debug)]
 pub(crate) struct QueueOp {
     pub(crate) verb: Verb,
     pub(crate) name: u8,
     pub(crate) priority: i32,
     pub(crate) environments: Vec<u8>,
     pub(crate) is_enabled: bool,
+    /// Which scheduling policy, if any.
+    pub(crate) policy: Option<u8>,
 }
 
 #[derive(Clone, Debug)]
@@ -97,6 +119,12 @@ pub(crate) struct ProfileOp {
     pub(crate) nodes: Option<NodesOp>,
     /// Of a service job: how many units it takes, instead of the resources.
     pub(crate) units: Option<u32>,
+    /// In a queue that orders by share: which, and the place in it.
+    pub(crate) share: (u8, u16),
+    /// What it takes of which consumable resource.
+    pub(crate) take: Option<(u8, u64)>,
+    /// Most children of an array at once.
+    pub(crate) most: Option<u8>,
 }
 
 /// A multi-node parallel job: `count` nodes, of which the first `large` need what the profile says and the others little.
@@ -131,7 +159,8 @@ pub(crate) enum Fact {
 
 /// A history: mostly one that starts with an environment and a queue, as nothing runs without.
 pub(crate) fn history() -> impl Strategy<Value = Vec<Op>> {
-    let prelude = (0u8..9, 0u8..9).prop_map(|(first, second)| {
+    let policy = prop_oneof![2 => Just(None), 1 => (0u8..2).prop_map(Some)];
+    let prelude = (0u8..9, 0u8..9, policy).prop_map(|(first, second, policy)| {
         let environment = |name, kind| {
             Op::Environment(EnvironmentOp {
                 verb: Verb::Create,
@@ -149,9 +178,21 @@ pub(crate) fn history() -> impl Strategy<Value = Vec<Op>> {
                 priority: 1,
                 environments,
                 is_enabled: true,
+                policy,
+            })
+        };
+        let item = |kind, amount| {
+            Op::Item(ItemOp {
+                verb: Verb::Create,
+                kind,
+                amount,
             })
         };
         vec![
+            item(0, 0),
+            item(1, 40),
+            item(2, 3),
+            item(3, 9),
             environment(0, first),
             environment(1, second),
             queue(0, vec![0]),
@@ -176,6 +217,8 @@ fn op() -> impl Strategy<Value = Op> {
         12 => (any::<u8>(), fact()).prop_map(|(pick, fact)| Op::Progress { pick, fact }),
         1 => garbage(),
         1 => any::<bool>().prop_map(|deregister| Op::Register { deregister }),
+        1 => (verb(), 0u8..4, 0u8..90).prop_map(|(verb, kind, amount)| Op::Item(ItemOp { verb, kind, amount })),
+        1 => limit().prop_map(Op::Limit),
         3 => prop_oneof![0u32..2_000, Just(5_000), Just(70_000), Just(86_400_000)].prop_map(|ms| Op::Elapse { ms }),
         1 => Just(Op::Restart),
         3 => any::<bool>().prop_map(|is_crowded| Op::Crowd { is_crowded }),
@@ -205,6 +248,18 @@ fn environment() -> impl Strategy<Value = EnvironmentOp> {
         )
 }
 
+fn limit() -> impl Strategy<Value = LimitOp> {
+    let most = prop_oneof![1 => Just(None), 2 => (1u8..4).prop_map(Some)];
+    (prop::option::of(any::<u8>()), 0u8..3, most, any::<bool>()).prop_map(|(pick, queue, most, backfill)| {
+        LimitOp {
+            pick,
+            queue,
+            most,
+            backfill,
+        }
+    })
+}
+
 fn queue() -> impl Strategy<Value = QueueOp> {
     let environments = prop_oneof![
         Just(vec![0]),
@@ -214,15 +269,25 @@ fn queue() -> impl Strategy<Value = QueueOp> {
         Just(vec![1, 0]),
         Just(vec![2, 1, 0]),
     ];
-    (verb(), 0u8..3, 0i32..3, environments, prop::bool::weighted(0.6)).prop_map(
-        |(verb, name, priority, environments, is_enabled)| QueueOp {
-            verb,
-            name,
-            priority,
-            environments,
-            is_enabled,
-        },
+    let policy = prop_oneof![2 => Just(None), 1 => (0u8..2).prop_map(Some)];
+    (
+        verb(),
+        0u8..3,
+        0i32..3,
+        environments,
+        prop::bool::weighted(0.6),
+        policy,
     )
+        .prop_map(
+            |(verb, name, priority, environments, is_enabled, policy)| QueueOp {
+                verb,
+                name,
+                priority,
+                environments,
+                is_enabled,
+                policy,
+            },
+        )
 }
 
 fn verb() -> impl Strategy<Value = Verb> {
@@ -279,9 +344,14 @@ fn profile() -> impl Strategy<Value = ProfileOp> {
         prop::bool::weighted(0.1),
         prop::option::weighted(0.25, nodes()),
         prop_oneof![5 => Just(None), 1 => (1u32..4).prop_map(Some)],
+        (
+            (0u8..4, 0u16..3),
+            prop_oneof![5 => Just(None), 1 => (2u8..4, 1u64..4).prop_map(Some)],
+            prop_oneof![3 => Just(None), 1 => (1u8..4).prop_map(Some)],
+        ),
     )
         .prop_map(
-            |(milli_vcpus, memory, gpus, attempts, rule, timeout_ms, is_fargate, nodes, units)| ProfileOp {
+            |(
                 milli_vcpus,
                 memory,
                 gpus,
@@ -291,6 +361,20 @@ fn profile() -> impl Strategy<Value = ProfileOp> {
                 is_fargate,
                 nodes,
                 units,
+                (share, take, most),
+            )| ProfileOp {
+                milli_vcpus,
+                memory,
+                gpus,
+                attempts,
+                rule,
+                timeout_ms,
+                is_fargate,
+                nodes,
+                units,
+                share,
+                take,
+                most,
             },
         )
 }

@@ -32,7 +32,7 @@ fn shared_environments_stop_at_their_maximum() {
                 c RUNNABLE
             > explain c; exited a 0
                 c is RUNNABLE in queue q; it needs 0.25 vCPU, 512 MiB.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment ce holds 2 of the 2 vCPU it may have at most
                 a SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
                 => forget a#1
@@ -70,7 +70,7 @@ fn memory_counts_as_well() {
                 b RUNNABLE
             > explain b
                 b is RUNNABLE in queue q; it needs 1 vCPU, 600 MiB.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment ce has to wait for other jobs: this host has 3 vCPU, 500 MiB free
             > exited a 0
                 a SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
@@ -184,7 +184,7 @@ fn an_instance_is_cut_to_the_host() {
                 b RUNNABLE
             > explain b; exited a 0
                 b is RUNNABLE in queue q; it needs 2 vCPU, 512 MiB.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment ce has to wait for other jobs: this host has 0 vCPU, 0 MiB free
                 a SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
                 => forget a#1
@@ -196,7 +196,7 @@ fn an_instance_is_cut_to_the_host() {
                 queue 1 is held up by c: MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than that can be met by the CE(s) attached to the job queue.
             > explain c
                 c is RUNNABLE in queue q; it needs 4 vCPU, 512 MiB.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment ce runs on this host, which has 3 vCPU, 4096 MiB: less than the job needs, even when idle
         "#]],
     );
@@ -306,7 +306,7 @@ fn an_idle_instance_makes_room_for_another_environment_unless_its_minimum_keeps_
                 e is number 5 of queue 2
                 e RUNNABLE
                 e is RUNNABLE in queue r; it needs 2 vCPU, 512 MiB.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment two has to wait for other jobs: this host has 1 vCPU, 31744 MiB free
             > exited c 0; exited d 0; exited e 0
                 c SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
@@ -325,7 +325,7 @@ fn an_idle_instance_makes_room_for_another_environment_unless_its_minimum_keeps_
                 f RUNNABLE
                 queue 2 is held up by f: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance type [optimal]
                 f is RUNNABLE in queue r; it needs 3 vCPU, 512 MiB.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment two has to wait for other jobs: this host has 2 vCPU, 24608 MiB free
             > update environment one types=m5.large max=4 idle=600
                 environment 1 one is version 3, Enabled
@@ -365,7 +365,7 @@ fn gpus_belong_to_one_job() {
                 c RUNNABLE
             > explain c
                 c is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB, 2 GPU.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment ce has to wait for other jobs: this host has 14 vCPU, 64512 MiB, 1 GPU free
             > exited a 0
                 a SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
@@ -411,7 +411,7 @@ fn gpus_of_instances() {
                 d RUNNABLE
             > explain d; exited b 0
                 d is RUNNABLE in queue r; it needs 1 vCPU, 512 MiB, 1 GPU.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment host has to wait for other jobs: this host has 9 vCPU, 40512 MiB free
                 b SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
                 => forget b#1
@@ -448,7 +448,7 @@ fn platforms() {
                 d RUNNABLE
             > explain d
                 d is RUNNABLE in queue f; it needs 1 vCPU, 512 MiB.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment fg holds 1 of the 1 vCPU it may have at most
         "#]],
     );

@@ -95,7 +95,7 @@ fn an_empty_environment_goes_at_once_and_makes_room() {
                 queue 1 is held up by a: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance type [optimal]
             > explain a
                 a is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment other has to wait for other jobs: this host has 0 vCPU, 0 MiB free
             > update environment ce types=m5.xlarge min=4 max=4 disabled; delete environment ce
                 environment 1 ce is version 2, Disabled

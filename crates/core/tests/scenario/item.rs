@@ -149,8 +149,10 @@ fn a_job_has_a_share_where_jobs_are_ordered_by_share() {
             > submit a fair; submit b fifo share=red; submit c fair share=red; submit d fifo
                 refused: job queue fair orders its jobs by share, and the job has none
                 refused: job queue fifo does not order its jobs by share
+                share red of queue 1 has used 0 vCPU seconds
                 c is number 1 of queue 1
                 c RUNNABLE
+                share red of queue 1 has used 1 vCPU seconds
                 c STARTING in environment 1
                 => launch c#1
                 d is number 2 of queue 2

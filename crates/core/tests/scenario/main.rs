@@ -3,12 +3,14 @@
 //! [`script`] says what scripts can say. To accept a changed output, run with `UPDATE_EXPECT=1` and read the difference.
 
 mod array;
+mod backfill;
 mod blocked;
 mod capacity;
 mod deletion;
 mod dependency;
 mod item;
 mod life;
+mod limit;
 mod multi_node;
 mod order;
 mod put;
@@ -18,6 +20,7 @@ mod report;
 mod retry;
 mod script;
 mod service;
+mod share;
 mod show;
 mod snapshot;
 mod stop;

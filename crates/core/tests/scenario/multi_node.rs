@@ -103,14 +103,14 @@ fn a_gang_waits_for_all_its_places_and_holds_its_queue_up() {
                 c RUNNABLE
             > explain b; explain b:2; explain c
                 b is RUNNABLE in queue q; its 3 nodes need 3 vCPU, 1536 MiB together.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment ce holds 1 of the 3 vCPU it may have at most
                 b#2 is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment ce holds 1 of the 3 vCPU it may have at most
                 c is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 Jobs start in order of submission; 1 job or array is before it.
-                The first of them, b, finds no place, and holds the queue up:
+                The first of them, b, cannot start, and holds the queue up:
                   compute environment ce holds 1 of the 3 vCPU it may have at most
             > exited a 0
                 a SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
@@ -133,7 +133,7 @@ fn a_gang_waits_for_all_its_places_and_holds_its_queue_up() {
                 b FAILED: enough
                 => forget b:0#1
                 d is RUNNABLE in queue q; its 9 nodes need 9 vCPU, 4608 MiB together.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment ce runs on this host, which has 4 vCPU, 8192 MiB: less than the job needs, even when idle
                   compute environment other runs on this host, which has 4 vCPU, 8192 MiB: less than the job needs, even when idle
         "#]],
@@ -581,7 +581,7 @@ fn queues_without_an_environment_for_nodes_refuse_them() {
                 a RUNNABLE
                 queue 2 is held up by a: MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job queue cannot meet the CPU requirement of the job.
                 a is RUNNABLE in queue r; its 2 nodes need 2 vCPU, 1024 MiB together.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment ce takes no multi-node parallel jobs
                   compute environment od may have 1 vCPU at most, less than the job needs
             > submit b r after=a:1
@@ -691,7 +691,7 @@ fn nodes_may_ask_for_an_instance_type() {
                 c RUNNABLE
                 queue 1 is held up by c: MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than that can be met by the CE(s) attached to the job queue.
                 c is RUNNABLE in queue q; its 2 nodes need 2 vCPU, 1024 MiB together.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment ce has no instances of type m5.2xlarge, which the job asks for
         "#]],
     );

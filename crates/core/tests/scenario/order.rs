@@ -33,11 +33,11 @@ fn assumed_a_front_without_a_place_blocks_its_queue_only() {
                 => launch d#1
             > explain b; explain c
                 b is RUNNABLE in queue q; it needs 2 vCPU, 512 MiB.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment ce has to wait for other jobs: this host has 0 vCPU, 7168 MiB free
                 c is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 Jobs start in order of submission; 1 job or array is before it.
-                The first of them, b, finds no place, and holds the queue up:
+                The first of them, b, cannot start, and holds the queue up:
                   compute environment ce has to wait for other jobs: this host has 0 vCPU, 7168 MiB free
             > exited d 0; exited a 0
                 d SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
@@ -141,7 +141,7 @@ fn environments_are_tried_in_the_order_of_the_queue() {
                 d RUNNABLE
             > explain d
                 d is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment second holds 2 of the 2 vCPU it may have at most
                   compute environment first holds 1 of the 1 vCPU it may have at most
             > update environment second shared max=2 disabled
@@ -220,7 +220,7 @@ fn a_disabled_environment_takes_nothing_new() {
                 queue 1 is held up by b: ACTION_REQUIRED - CE(s) associated with the job queue are invalid.
             > explain b; exited a 0
                 b is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment ce is disabled
                 a SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
                 => forget a#1
@@ -258,15 +258,15 @@ fn a_place_that_can_never_be_is_said_to_be_so() {
                 c RUNNABLE
             > explain a; explain b; terminate a; explain c
                 a is RUNNABLE in queue q; it needs 3 vCPU, 512 MiB.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment ce may have 2 vCPU at most, less than the job needs
                 b is RUNNABLE in queue r; it needs 3 vCPU, 512 MiB.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment small has no instance type that is large enough for the job
                 a FAILED: enough, terminated
                 queue 1 is held up by c: MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than that can be met by the CE(s) attached to the job queue.
                 c is RUNNABLE in queue q; it needs 5 vCPU, 512 MiB.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment ce runs on this host, which has 4 vCPU, 8192 MiB: less than the job needs, even when idle
         "#]],
     );

@@ -10,7 +10,8 @@ use batchyard_core::environment::{
 };
 use batchyard_core::id::JobId;
 use batchyard_core::item::{
-    CapacityLimit, ConsumableResource, FairShare, Item, ItemKey, QuotaShare, SchedulingPolicy, Sharing,
+    CapacityLimit, ConsumableResource, FairShare, Item, ItemKey, QuotaShare, SchedulingPolicy, ShareWeight,
+    Sharing,
 };
 use batchyard_core::job::{ConsumableClaim, Profile, ServiceClaim, ShareClaim};
 use batchyard_core::launch::{LaunchSpec, ProcessSpec, Runner};
@@ -18,6 +19,7 @@ use batchyard_core::multi_node::{NodeGroup, NodeShape};
 use batchyard_core::name::{
     ConsumableResourceName, DefinitionName, EnvironmentName, QueueName, QuotaShareName, SchedulingPolicyName,
 };
+use batchyard_core::options::{BACKFILL, MAX_CONCURRENCY};
 use batchyard_core::resources::{Mebibytes, Resources};
 use batchyard_core::retry::{EvaluateOnExit, Pattern, RetryAction, RetryStrategy};
 use batchyard_core::time::{Millis, Timestamp};
@@ -85,7 +87,7 @@ pub(crate) fn put_queue(name: &str, words: &Words, environments_from: usize) -> 
     let environments = words
         .plain()
         .skip(environments_from)
-        .filter(|word| *word != "disabled");
+        .filter(|word| !["disabled", "backfill"].contains(word));
     Box::new(PutQueue {
         name: queue_name(name),
         switch: switch(words),
@@ -96,7 +98,7 @@ pub(crate) fn put_queue(name: &str, words: &Words, environments_from: usize) -> 
             .map(|name| SchedulingPolicyName::parse(name).expect("it is a name")),
         actions: words.all("limit").map(action).collect(),
         document: document(),
-        tags: Vec::new(),
+        tags: tags(words),
     })
 }
 
@@ -136,9 +138,11 @@ pub(crate) fn put_item(path: &str, words: &Words) -> Box<PutItem> {
         ItemKey::SchedulingPolicy(_) if words.has("quota") => {
             Item::SchedulingPolicy(SchedulingPolicy::QuotaShare)
         }
-        ItemKey::SchedulingPolicy(_) => {
-            Item::SchedulingPolicy(SchedulingPolicy::FairShare(FairShare::default()))
-        }
+        ItemKey::SchedulingPolicy(_) => Item::SchedulingPolicy(SchedulingPolicy::FairShare(FairShare {
+            decay: Millis::from_seconds(words.number("decay", 0)),
+            reservation_percent: words.number("reserve", 0),
+            shares: words.list("weights").into_iter().map(weight).collect(),
+        })),
         ItemKey::ConsumableResource(_) => Item::ConsumableResource(ConsumableResource {
             is_replenishable: !words.has("burns"),
             total: words.number("total", 1),
@@ -156,6 +160,17 @@ pub(crate) fn put_item(path: &str, words: &Words) -> Box<PutItem> {
         document: document(),
         tags: Vec::new(),
     })
+}
+
+/// `NAME:0.5`, or `PREFIX*:2`.
+fn weight(text: &str) -> ShareWeight {
+    let (share, weight) = text.split_once(':').expect("a weight is SHARE:NUMBER");
+    let (whole, part) = weight.split_once('.').unwrap_or((weight, ""));
+    ShareWeight {
+        share: share.trim_end_matches('*').into(),
+        is_prefix: share.ends_with('*'),
+        weight: format!("{whole}{part:0<4}").parse().expect("a weight"),
+    }
 }
 
 pub(crate) fn consumable_name(text: &str) -> ConsumableResourceName {
@@ -222,9 +237,10 @@ pub(crate) fn profile(words: &Words) -> Profile {
         stop_timeout: Millis::from_seconds(30),
         share: words.value("share").map(|identifier| ShareClaim {
             identifier: identifier.into(),
-            priority: 0,
+            priority: words.number("priority", 0),
         }),
         consumables: takes.collect(),
+        definition: None,
         nodes,
         service,
     }
@@ -289,7 +305,7 @@ pub(crate) fn document() -> Document {
     Document(Arc::from("{}"))
 }
 
-pub(crate) fn content(name: &str) -> JobContent {
+pub(crate) fn content(name: &str, words: &Words) -> JobContent {
     let launch = LaunchSpec {
         runner: Runner::Process(ProcessSpec::default()),
         command: Vec::new(),
@@ -301,13 +317,26 @@ pub(crate) fn content(name: &str) -> JobContent {
     };
     JobContent {
         name: name.to_owned(),
-        definition: definition(),
+        definition: words.value("definition").map_or_else(definition, |name| {
+            DefinitionName::parse(name).expect("it is a name")
+        }),
         revision: 1,
         launch: Arc::new(launch),
         nodes: None,
         document: document(),
-        tags: Vec::new(),
+        tags: tags(words),
     }
+}
+
+/// `most=N` and `backfill`, as tags.
+pub(crate) fn tags(words: &Words) -> Vec<(String, String)> {
+    let most = words
+        .value("most")
+        .map(|most| (MAX_CONCURRENCY.to_owned(), most.to_owned()));
+    let backfill = words
+        .has("backfill")
+        .then(|| (BACKFILL.to_owned(), "on".to_owned()));
+    most.into_iter().chain(backfill).collect()
 }
 
 /// Identifiers as scripts make them: the time of submission, and a number.

@@ -121,11 +121,11 @@ fn a_job_tried_again_goes_to_the_front_of_its_queue() {
                 c RUNNABLE
             > explain b; explain c
                 b is RUNNABLE in queue q; it needs 4 vCPU, 512 MiB.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment ce has to wait for other jobs: this host has 0 vCPU, 7680 MiB free
                 c is RUNNABLE in queue q; it needs 4 vCPU, 512 MiB.
                 Jobs start in order of submission; 1 job or array is before it.
-                The first of them, b, finds no place, and holds the queue up:
+                The first of them, b, cannot start, and holds the queue up:
                   compute environment ce has to wait for other jobs: this host has 0 vCPU, 7680 MiB free
             > exited a 1
                 a RUNNABLE again: Essential container in task exited, exit code 1, never RUNNING

@@ -5,8 +5,9 @@
 //! environment NAME shared [max=4] [disabled] [platform=fargate] [spot]
 //! environment NAME types=m5.large,m5.xlarge [ordered] [min=0] [desired=0] [max=4] [idle=60]
 //! environment NAME unit=ml.m5.large:2 […]      a service environment; elsewhere it is called service-environment/NAME
-//! queue NAME [priority=1] [disabled] [policy=NAME] [limit=capacity:SECONDS] [limit=maximum:SECONDS] [limit=requirement:SECONDS] ENVIRONMENT …
-//! item scheduling-policy/NAME [quota]
+//! queue NAME [priority=1] [disabled] [policy=NAME] [limit=capacity:SECONDS] [limit=maximum:SECONDS] [limit=requirement:SECONDS] [most=N] [backfill]
+//!        ENVIRONMENT …
+//! item scheduling-policy/NAME [quota] [decay=SECONDS] [reserve=PERCENT] [weights=SHARE:0.5,PREFIX*:2]
 //! item consumable-resource/NAME [total=1] [burns]
 //! item job-queue/QUEUE/quota-share/NAME [disabled]
 //! update environment …; update queue …; update item …    [version=N]: the present version unless given
@@ -14,11 +15,12 @@
 //! delete environment NAME; delete queue NAME; delete item PATH
 //! submit JOB QUEUE [vcpus=1] [memory=512] [gpus=0] [attempts=1] [timeout=SECONDS] [array=N] [sequential] [after=JOB,JOB:0]
 //!        [token=TOKEN:DIGEST] [pair=JOB] [platform=fargate] [share=NAME] [take=CONSUMABLE:1] [exit-on=code:1] [retry-on=status:Host*]
-//!        [nodes=N] [main=0] [other-vcpus=1] [type=m5.large]
+//!        [priority=N] [definition=NAME] [most=N] [nodes=N] [main=0] [other-vcpus=1] [type=m5.large]
 //! submit JOB QUEUE unit=ml.m5.large:1 [quota=NAME] [share=NAME] [attempts=1] …       a service job
 //! terminate-service JOB; prioritize JOB 5
 //! started JOB; exited JOB CODE; not-started JOB REASON; lost JOB      JOB is a, a:0 for a child or node, a#1 for a past attempt
-//! cancel JOB; terminate JOB
+//! cancel JOB; terminate JOB; register DEFINITION
+//! tag job/JOB most=N; tag job-queue/NAME [most=N] [backfill]; untag PATH KEY …
 //! at +5                                        seconds go by
 //! show; explain JOB; snapshot QUEUE
 //! ```
@@ -31,6 +33,7 @@ use batchyard_core::command::{Command, DependsOn, Ended, Input, RegisterDefiniti
 use batchyard_core::explain::explain;
 use batchyard_core::id::{AttemptKey, JobKey};
 use batchyard_core::job::JobStatus;
+use batchyard_core::name::DefinitionName;
 use batchyard_core::report::{ContainerEnd, Report};
 use batchyard_core::resources::{Mebibytes, Resources};
 use batchyard_core::snapshot::{QueueSnapshot, Ranked};
@@ -41,7 +44,7 @@ use batchyard_core::{Core, CoreConfig, Output};
 
 use crate::put::{
     content, definition, document, environment_name, item_key, profile, put_environment, put_item, put_queue,
-    queue_name,
+    queue_name, tags,
 };
 use crate::show::Names;
 use crate::words::Words;
@@ -156,6 +159,21 @@ impl Stage {
                 job: self.names.key(job).id,
                 priority: words.at(2).parse().expect("a priority"),
             }),
+            ("tag", path) => self.command(Command::ChangeTags {
+                resource: self.resource(path),
+                set: tags(words),
+                removed: Vec::new(),
+            }),
+            ("untag", path) => self.command(Command::ChangeTags {
+                resource: self.resource(path),
+                set: Vec::new(),
+                removed: words.plain().skip(2).map(str::to_owned).collect(),
+            }),
+            ("register", name) => self.command(Command::RegisterDefinition(Box::new(RegisterDefinition {
+                name: DefinitionName::parse(name).expect("it is a name"),
+                document: document(),
+                tags: Vec::new(),
+            }))),
             ("cancel", job) => self.stop(job, StopKind::Cancel),
             ("terminate", job) => self.stop(job, StopKind::Terminate),
             ("at", time) => {
@@ -166,11 +184,19 @@ impl Stage {
             ("show", _) => self.show(),
             ("snapshot", queue) => self.snapshot(queue),
             ("explain", job) => {
-                let explanation = explain(self.core.state(), self.names.key(job));
+                let explanation = explain(self.core.state(), self.names.key(job), self.now);
                 let text = explanation.map_or("it is not live\n".to_owned(), |one| one.to_string());
                 self.print_lines(&text);
             }
             (fact, job) => self.report(fact, job, words),
+        }
+    }
+
+    /// `job/a` with the job's identifier; other paths as they are.
+    fn resource(&self, path: &str) -> String {
+        match path.strip_prefix("job/") {
+            Some(name) => format!("job/{}", self.names.key(name).id),
+            None => path.to_owned(),
         }
     }
 
@@ -196,7 +222,7 @@ impl Stage {
                 .map(|size| size.parse().expect("a number of children")),
             is_sequential: words.has("sequential"),
             dependencies: after.chain(paired).collect(),
-            content: content(name),
+            content: content(name, words),
             token: words.value("token").map(|text| {
                 let (token, digest) = text.split_once(':').unwrap_or((text, "0"));
                 ClientToken {
@@ -339,7 +365,12 @@ impl Stage {
             .state()
             .queue_named(&queue_name(queue))
             .expect("it exists");
-        let QueueSnapshot { front, usage } = self.core.snapshot(id);
+        let QueueSnapshot {
+            front,
+            usage,
+            active_shares,
+            quota_fronts,
+        } = self.core.snapshot(id, self.now);
         let mut lines = String::new();
         for Ranked { job, since } in front {
             let seconds = (since.as_millis() - START.as_millis()) / 1_000;
@@ -348,6 +379,12 @@ impl Stage {
         for (share, held) in usage {
             let share = share.as_deref().unwrap_or("queue");
             writeln!(lines, "{share} uses {held}").expect("a string takes everything");
+        }
+        if let Some(count) = active_shares {
+            writeln!(lines, "{count} active shares").expect("a string takes everything");
+        }
+        for (share, Ranked { job, since: _ }) in quota_fronts {
+            writeln!(lines, "{share}: {job}").expect("a string takes everything");
         }
         self.print_lines(&lines);
     }

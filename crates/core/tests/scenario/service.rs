@@ -36,11 +36,11 @@ fn units_are_counted_and_nothing_is_taken_of_the_host() {
                 b RUNNABLE
                 c RUNNABLE
                 b is RUNNABLE in queue q; it needs 2 ml.m5.large.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   service environment svc holds 2 of the 3 ml.m5.large it may have at most
                 c is RUNNABLE in queue q; it needs 1 ml.m5.xlarge.
                 Jobs start in order of submission; 1 job or array is before it.
-                The first of them, b, finds no place, and holds the queue up:
+                The first of them, b, cannot start, and holds the queue up:
                   service environment svc holds 2 of the 3 ml.m5.large it may have at most
             > started a; exited a 0
                 a RUNNING
@@ -60,12 +60,12 @@ fn units_are_counted_and_nothing_is_taken_of_the_host() {
                 => stop b#1 within 30000ms
             > explain d; terminate-service d; explain e
                 d is RUNNABLE in queue q; it needs 4 ml.m5.large.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   service environment svc may have 3 ml.m5.large at most, less than the job needs
                 d FAILED: enough, terminated
                 queue 1 is held up by e: MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE - Service environment(s) associated with the job queue cannot meet the capacity requirement of the job.
                 e is RUNNABLE in queue q; it needs 1 ml.p3.2xlarge.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   service environment svc may have 0 ml.p3.2xlarge at most, less than the job needs
         "#]],
     );
@@ -97,7 +97,7 @@ fn instances_of_all_types_count_together() {
                 c RUNNABLE
             > explain c; exited a 0
                 c is RUNNABLE in queue q; it needs 1 ml.m5.large.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   service environment svc holds 2 of the 2 NUM_INSTANCES it may have at most
                 a SUCCEEDED: Received status from SageMaker: Training job completed, exit code 0, never RUNNING
                 => forget a#1
@@ -342,8 +342,10 @@ fn shares_of_service_jobs_are_as_their_queue_wants_them() {
                 refused: job queue fifo does not order its jobs by share
                 refused: job queue fifo has no quota shares
             > submit a q unit=ml.m5.large:1 share=red
+                share red of queue 1 has used 0 vCPU seconds
                 a is number 1 of queue 1
                 a RUNNABLE
+                share red of queue 1 has used 1 vCPU seconds
                 a STARTING in environment 1
                 => launch a#1
         "#]],

@@ -112,13 +112,14 @@ impl Names {
                     put.id.0, put.name, put.version, put.switch
                 )
             }
-            Change::QueueBlocked { queue, blocked } => match blocked {
-                None => format!("queue {} is held up no more", queue.0),
+            Change::QueueBlocked { queue, line, blocked } => match blocked {
+                None => format!("queue {}{} is held up no more", queue.0, of_line(line)),
                 Some(blocked) => {
                     let reason = blocked.cause.status_reason();
                     format!(
-                        "queue {} is held up by {}: {}",
+                        "queue {}{} is held up by {}: {}",
                         queue.0,
+                        of_line(line),
                         self.one(blocked.job),
                         reason.as_str()
                     )
@@ -128,10 +129,26 @@ impl Names {
             Change::QueueRemoved(id) => format!("queue {} is gone", id.0),
             Change::ItemPut(put) => format!("{} is version {}", put.key, put.version),
             Change::ItemRemoved(key) => format!("{key} is gone"),
+            Change::SupplyBurned { name, left } => format!("consumable-resource/{name} has {left} left"),
+            Change::RunTimesNoted { .. } => String::new(),
+            Change::ShareCharged { queue, share, ledger } => {
+                let used: u64 = ledger.used.iter().sum();
+                format!(
+                    "share {share} of queue {} has used {} vCPU seconds",
+                    queue.0,
+                    used / 1_000_000
+                )
+            }
+            Change::SharesForgotten { queue, shares } => {
+                format!("queue {} forgets {}", queue.0, shares.join(", "))
+            }
             Change::DefinitionRegistered(_)
             | Change::DefinitionDeregistered { .. }
             | Change::TagsChanged(_) => {
                 format!("{change:?}")
+            }
+            Change::QueueOptionsChanged { queue, options } => {
+                format!("queue {} is told {options:?}", queue.0)
             }
             _ => self.job_change(change),
         }
@@ -322,6 +339,13 @@ pub(crate) fn environment(environment: &Environment) -> String {
         units.concat(),
         instances.concat()
     )
+}
+
+fn of_line(line: &str) -> String {
+    match line {
+        "" => String::new(),
+        _ => format!(", share {line},"),
+    }
 }
 
 fn place(placement: &Placement) -> String {

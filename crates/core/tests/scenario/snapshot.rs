@@ -197,16 +197,21 @@ fn use_is_told_by_share() {
                 queue 1 q is version 1, Enabled
                 queue 2 plain is version 1, Enabled
             > submit a q share=red; submit b q share=red; submit c q share=blue; submit d plain
+                share red of queue 1 has used 0 vCPU seconds
                 a is number 1 of queue 1
                 a RUNNABLE
+                share red of queue 1 has used 1 vCPU seconds
                 a STARTING in environment 1
                 => launch a#1
                 b is number 2 of queue 1
                 b RUNNABLE
+                share red of queue 1 has used 2 vCPU seconds
                 b STARTING in environment 1
                 => launch b#1
+                share blue of queue 1 has used 0 vCPU seconds
                 c is number 3 of queue 1
                 c RUNNABLE
+                share blue of queue 1 has used 1 vCPU seconds
                 c STARTING in environment 1
                 => launch c#1
                 d is number 4 of queue 2
@@ -216,14 +221,18 @@ fn use_is_told_by_share() {
             > snapshot q; snapshot plain
                 blue uses 1 vCPU, 512 MiB
                 red uses 2 vCPU, 1024 MiB
+                2 active shares
                 queue uses 1 vCPU, 512 MiB
             > exited a 0; exited b 0
+                share red of queue 1 has used 2 vCPU seconds
                 a SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
                 => forget a#1
+                share red of queue 1 has used 2 vCPU seconds
                 b SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
                 => forget b#1
             > snapshot q
                 blue uses 1 vCPU, 512 MiB
+                2 active shares
         "#]],
     );
 }

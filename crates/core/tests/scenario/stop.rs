@@ -138,11 +138,11 @@ fn a_job_that_waits_for_another_try_is_stopped() {
                 => forget b#1
             > explain a; explain b
                 a is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
-                It is next in its queue, and finds no place:
+                It is next in its queue, and cannot start:
                   compute environment ce is disabled
                 b is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 Jobs start in order of submission; 1 job or array is before it.
-                The first of them, a, finds no place, and holds the queue up:
+                The first of them, a, cannot start, and holds the queue up:
                   compute environment ce is disabled
             > terminate a; cancel b
                 a FAILED: enough, terminated

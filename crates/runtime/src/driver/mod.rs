@@ -29,6 +29,7 @@ use batchyard_core::name::QueueName;
 use batchyard_core::report::Report;
 use batchyard_core::snapshot::QueueSnapshot;
 use batchyard_core::state::RestoreError;
+use batchyard_core::time::Timestamp;
 use batchyard_core::{Core, CoreConfig};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -167,22 +168,26 @@ impl Handle {
         answer.await.map_err(|_| CommandError::Stopping)
     }
 
-    /// Why a live job is where it is; `None` for one that has ended or never was.
+    /// Why a live job is where it is at `now`; `None` for one that has ended or never was.
     ///
     /// # Errors
     /// As for [`read`](Handle::read).
-    pub async fn explain(&self, key: JobKey) -> Result<Option<Explanation>, CommandError> {
-        self.read(move |core| explain(core.state(), key)).await
+    pub async fn explain(&self, key: JobKey, now: Timestamp) -> Result<Option<Explanation>, CommandError> {
+        self.read(move |core| explain(core.state(), key, now)).await
     }
 
-    /// What stands at the front of a queue, and what its jobs hold; `None` if there is no such queue.
+    /// What stands at the front of a queue at `now`, and what its jobs hold; `None` if there is no such queue.
     ///
     /// # Errors
     /// As for [`read`](Handle::read).
-    pub async fn snapshot(&self, queue: QueueName) -> Result<Option<QueueSnapshot>, CommandError> {
+    pub async fn snapshot(
+        &self,
+        queue: QueueName,
+        now: Timestamp,
+    ) -> Result<Option<QueueSnapshot>, CommandError> {
         self.read(move |core| {
             let (id, _) = core.state().queue_named(&queue)?;
-            Some(core.snapshot(id))
+            Some(core.snapshot(id, now))
         })
         .await
     }

@@ -99,6 +99,7 @@ pub(crate) fn submission(number: usize) -> SubmitJob {
             stop_timeout,
             share: None,
             consumables: Vec::new(),
+            definition: None,
             nodes: None,
             service: None,
         },

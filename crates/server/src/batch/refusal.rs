@@ -76,6 +76,10 @@ pub(super) fn text(rejection: &Rejection) -> Fault {
         Rejection::ShareMissing(name) => {
             format!("shareIdentifier is required for jobs in JobQueue {name}, which has a fair share scheduling policy.")
         }
+        // Own words (section L.1).
+        Rejection::TooManyShares(name, max) => {
+            format!("JobQueue {name} has {max} active share identifiers, the most allowed; a share stops being active when its last job has ended and its policy's share decay time is over.")
+        }
         Rejection::JobExists(id) => format!("Job {id} exists."),
         Rejection::TokenUsed(job) => {
             format!("The client token was used for another request, which made the job {job}.")

@@ -8,6 +8,7 @@ use batchyard_core::item::ItemKey;
 use batchyard_core::name::{
     ConsumableResourceName, DefinitionName, EnvironmentName, QueueName, QuotaShareName, SchedulingPolicyName,
 };
+use batchyard_core::options::QueueOptions;
 use batchyard_runtime::store::{DefinitionQuery, DefinitionRevision, ItemSelect, Select, Store, StoreError};
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
@@ -190,6 +191,9 @@ pub(super) fn check(tags: Option<&BTreeMap<String, String>>) -> Result<(), Fault
                 "Tag key {key:?} must not begin with aws:, which is reserved."
             )));
         }
+        QueueOptions::default()
+            .with_tag(key, value)
+            .map_err(|error| client_exception(error.to_string()))?;
         if value.chars().count() > 256 {
             return Err(client_exception(format!(
                 "The value of tag {key:?} must have at most 256 characters."

@@ -217,13 +217,9 @@ fn protocol_of(parts: &Parts, body: &[u8]) -> &'static Protocol {
     &service.facts().protocol
 }
 
-/// The job that `GET /batchyard/jobs/ID/explanation` asks for.
+/// The job that `GET /batchyard/v1/explain/ID` asks for.
 fn explained_job(parts: &Parts) -> Option<String> {
-    let job = parts
-        .uri
-        .path()
-        .strip_prefix("/batchyard/jobs/")?
-        .strip_suffix("/explanation")?;
+    let job = parts.uri.path().strip_prefix("/batchyard/v1/explain/")?;
     (parts.method == Method::GET).then(|| {
         percent_encoding::percent_decode_str(job)
             .decode_utf8_lossy()

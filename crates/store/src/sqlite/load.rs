@@ -16,6 +16,8 @@ use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName, Schedulin
 use batchyard_core::queue::Queue;
 use batchyard_core::reason::StatusReason;
 use batchyard_core::resources::Resources;
+use batchyard_core::runs::RunTimes;
+use batchyard_core::share::{Ledger, ShareName};
 use batchyard_core::state::{Counters, Revisions, Stored, StoredInstance};
 use batchyard_core::token::{ClientToken, KeptToken};
 use rusqlite::{Connection, OptionalExtension as _, Row};
@@ -50,6 +52,8 @@ pub(super) fn load(connection: &Connection) -> Result<Stored, Failure> {
         items: items(connection)?,
         jobs,
         tokens: tokens(connection)?,
+        ledgers: ledgers(connection)?,
+        run_times: run_times(connection)?,
     })
 }
 
@@ -111,12 +115,14 @@ fn instances(connection: &Connection) -> Result<Vec<(EnvironmentId, InstanceId, 
 
 fn queues(connection: &Connection) -> Result<Vec<(QueueId, Queue)>, Failure> {
     let mut statement = connection.prepare(
-        "SELECT id, name, version, switch, life, priority, environments, policy, actions, blocked FROM queues
+        "SELECT id, name, version, switch, life, priority, environments, policy, actions, options FROM queues
          WHERE life < ?1 ORDER BY id",
     )?;
     let mut rows = statement.query([LIFE_GONE])?;
     let mut queues = Vec::new();
+    let mut blocked = blocked(connection)?;
     while let Some(row) = rows.next()? {
+        let id = QueueId(row.get(0)?);
         let queue = Queue {
             name: QueueName::parse(&row.get::<_, String>(1)?)
                 .map_err(|error| Failure::damaged("queues.name", error))?,
@@ -127,9 +133,10 @@ fn queues(connection: &Connection) -> Result<Vec<(QueueId, Queue)>, Failure> {
             environments: from_json("queues.environments", &row.get::<_, String>(6)?)?,
             policy: policy(row.get(7)?)?,
             actions: from_json("queues.actions", &row.get::<_, String>(8)?)?,
-            blocked: blocked(row.get(9)?)?.map(Box::new),
+            options: from_json("queues.options", &row.get::<_, String>(9)?)?,
+            blocked: blocked.remove(&id).unwrap_or_default(),
         };
-        queues.push((QueueId(row.get(0)?), queue));
+        queues.push((id, queue));
     }
     Ok(queues)
 }
@@ -147,9 +154,44 @@ fn renewal(json: Option<String>) -> Result<Option<Renewal>, Failure> {
         .transpose()
 }
 
-/// What is in the column `blocked` of a queue.
-pub(super) fn blocked(json: Option<String>) -> Result<Option<Blocked>, Failure> {
-    json.map(|json| from_json("queues.blocked", &json)).transpose()
+/// What holds up the lines of queues.
+fn blocked(connection: &Connection) -> Result<BTreeMap<QueueId, BTreeMap<ShareName, Blocked>>, Failure> {
+    let mut statement = connection.prepare("SELECT queue, line, content FROM blocked_lines")?;
+    let mut rows = statement.query([])?;
+    let mut blocked: BTreeMap<QueueId, BTreeMap<ShareName, Blocked>> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let line: String = row.get(1)?;
+        let front = from_json("blocked_lines.content", &row.get::<_, String>(2)?)?;
+        blocked
+            .entry(QueueId(row.get(0)?))
+            .or_default()
+            .insert(line.into(), front);
+    }
+    Ok(blocked)
+}
+
+fn ledgers(connection: &Connection) -> Result<Vec<(QueueId, ShareName, Ledger)>, Failure> {
+    let mut statement = connection.prepare("SELECT queue, share, content FROM share_ledgers")?;
+    let mut rows = statement.query([])?;
+    let mut ledgers = Vec::new();
+    while let Some(row) = rows.next()? {
+        let share: String = row.get(1)?;
+        let ledger = from_json("share_ledgers.content", &row.get::<_, String>(2)?)?;
+        ledgers.push((QueueId(row.get(0)?), share.into(), ledger));
+    }
+    Ok(ledgers)
+}
+
+fn run_times(connection: &Connection) -> Result<Vec<(DefinitionName, RunTimes)>, Failure> {
+    let mut statement = connection.prepare("SELECT definition, content FROM run_times")?;
+    let mut rows = statement.query([])?;
+    let mut run_times = Vec::new();
+    while let Some(row) = rows.next()? {
+        let name = DefinitionName::parse(&row.get::<_, String>(0)?)
+            .map_err(|error| Failure::damaged("run_times.definition", error))?;
+        run_times.push((name, from_json("run_times.content", &row.get::<_, String>(1)?)?));
+    }
+    Ok(run_times)
 }
 
 fn items(connection: &Connection) -> Result<Vec<(ItemKey, KeptItem)>, Failure> {

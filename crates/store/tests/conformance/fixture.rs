@@ -150,6 +150,7 @@ pub(crate) fn profile() -> Profile {
         stop_timeout: Millis::from_seconds(30),
         share: None,
         consumables: Vec::new(),
+        definition: None,
         nodes: None,
         service: None,
     }
@@ -274,7 +275,8 @@ pub(crate) fn fair_share_put(name: &str) -> PutItem {
 
 pub(crate) fn consumable_put(name: &str, total: u64) -> PutItem {
     let item = Item::ConsumableResource(ConsumableResource {
-        is_replenishable: true,
+        // `c1` is used up.
+        is_replenishable: name != "c1",
         total,
     });
     item_put(ItemKey::ConsumableResource(consumable_name(name)), item)

@@ -175,6 +175,10 @@ pub(crate) fn jobs_are_found_by_share_and_by_what_they_take(place: &dyn Place) {
     world
         .command(Command::CreateItem(Box::new(fair_share_put("p"))))
         .unwrap();
+    for name in ["licence", "licences", "gpu-hours"] {
+        let put = Box::new(crate::fixture::consumable_put(name, 100));
+        world.command(Command::CreateItem(put)).unwrap();
+    }
     let fair = PutQueue {
         policy: Some(policy_name("p")),
         ..queue_put("q1", &["ce0"])

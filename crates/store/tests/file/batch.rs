@@ -132,6 +132,7 @@ fn job(sequence: u64) -> JobAdded {
             stop_timeout: Millis::from_seconds(30),
             share: None,
             consumables: Vec::new(),
+            definition: None,
             nodes: None,
             service: None,
         },

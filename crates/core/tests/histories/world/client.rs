@@ -3,16 +3,22 @@
 use batchyard_core::blocked::{LimitedReason, TimeLimitAction};
 use batchyard_core::change::StopKind;
 use batchyard_core::command::{
-    Command, DependsOn, Ended, PutEnvironment, PutQueue, RegisterDefinition, Reply, SubmitJob,
+    Command, DependsOn, Ended, PutEnvironment, PutItem, PutQueue, RegisterDefinition, Reply, SubmitJob,
 };
 use batchyard_core::environment::Switch;
 use batchyard_core::id::{JobId, JobKey};
+use batchyard_core::job::{Profile, ShareClaim};
 use batchyard_core::name::{EnvironmentName, QueueName};
+use batchyard_core::options::{BACKFILL, MAX_CONCURRENCY};
+use batchyard_core::queue::Order;
 use batchyard_core::time::{Millis, Timestamp};
 use batchyard_core::token::ClientToken;
 
-use crate::op::{DependencyOp, EnvironmentOp, QueueOp, SubmitOp, Verb};
-use crate::world::fixture::{content, definition, document, environment_spec, profile_of, status, switch};
+use crate::op::{DependencyOp, EnvironmentOp, ItemOp, LimitOp, QueueOp, SubmitOp, Verb};
+use crate::world::fixture::{
+    content, definition, document, environment_spec, item, limit_tags, policy_name, profile_of, status,
+    switch,
+};
 use crate::world::{World, pick_of};
 
 impl World {
@@ -53,6 +59,7 @@ impl World {
             priority,
             environments,
             is_enabled,
+            policy,
         } = op;
         let name = QueueName::parse(&format!("q{name}")).expect("it is a name");
         let environments = environments
@@ -64,7 +71,7 @@ impl World {
             switch: switch(*is_enabled),
             priority: *priority,
             environments: environments.collect(),
-            policy: None,
+            policy: policy.map(policy_name),
             document: document(),
             tags: vec![("a".to_owned(), "b".to_owned())],
         });
@@ -122,7 +129,7 @@ impl World {
             switch: queue.switch,
             priority: queue.priority,
             environments: environments.collect(),
-            policy: None,
+            policy: queue.policy.clone(),
             actions: queue.actions.clone(),
             document: document(),
             tags: Vec::new(),
@@ -152,14 +159,33 @@ impl World {
             random,
         );
         let dependencies = dependencies.iter().filter_map(|op| self.depends_on(op));
+        let queue = QueueName::parse(&format!("q{queue}")).expect("it is a name");
+        let state = self.core.state();
+        let is_by_share = state
+            .queue_named(&queue)
+            .is_some_and(|(id, _)| state.runnable(id).order() == Order::FairShare);
+        let (share, priority) = profile.share;
+        // One of the shares is none at all, which is refused.
+        let claim = ShareClaim {
+            identifier: if share == 3 {
+                ""
+            } else {
+                ["s0", "s20", "s21"][usize::from(share)]
+            }
+            .into(),
+            priority,
+        };
         let submit = SubmitJob {
             id,
-            queue: QueueName::parse(&format!("q{queue}")).expect("it is a name"),
-            profile: profile_of(profile),
+            queue,
+            profile: Profile {
+                share: is_by_share.then_some(claim),
+                ..profile_of(profile)
+            },
             array_size: *array_size,
             is_sequential: *is_sequential,
             dependencies: dependencies.collect(),
-            content: content(),
+            content: content(profile.most),
             token: token.map(|number| ClientToken {
                 token: format!("t{}", number / 2).into(),
                 digest: [number % 2; 16],
@@ -169,6 +195,45 @@ impl World {
         if self.command(Command::SubmitJob(Box::new(submit))) == Some(Reply::Job(id)) {
             self.jobs.push(id);
         }
+    }
+
+    pub(super) fn item(&mut self, op: &ItemOp) {
+        let ItemOp { verb, kind, amount } = op;
+        let (key, item) = item(*kind, *amount);
+        let version = self.core.state().item(&key).map_or(1, |kept| kept.version);
+        let put = Box::new(PutItem {
+            key: key.clone(),
+            item,
+            document: document(),
+            tags: Vec::new(),
+        });
+        self.command(match verb {
+            Verb::Create => Command::CreateItem(put),
+            Verb::Update => Command::UpdateItem { put, version },
+            Verb::Delete => Command::DeleteItem(key),
+        });
+    }
+
+    pub(super) fn limit(&mut self, op: &LimitOp) {
+        let LimitOp {
+            pick,
+            queue,
+            most,
+            backfill,
+        } = op;
+        let job = pick.and_then(|pick| pick_of(&self.jobs, pick));
+        let set = limit_tags(*most, *backfill && job.is_none());
+        let keys = [MAX_CONCURRENCY, BACKFILL].map(str::to_owned);
+        let removed = keys
+            .into_iter()
+            .filter(|key| !set.iter().any(|(other, _)| other == key))
+            .collect();
+        let resource = job.map_or_else(|| format!("job-queue/q{queue}"), |job| format!("job/{job}"));
+        self.command(Command::ChangeTags {
+            resource,
+            set,
+            removed,
+        });
     }
 
     fn depends_on(&self, op: &DependencyOp) -> Option<DependsOn> {

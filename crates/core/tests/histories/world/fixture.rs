@@ -7,11 +7,14 @@ use batchyard_core::environment::{
     Capacity, EnvironmentSpec, InstanceChoice, InstancePlan, InstanceTypeName, NUM_INSTANCES, Platform,
     Switch,
 };
-use batchyard_core::item::CapacityLimit;
-use batchyard_core::job::{JobStatus, Profile, ServiceClaim};
+use batchyard_core::item::{
+    CapacityLimit, ConsumableResource, FairShare, Item, ItemKey, SchedulingPolicy, ShareWeight,
+};
+use batchyard_core::job::{ConsumableClaim, JobStatus, Profile, ServiceClaim};
 use batchyard_core::launch::{LaunchSpec, ProcessSpec, Runner};
 use batchyard_core::multi_node::{NodeGroup, NodeShape};
-use batchyard_core::name::DefinitionName;
+use batchyard_core::name::{ConsumableResourceName, DefinitionName, SchedulingPolicyName};
+use batchyard_core::options::{BACKFILL, MAX_CONCURRENCY};
 use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
 use batchyard_core::retry::{EvaluateOnExit, Pattern, RetryAction, RetryStrategy};
 use batchyard_core::time::Millis;
@@ -42,7 +45,50 @@ pub(super) fn definition() -> DefinitionName {
     DefinitionName::parse("d").expect("it is a name")
 }
 
-pub(super) fn content() -> JobContent {
+pub(super) fn policy_name(kind: u8) -> SchedulingPolicyName {
+    SchedulingPolicyName::parse(&format!("p{kind}")).expect("it is a name")
+}
+
+pub(super) fn consumable_name(kind: u8) -> ConsumableResourceName {
+    ConsumableResourceName::parse(&format!("r{kind}")).expect("it is a name")
+}
+
+/// 0 and 1 are fair-share policies, 2 a consumable resource that comes back, 3 one that does not.
+pub(super) fn item(kind: u8, amount: u8) -> (ItemKey, Item) {
+    let weight = |share: &str, is_prefix, weight| ShareWeight {
+        share: share.into(),
+        is_prefix,
+        weight,
+    };
+    match kind {
+        0 | 1 => {
+            let policy = FairShare {
+                decay: Millis::from_seconds(u64::from(amount) * 100),
+                reservation_percent: if kind == 1 { amount } else { 0 },
+                shares: vec![weight("s0", false, 5_000), weight("s2", true, 20_000)],
+            };
+            let item = Item::SchedulingPolicy(SchedulingPolicy::FairShare(policy));
+            (ItemKey::SchedulingPolicy(policy_name(kind)), item)
+        }
+        _ => {
+            let resource = ConsumableResource {
+                is_replenishable: kind == 2,
+                total: u64::from(amount % 10),
+            };
+            let key = ItemKey::ConsumableResource(consumable_name(kind));
+            (key, Item::ConsumableResource(resource))
+        }
+    }
+}
+
+/// The tags that limit how many run at once, and let others go before.
+pub(super) fn limit_tags(most: Option<u8>, backfill: bool) -> Vec<(String, String)> {
+    let most = most.map(|most| (MAX_CONCURRENCY.to_owned(), most.to_string()));
+    let backfill = backfill.then(|| (BACKFILL.to_owned(), "on".to_owned()));
+    most.into_iter().chain(backfill).collect()
+}
+
+pub(super) fn content(most: Option<u8>) -> JobContent {
     let launch = LaunchSpec {
         runner: Runner::Process(ProcessSpec::default()),
         command: Vec::new(),
@@ -59,7 +105,7 @@ pub(super) fn content() -> JobContent {
         launch: Arc::new(launch),
         nodes: None,
         document: document(),
-        tags: Vec::new(),
+        tags: limit_tags(most, false),
     }
 }
 
@@ -74,6 +120,9 @@ pub(super) fn profile_of(op: &ProfileOp) -> Profile {
         is_fargate,
         nodes,
         units,
+        share: _,
+        take,
+        most: _,
     } = op;
     let service = units.map(|count| ServiceClaim {
         unit: "ml.m5.large".into(),
@@ -118,7 +167,15 @@ pub(super) fn profile_of(op: &ProfileOp) -> Profile {
         timeout: timeout_ms.map(|ms| Millis::new(u64::from(ms))),
         stop_timeout: Millis::from_seconds(30),
         share: None,
-        consumables: Vec::new(),
+        consumables: take
+            .map(|(kind, quantity)| ConsumableClaim {
+                name: consumable_name(kind),
+                quantity,
+            })
+            .into_iter()
+            .filter(|_| units.is_none())
+            .collect(),
+        definition: None,
         nodes: nodes.filter(|_| units.is_none()),
         service,
     }

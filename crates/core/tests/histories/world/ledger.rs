@@ -57,7 +57,7 @@ impl World {
         assert_same(&self.replica, state, "replaying the changes");
         let restored = State::restore(state.host(), state.to_stored()).expect("the state agrees with itself");
         assert_same(&restored, state, "restoring what was stored");
-        invariant::check(state);
+        invariant::check(state, self.now);
         let live: BTreeSet<AttemptKey> = state.live_attempts().map(|(key, _, _)| key).collect();
         assert_eq!(live, self.live);
         self.outputs.push(out);

@@ -6,11 +6,12 @@ mod ledger;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use batchyard_core::change::StopKind;
+use batchyard_core::change::{Change, StopKind};
 use batchyard_core::command::{Command, Ended, Input, Reply};
 use batchyard_core::effect::Effect;
+use batchyard_core::explain::explain;
 use batchyard_core::id::{AttemptKey, JobId, JobKey};
-use batchyard_core::job::Placement;
+use batchyard_core::job::{Body, JobStatus, Placement};
 use batchyard_core::limits::Limits;
 use batchyard_core::report::{ContainerEnd, Report};
 use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
@@ -147,6 +148,8 @@ impl World {
                 };
                 self.report(attempt, *fact);
             }
+            Op::Item(op) => self.item(op),
+            Op::Limit(op) => self.limit(op),
             Op::Register { deregister } => self.register(*deregister),
             Op::Elapse { ms } => {
                 self.now = self.now + Millis::new(u64::from(*ms));
@@ -178,7 +181,7 @@ impl World {
             self.live.is_empty() && self.core.next_deadline().is_none(),
             "it does not come to rest"
         );
-        invariant::check_waits_are_for_good(self.core.state());
+        invariant::check_waits_are_for_good(self.core.state(), self.now);
         // What is left finds no place, or waits for what does; when it goes, what was behind it runs.
         while let Some(id) = { self.core.state().jobs().map(|(id, _)| id).next() } {
             self.stop(JobKey::whole(id), StopKind::Terminate);
@@ -262,14 +265,47 @@ impl World {
     fn rest(&mut self) {
         for _ in 0..PASSES_MAX {
             if self.core.next_deadline().is_none_or(|due| due > self.now) {
-                invariant::check_nothing_is_left_undone(self.core.state());
+                invariant::check_nothing_is_left_undone(self.core.state(), self.now);
                 return;
             }
+            let forbidden = self.forbidden();
             let mut out = Output::default();
             self.core.advance(self.now, &mut out);
+            for change in &out.changes {
+                let started = match change {
+                    Change::AttemptPlaced { job, .. } => *job,
+                    Change::GangPlaced(placed) => JobKey::whole(placed.job),
+                    _ => continue,
+                };
+                assert!(
+                    !forbidden.contains(&started),
+                    "{started} started although explained not to"
+                );
+            }
             self.take(out);
         }
         panic!("the core does not come to rest");
+    }
+
+    /// The runnable jobs that have a reason not to start in the next pass. Every one that waits has a reason.
+    fn forbidden(&self) -> BTreeSet<JobKey> {
+        let mut settled = self.core.clone();
+        settled.settle(self.now, &mut Output::default());
+        let state = settled.state();
+        let keys = state.jobs().flat_map(|(id, job)| {
+            let children = match &job.body {
+                Body::Array(array) => array.size,
+                Body::Waiting(_) | Body::Ready(_) | Body::MultiNode(_) => 0,
+            };
+            let children = (0..children).map(move |child| JobKey::child(id, child));
+            children.chain([JobKey::whole(id)])
+        });
+        let runnable = keys.filter(|key| state.status(*key) == Some(JobStatus::Runnable));
+        let forbidden = runnable.filter(|key| {
+            let explanation = explain(state, *key, self.now).expect("it is live");
+            explanation.forbids_start()
+        });
+        forbidden.collect()
     }
 }
 

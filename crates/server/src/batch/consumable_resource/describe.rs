@@ -17,6 +17,7 @@ impl Batch {
         let row = self.item(&key(reference)?).await?;
         let row = row.ok_or_else(|| not_found(reference))?;
         let facts = facts(&row);
+        let in_use = self.in_use([&row.key]).await?.into_iter().next().unwrap_or(0);
         let ItemRow {
             key,
             version: _,
@@ -26,12 +27,11 @@ impl Batch {
             tags,
         } = row;
         Ok(DescribeConsumableResourceResponse {
-            // No job takes of one yet: SubmitJob refuses those that would.
-            available_quantity: quantity(facts.total),
+            available_quantity: quantity(facts.total.saturating_sub(in_use)),
             consumable_resource_arn: self.account.batch(&key.resource()),
             consumable_resource_name: item_name(&key).to_owned(),
             created_at: Some(created_at.as_millis()),
-            in_use_quantity: Some(0),
+            in_use_quantity: quantity(in_use),
             resource_type: Some(resource_type(facts)),
             tags: Some(tags::map(tags)),
             total_quantity: quantity(facts.total),

@@ -7,8 +7,7 @@ use batchyard_core::item::ItemKey;
 use batchyard_runtime::store::{JobCursor, JobFilter, JobQuery, JobRow, JobScope, Page};
 use batchyard_wire::Fault;
 use batchyard_wire::batch::{
-    ConsumableResourceProperties, ConsumableResourceRequirement, JobStatus,
-    ListJobsByConsumableResourceRequest, ListJobsByConsumableResourceResponse,
+    JobStatus, ListJobsByConsumableResourceRequest, ListJobsByConsumableResourceResponse,
     ListJobsByConsumableResourceSummary,
 };
 
@@ -78,21 +77,10 @@ impl Batch {
             .iter()
             .map(|claim| (claim.name.as_str(), claim.quantity))
             .collect();
-        let list = row
-            .profile
-            .consumables
-            .iter()
-            .map(|claim| ConsumableResourceRequirement {
-                consumable_resource: Some(
-                    self.account
-                        .batch(&ItemKey::ConsumableResource(claim.name.clone()).resource()),
-                ),
-                quantity: quantity(claim.quantity),
-            });
         ListJobsByConsumableResourceSummary {
-            consumable_resource_properties: ConsumableResourceProperties {
-                consumable_resource_list: Some(list.collect()),
-            },
+            consumable_resource_properties: self
+                .consumables_shown(&row.profile.consumables)
+                .unwrap_or_default(),
             created_at: row.state.created_at.as_millis(),
             job_arn: self.account.job(row.key),
             job_definition_arn: Some(

@@ -33,18 +33,23 @@ impl Batch {
         let (rows, next_token) = self
             .item_page(scope, name, max_results, next_token.as_deref(), key)
             .await?;
+        let in_use = self.in_use(rows.iter().map(|row| &row.key)).await?;
         Ok(ListConsumableResourcesResponse {
-            consumable_resources: rows.iter().map(|row| self.consumable_summary(row)).collect(),
+            consumable_resources: rows
+                .iter()
+                .zip(in_use)
+                .map(|(row, in_use)| self.consumable_summary(row, in_use))
+                .collect(),
             next_token,
         })
     }
 
-    fn consumable_summary(&self, row: &ItemRow) -> ConsumableResourceSummary {
+    fn consumable_summary(&self, row: &ItemRow, in_use: u64) -> ConsumableResourceSummary {
         let facts = facts(row);
         ConsumableResourceSummary {
             consumable_resource_arn: self.account.batch(&row.key.resource()),
             consumable_resource_name: item_name(&row.key).to_owned(),
-            in_use_quantity: Some(0),
+            in_use_quantity: quantity(in_use),
             resource_type: Some(resource_type(facts)),
             total_quantity: quantity(facts.total),
         }

@@ -17,6 +17,7 @@ use batchyard_wire::batch::errors::client_exception;
 use serde::{Deserialize, Serialize};
 
 use crate::arn;
+use crate::batch::{Batch, unavailable};
 
 /// What comes back when a job ends (section A.7).
 const REPLENISHABLE: &str = "REPLENISHABLE";
@@ -80,6 +81,21 @@ fn facts(row: &ItemRow) -> ConsumableResource {
         Item::SchedulingPolicy(_) | Item::QuotaShare(_) => {
             unreachable!("the core keeps items of the key's kind only")
         }
+    }
+}
+
+impl Batch {
+    /// What jobs hold of each and will give back.
+    async fn in_use<'a>(&self, keys: impl IntoIterator<Item = &'a ItemKey>) -> Result<Vec<u64>, Fault> {
+        let keys: Vec<ItemKey> = keys.into_iter().cloned().collect();
+        let in_use = self.driver.read(move |core| {
+            let in_use = keys.iter().map(|key| match key {
+                ItemKey::ConsumableResource(name) => core.state().supply(name).1,
+                ItemKey::SchedulingPolicy(_) | ItemKey::QuotaShare(..) => 0,
+            });
+            in_use.collect()
+        });
+        in_use.await.map_err(|error| unavailable(&error))
     }
 }
 

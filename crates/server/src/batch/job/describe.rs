@@ -145,6 +145,7 @@ impl Batch {
                     .map(|row| self.attempt(runs, row, &content.launch, names.as_deref()))
                     .collect(),
             ),
+            consumable_resource_properties: self.consumables_shown(&profile.consumables),
             container,
             created_at: Some(created_at.as_millis()),
             depends_on: Some(depends_on),
@@ -181,7 +182,6 @@ impl Batch {
             }),
             // The timeout is each child's, not the parent's (section B8.3).
             timeout: timeout.filter(|_| array.is_none()),
-            ..JobDetail::default()
         };
         if let Some(container) = &mut detail.container {
             container.exit_code = exit_code;

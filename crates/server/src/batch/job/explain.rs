@@ -1,4 +1,4 @@
-//! Why a job is where it is: Batchyard's own operation, `GET /batchyard/jobs/ID/explanation`.
+//! Why a job is where it is: Batchyard's own operation, `GET /batchyard/v1/explain/ID`.
 
 use batchyard_core::id::NodeKey;
 use batchyard_wire::Fault;
@@ -6,10 +6,11 @@ use batchyard_wire::batch::errors::client_exception;
 use serde::{Deserialize, Serialize};
 
 use super::describe::status_word;
+use super::reason::{self, Reason, ShareReason};
 use crate::batch::{Batch, job_key, job_names, unavailable};
 
 /// The answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct JobExplanation {
     /// The job's id.
@@ -18,6 +19,15 @@ pub(crate) struct JobExplanation {
     pub(crate) status: String,
     /// Why it is in that state, one sentence after another, for people.
     pub(crate) explanation: String,
+    /// Its queue, while it is live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) job_queue: Option<String>,
+    /// Why it waits, for programs; empty where it does not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) reasons: Vec<Reason>,
+    /// How its share stands, in a fair-share queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) share: Option<ShareReason>,
 }
 
 /// Explains a job, live or ended.
@@ -29,7 +39,7 @@ pub(crate) async fn explain(batch: &Batch, job: &str) -> Result<JobExplanation, 
     let key = job_key(job).ok_or_else(not_found)?;
     let live = batch
         .driver
-        .explain(key)
+        .explain(key, batch.now())
         .await
         .map_err(|error| unavailable(&error))?;
     if let Some(found) = live {
@@ -38,6 +48,9 @@ pub(crate) async fn explain(batch: &Batch, job: &str) -> Result<JobExplanation, 
             job_id: node.map_or_else(|| key.to_string(), |node| node.to_string()),
             status: status_word(found.status).to_string(),
             explanation: found.to_string(),
+            job_queue: Some(found.queue.to_string()),
+            reasons: reason::of(&found),
+            share: found.turn.as_ref().map(reason::of_turn),
         });
     }
     let rows = batch.read(move |store| store.jobs(&[key])).await?;
@@ -58,5 +71,8 @@ pub(crate) async fn explain(batch: &Batch, job: &str) -> Result<JobExplanation, 
         job_id,
         status: status.to_string(),
         explanation,
+        job_queue: None,
+        reasons: Vec::new(),
+        share: None,
     })
 }

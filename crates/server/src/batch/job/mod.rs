@@ -3,6 +3,7 @@
 //! The way of a submission: [`Template`] (a definition, read once) → `overrides` → `substitute` → `work` (with `launch`, `task` and
 //! `pod`) and `document`, together `Prepared`; `submit` puts it into a command.
 
+mod consumable;
 pub(in crate::batch) mod describe;
 mod document;
 pub(crate) mod explain;
@@ -12,6 +13,7 @@ mod node;
 mod overrides;
 mod pod;
 mod quantity;
+mod reason;
 mod resources;
 pub(in crate::batch) mod stop;
 pub(in crate::batch) mod submit;

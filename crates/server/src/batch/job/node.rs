@@ -22,7 +22,7 @@ use super::document::JobDocument;
 use super::overrides::Overrides;
 use super::template::{Additions, Definition, Prepared};
 use super::work::{PROCESSES_ARE_OFF, STOP_TIMEOUT, Work, detail, unsupported};
-use super::{launch, overrides, resources, substitute, task};
+use super::{consumable, launch, overrides, resources, substitute, task};
 use crate::batch::job_definition::check::Platform as Capability;
 use crate::batch::job_definition::check::node_bounds;
 
@@ -44,13 +44,6 @@ pub(super) fn check(nodes: &NodeProperties, allows_processes: bool) -> Result<()
 
 /// The one container of a range, in the form of `container`.
 fn container_of(range: &NodeRangeProperty) -> Result<ContainerProperties, String> {
-    let consumables = range
-        .consumable_resource_properties
-        .as_ref()
-        .and_then(|properties| properties.consumable_resource_list.as_ref());
-    if consumables.is_some_and(|list| !list.is_empty()) {
-        return Err("consumable resources are not implemented yet".to_owned());
-    }
     match (&range.container, task_of(range)) {
         (Some(container), _) => Ok(container.clone()),
         (None, Some(task)) => only_of(task),
@@ -104,6 +97,14 @@ pub(super) fn prepare(
         return Err(client_exception("mainNode must not be negative."));
     };
     let groups = groups(&nodes);
+    // Each node takes what its range says (section C5.3).
+    let mut consumables = Vec::new();
+    for group in &groups {
+        let range = nodes.node_range_properties.get(group.range);
+        let properties = range.and_then(|range| range.consumable_resource_properties.as_ref());
+        let count = u64::from(group.last.saturating_sub(group.first)) + 1;
+        consumables.extend(consumable::claims(properties, count)?);
+    }
     let shape = NodeShape {
         count: u32::try_from(nodes.num_nodes).unwrap_or(0),
         main,
@@ -154,7 +155,8 @@ pub(super) fn prepare(
         timeout,
         stop_timeout: stop_timeouts.max().unwrap_or_default(),
         share: None,
-        consumables: Vec::new(),
+        consumables: consumable::sum(consumables),
+        definition: None,
         service: None,
         nodes: Some(shape),
     };
@@ -292,13 +294,10 @@ fn apply(
         instance_types,
         target_nodes: _,
     } = given;
-    // Own words from here.
-    let consumables = consumable_resource_properties_override.and_then(|one| one.consumable_resource_list);
-    if consumables.is_some_and(|list| !list.is_empty()) {
-        return Err(client_exception(
-            "consumable resources are not served by this version of Batchyard",
-        ));
+    if consumable_resource_properties_override.is_some() {
+        range.consumable_resource_properties = consumable_resource_properties_override;
     }
+    // Own words from here.
     if eks_properties_override.is_some() {
         return Err(client_exception(
             "eksPropertiesOverride is only applicable for node ranges with eksProperties.",

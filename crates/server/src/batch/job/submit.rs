@@ -193,17 +193,6 @@ fn check(caller: &Caller, input: &SubmitJobRequest, bytes_max: usize) -> Result<
         ));
     }
     // Own words from here.
-    let consumables = input.consumable_resource_properties_override.as_ref();
-    if consumables.is_some_and(|properties| {
-        properties
-            .consumable_resource_list
-            .as_ref()
-            .is_some_and(|list| !list.is_empty())
-    }) {
-        return Err(client_exception(
-            "consumable resources are not served by this version of Batchyard",
-        ));
-    }
     if let Some(strategy) = &input.retry_strategy {
         check_retry_strategy(strategy)?;
     }
@@ -271,6 +260,7 @@ fn prepare(known: &Known, input: SubmitJobRequest) -> Result<Prepared, Fault> {
         timeout: input.timeout,
         propagate_tags: input.propagate_tags,
         depends_on: input.depends_on.unwrap_or_default(),
+        consumables: input.consumable_resource_properties_override,
     };
     // Own words.
     if let Some(nodes) = &definition.nodes {
@@ -286,6 +276,11 @@ fn prepare(known: &Known, input: SubmitJobRequest) -> Result<Prepared, Fault> {
         }
         if input.node_overrides.is_none() && additions == Additions::default() {
             return known.template.plain();
+        }
+        if additions.consumables.is_some() {
+            return Err(client_exception(
+                "consumableResourcePropertiesOverride is not applicable for multi-node parallel jobs; use nodeOverrides.",
+            ));
         }
         return node::prepare(definition, nodes, input.node_overrides, additions);
     }

@@ -13,10 +13,11 @@ use batchyard_runtime::store::DefinitionRevision;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 use batchyard_wire::batch::{
-    ContainerProperties, JobDefinition, JobTimeout, NodeProperties, PlatformCapability, RetryAction,
-    RetryStrategy,
+    ConsumableResourceProperties, ContainerProperties, JobDefinition, JobTimeout, NodeProperties,
+    PlatformCapability, RetryAction, RetryStrategy,
 };
 
+use super::consumable;
 use super::document::JobDocument;
 use super::work::{Plan, Setting, Shown, Work};
 use crate::batch::job_definition::check::Platform as Capability;
@@ -40,6 +41,7 @@ pub(super) struct Definition {
     timeout: Option<JobTimeout>,
     propagate_tags: bool,
     scheduling_priority: Option<i32>,
+    consumables: Option<ConsumableResourceProperties>,
 }
 
 /// What a job adds to its definition, beside its containers.
@@ -50,6 +52,7 @@ pub(super) struct Additions {
     pub(super) timeout: Option<JobTimeout>,
     pub(super) propagate_tags: Option<bool>,
     pub(super) depends_on: Vec<batchyard_wire::batch::JobDependency>,
+    pub(super) consumables: Option<ConsumableResourceProperties>,
 }
 
 /// A job as far as it does not depend on its name, queue and identifier.
@@ -128,11 +131,6 @@ impl Definition {
             timeout,
             r#type: _,
         } = definition;
-        let consumables =
-            consumable_resource_properties.and_then(|properties| properties.consumable_resource_list);
-        if consumables.is_some_and(|list| !list.is_empty()) {
-            return Err("consumable resources are not implemented yet".to_owned());
-        }
         let task = ecs_properties.and_then(|properties| properties.task_properties.into_iter().next());
         let pod = eks_properties.and_then(|properties| properties.pod_properties);
         let work = match (container_properties, task, pod) {
@@ -157,6 +155,7 @@ impl Definition {
             timeout,
             propagate_tags: propagate_tags.unwrap_or(false),
             scheduling_priority,
+            consumables: consumable_resource_properties,
         })
     }
 
@@ -192,6 +191,8 @@ impl Definition {
             capability: self.capability(),
         })?;
         let Shown { container, ecs, eks } = shown;
+        let consumables = consumable::chosen(additions.consumables.clone(), self.consumables.as_ref());
+        let consumables = consumable::claims(consumables.as_ref(), 1)?;
         let (retry, timeout) = self.retry_and_timeout(&additions);
         let profile = Profile {
             platform,
@@ -200,7 +201,8 @@ impl Definition {
             timeout,
             stop_timeout,
             share: None,
-            consumables: Vec::new(),
+            consumables,
+            definition: None,
             nodes: None,
             service: None,
         };
@@ -246,6 +248,7 @@ impl Definition {
             timeout,
             propagate_tags,
             depends_on,
+            consumables: _,
         } = additions;
         let mut all = self.parameters.clone();
         all.extend(parameters);

@@ -3,15 +3,17 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use batchyard_core::id::QueueId;
+use batchyard_core::id::{JobKey, QueueId};
 use batchyard_core::resources::Resources;
+use batchyard_core::share::ShareName;
 use batchyard_core::snapshot::{QueueSnapshot, Ranked};
 use batchyard_runtime::store::QueueRow;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::{
     FairshareCapacityUsage, FairshareCapacityUtilization, FairshareUtilizationDetail, FrontOfQueueDetail,
-    FrontOfQueueJobSummary, GetJobQueueSnapshotRequest, GetJobQueueSnapshotResponse, JobQueueType,
-    QueueSnapshotCapacityUsage, QueueSnapshotUtilizationDetail,
+    FrontOfQueueJobSummary, FrontOfQuotaShareJobSummary, FrontOfQuotaSharesDetail,
+    GetJobQueueSnapshotRequest, GetJobQueueSnapshotResponse, JobQueueType, QueueSnapshotCapacityUsage,
+    QueueSnapshotUtilizationDetail,
 };
 
 use super::{QueueDocument, is_service_queue};
@@ -24,26 +26,34 @@ impl Batch {
         input: GetJobQueueSnapshotRequest,
     ) -> Result<GetJobQueueSnapshotResponse, Fault> {
         let row = self.queue(&input.job_queue).await?;
-        let snapshot = self.driver.snapshot(row.name.clone()).await;
+        let snapshot = self.driver.snapshot(row.name.clone(), self.now()).await;
         // A queue that went between the two looks is as one without jobs.
-        let QueueSnapshot { front, usage } =
-            snapshot
-                .map_err(|error| unavailable(&error))?
-                .unwrap_or(QueueSnapshot {
-                    front: Vec::new(),
-                    usage: Vec::new(),
-                });
+        let QueueSnapshot {
+            front,
+            usage,
+            active_shares,
+            quota_fronts,
+        } = snapshot.map_err(|error| unavailable(&error))?.unwrap_or_default();
         let now = Some(self.now().as_millis());
         let is_service = is_service_queue(&row);
+        let arn = |job: JobKey| match is_service {
+            true => self.service_job_arn(job.id),
+            false => self.account.job(job),
+        };
         let jobs = front
             .into_iter()
             .map(|Ranked { job, since }| FrontOfQueueJobSummary {
                 earliest_time_at_position: Some(since.as_millis()),
-                job_arn: Some(match is_service {
-                    true => self.service_job_arn(job.id),
-                    false => self.account.job(job),
-                }),
+                job_arn: Some(arn(job)),
             });
+        let fronts = quota_fronts.into_iter().map(|(share, Ranked { job, since })| {
+            let summary = FrontOfQuotaShareJobSummary {
+                earliest_time_at_position: Some(since.as_millis()),
+                job_arn: Some(arn(job)),
+            };
+            (share.to_string(), vec![summary])
+        });
+        let fronts: BTreeMap<String, Vec<FrontOfQuotaShareJobSummary>> = fronts.collect();
         let total = usage
             .iter()
             .fold(Resources::default(), |total, (_, held)| total.plus(*held));
@@ -55,15 +65,17 @@ impl Batch {
                 quantity: Some(vcpus(total)),
             }],
         };
-        let has_shares = row.policy.is_some() && !is_service;
         Ok(GetJobQueueSnapshotResponse {
             front_of_queue: Some(FrontOfQueueDetail {
                 jobs: Some(jobs.collect()),
                 last_updated_at: now,
             }),
-            front_of_quota_shares: None,
+            front_of_quota_shares: (!fronts.is_empty()).then_some(FrontOfQuotaSharesDetail {
+                last_updated_at: now,
+                quota_shares: Some(fronts),
+            }),
             queue_utilization: Some(QueueSnapshotUtilizationDetail {
-                fairshare_utilization: has_shares.then(|| by_share(usage, unit)),
+                fairshare_utilization: active_shares.map(|active| by_share(active, usage, unit)),
                 last_updated_at: now,
                 quota_share_utilization: None,
                 total_capacity_usage: Some(total),
@@ -93,26 +105,29 @@ impl Batch {
     }
 }
 
-/// The shares that use most, and how many use anything.
-fn by_share(usage: Vec<(Option<Box<str>>, Resources)>, unit: &str) -> FairshareUtilizationDetail {
-    let mut shares: Vec<(Box<str>, Resources)> = usage
+/// The shares that use most, and how many are active.
+fn by_share(
+    active: usize,
+    usage: Vec<(Option<ShareName>, Resources)>,
+    unit: &str,
+) -> FairshareUtilizationDetail {
+    let mut shares: Vec<(ShareName, Resources)> = usage
         .into_iter()
         .filter_map(|(share, held)| Some((share?, held)))
         .collect();
     shares.sort_by(|(one, held), (other, of_other)| {
         (Reverse(held.vcpus), one).cmp(&(Reverse(of_other.vcpus), other))
     });
-    let count = shares.len();
     let top = shares.into_iter().take(SNAPSHOT_SHARES_MAX);
     let top = top.map(|(share, held)| FairshareCapacityUtilization {
         capacity_usage: Some(vec![FairshareCapacityUsage {
             capacity_unit: Some(unit.to_owned()),
             quantity: Some(vcpus(held)),
         }]),
-        share_identifier: Some(share.into()),
+        share_identifier: Some(share.to_string()),
     });
     FairshareUtilizationDetail {
-        active_share_count: i64::try_from(count).ok(),
+        active_share_count: i64::try_from(active).ok(),
         top_capacity_utilization: Some(top.collect()),
     }
 }

@@ -179,6 +179,7 @@ impl Batch {
             stop_timeout: STOP_TIMEOUT,
             share,
             consumables: Vec::new(),
+            definition: None,
             nodes: None,
             service: Some(ServiceClaim {
                 unit: unit.into(),

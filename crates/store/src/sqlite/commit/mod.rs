@@ -9,11 +9,13 @@ mod gang;
 mod job;
 mod journal;
 mod registry;
+mod share;
 
 use batchyard_core::change::{Change, StopKind};
 use batchyard_runtime::store::Batch;
 use rusqlite::{Connection, Params};
 
+use self::share::Last;
 use super::code::json;
 use super::failure::Failure;
 use super::profile::ProfileNumbers;
@@ -37,9 +39,13 @@ pub(super) fn commit(
         counters,
     } = batch;
     let mut writing = Writing { connection, profiles };
+    let mut last = Last::default();
     for change in changes {
-        writing.change(change)?;
+        if !last.note(change) {
+            writing.change(change)?;
+        }
     }
+    last.write(&writing)?;
     for (job, array) in arrays {
         writing.array_stands(*job, array)?;
     }
@@ -80,7 +86,14 @@ impl Writing<'_> {
                 instance,
             } => self.remove_instance(*instance),
             Change::QueuePut(put) => self.put_queue(put),
-            Change::QueueBlocked { queue, blocked } => self.block_queue(*queue, blocked.as_deref()),
+            Change::QueueBlocked { queue, line, blocked } => {
+                self.block_line(*queue, line, blocked.as_deref())
+            }
+            Change::QueueOptionsChanged { queue, options } => self.set_options(*queue, *options),
+            Change::SupplyBurned { name, left } => self.burn_supply(name, *left),
+            Change::ShareCharged { .. } | Change::SharesForgotten { .. } | Change::RunTimesNoted { .. } => {
+                unreachable!("they are gathered and written at the batch's end")
+            }
             Change::QueueDeleting(id) => self.queue_is_deleting(*id),
             Change::QueueRemoved(id) => self.remove_queue(*id),
             Change::DefinitionRegistered(registered) => self.register_definition(registered),
@@ -96,7 +109,7 @@ impl Writing<'_> {
             Change::DependencyMet { job, dependency } => self.meet_dependency(*job, *dependency),
             // What an array's children wait for, and how they stand, is in its record, which is written at the batch's end.
             Change::PairingMet { .. } | Change::PairingClosed { .. } | Change::ChildrenReady { .. } => Ok(()),
-            Change::ChildrenFailed { .. } => Ok(()),
+            Change::ChildrenFailed { .. } | Change::ArrayConcurrencyChanged { .. } => Ok(()),
             Change::ProfileChanged { job, profile } => self.change_profile(*job, profile),
             Change::JobReady(job) => self.make_ready(*job),
             Change::AttemptPlaced {

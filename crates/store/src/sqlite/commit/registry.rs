@@ -7,7 +7,8 @@ use batchyard_core::change::{
 use batchyard_core::environment::{Life, Renewal};
 use batchyard_core::id::{EnvironmentId, InstanceId, QueueId};
 use batchyard_core::item::ItemKey;
-use batchyard_core::name::{DefinitionName, SchedulingPolicyName};
+use batchyard_core::name::{ConsumableResourceName, DefinitionName, SchedulingPolicyName};
+use batchyard_core::options::QueueOptions;
 use batchyard_core::time::Timestamp;
 
 use super::Writing;
@@ -133,10 +134,37 @@ impl Writing<'_> {
         )
     }
 
-    pub(super) fn block_queue(&self, id: QueueId, blocked: Option<&Blocked>) -> Result<(), Failure> {
+    pub(super) fn block_line(
+        &self,
+        id: QueueId,
+        line: &str,
+        blocked: Option<&Blocked>,
+    ) -> Result<(), Failure> {
+        match blocked {
+            Some(blocked) => self.run(
+                "INSERT INTO blocked_lines (queue, line, content) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET content = excluded.content",
+                (id.0, line, json(blocked)),
+            ),
+            None => self.run(
+                "DELETE FROM blocked_lines WHERE queue = ?1 AND line = ?2",
+                (id.0, line),
+            ),
+        }
+    }
+
+    pub(super) fn set_options(&self, id: QueueId, options: QueueOptions) -> Result<(), Failure> {
         self.run(
-            "UPDATE queues SET blocked = ?2 WHERE id = ?1",
-            (id.0, blocked.map(json)),
+            "UPDATE queues SET options = ?2 WHERE id = ?1",
+            (id.0, json(&options)),
+        )
+    }
+
+    pub(super) fn burn_supply(&self, name: &ConsumableResourceName, left: u64) -> Result<(), Failure> {
+        self.run(
+            "UPDATE items SET item = json_set(item, '$.consumable_resource.total', ?2), version = version + 1
+             WHERE resource = ?1",
+            (ItemKey::ConsumableResource(name.clone()).resource(), number(left)),
         )
     }
 
@@ -152,6 +180,8 @@ impl Writing<'_> {
             "DELETE FROM tags WHERE resource = (SELECT 'job-queue/' || name FROM queues WHERE id = ?1)",
             [id.0],
         )?;
+        self.run("DELETE FROM blocked_lines WHERE queue = ?1", [id.0])?;
+        self.run("DELETE FROM share_ledgers WHERE queue = ?1", [id.0])?;
         self.run("UPDATE queues SET life = ?2 WHERE id = ?1", (id.0, LIFE_GONE))
     }
 

@@ -11,7 +11,7 @@ use batchyard_runtime::store::{JobStateRow, Page, QueueRow, Select};
 use rusqlite::{Connection, Row};
 
 use super::{named, tags};
-use crate::sqlite::code::{LIFE_GONE, from_json, life, narrow, switch};
+use crate::sqlite::code::{from_json, life, narrow, switch};
 use crate::sqlite::failure::Failure;
 use crate::sqlite::load::policy;
 
@@ -47,17 +47,16 @@ fn queue(connection: &Connection, row: &Row<'_>) -> Result<QueueRow, Failure> {
     })
 }
 
-/// What holds queues up: at most one front each, and queues are few.
+/// What holds queues up: at most one front of each line, and lines are some hundreds at most.
 pub(super) struct BlockedFronts(Vec<Blocked>);
 
 impl BlockedFronts {
     pub(super) fn read(connection: &Connection) -> Result<Self, Failure> {
-        let mut statement = connection
-            .prepare_cached("SELECT blocked FROM queues WHERE blocked IS NOT NULL AND life < ?1")?;
-        let mut rows = statement.query([LIFE_GONE])?;
+        let mut statement = connection.prepare_cached("SELECT content FROM blocked_lines")?;
+        let mut rows = statement.query([])?;
         let mut fronts = Vec::new();
         while let Some(row) = rows.next()? {
-            fronts.push(from_json("queues.blocked", &row.get::<_, String>(0)?)?);
+            fronts.push(from_json("blocked_lines.content", &row.get::<_, String>(0)?)?);
         }
         Ok(BlockedFronts(fronts))
     }

@@ -6,7 +6,9 @@ use batchyard_core::change::StopKind;
 use batchyard_core::command::{Command, RegisterDefinition, Reply};
 use batchyard_core::environment::Switch;
 use batchyard_core::id::{AttemptKey, JobId, JobKey};
-use batchyard_core::job::ShareClaim;
+use batchyard_core::item::ItemKey;
+use batchyard_core::job::{ConsumableClaim, ShareClaim};
+use batchyard_core::options::MAX_CONCURRENCY;
 use batchyard_core::report::{ContainerEnd, Report};
 use batchyard_core::time::{Millis, Timestamp};
 use batchyard_core::token::ClientToken;
@@ -104,8 +106,12 @@ fn play(world: &mut World<'_>, jobs: &mut Vec<JobId>, op: &Op) {
                 .queue_named(&queue_name(&format!("q{queue}")))
                 .is_some()
             {
-                let set = set.iter().map(|key| tag(&key.to_string(), "new")).collect();
-                let removed = removed.iter().map(u8::to_string).collect();
+                let key = |number: &u8| match number {
+                    3 => MAX_CONCURRENCY.to_owned(),
+                    other => other.to_string(),
+                };
+                let set = set.iter().map(|number| tag(&key(number), "1")).collect();
+                let removed = removed.iter().map(key).collect();
                 world
                     .command(Command::ChangeTags {
                         resource,
@@ -291,6 +297,16 @@ fn submit(world: &mut World<'_>, jobs: &mut Vec<JobId>, op: &SubmitOp) {
         identifier: format!("share{}", jobs.len() % 2).into(),
         priority: 0,
     });
+    // Some take of what there is, and some arrays are held back.
+    let resources = world.state().items().filter_map(|(key, _)| match key {
+        ItemKey::ConsumableResource(name) if jobs.len().is_multiple_of(5) => Some(name.clone()),
+        _ => None,
+    });
+    let claims = resources.map(|name| ConsumableClaim { name, quantity: 1 });
+    submit.profile.consumables = claims.collect();
+    if jobs.len().is_multiple_of(3) {
+        submit.content.tags.push(tag(MAX_CONCURRENCY, "2"));
+    }
     let id = submit.id;
     // A token that was used answers the first job.
     let answer = world.command(Command::SubmitJob(Box::new(submit)));

@@ -175,6 +175,7 @@ impl ProfileOp {
             stop_timeout: Millis::from_seconds(30),
             share: None,
             consumables: Vec::new(),
+            definition: None,
             nodes: None,
             service,
         }

@@ -14,6 +14,7 @@ use batchyard_core::item::ItemKey;
 use batchyard_core::job::{Dependency, JobStatus, Placement};
 use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName};
 use batchyard_core::reason::StatusReason;
+use batchyard_core::share::ShareName;
 use batchyard_core::time::Timestamp;
 use batchyard_core::token::KeptToken;
 use batchyard_runtime::store::{DefinitionRow, EnvironmentRow, ItemRow, JobRow, PlaceRow, QueueRow};
@@ -23,7 +24,7 @@ pub(crate) struct Model {
     pub(crate) environments: BTreeMap<EnvironmentId, EnvironmentRow>,
     pub(crate) queues: BTreeMap<QueueId, QueueRow>,
     pub(crate) definitions: BTreeMap<(DefinitionName, Reverse<u32>), DefinitionRow>,
-    blocked: BTreeMap<QueueId, Blocked>,
+    blocked: BTreeMap<(QueueId, ShareName), Blocked>,
     pub(crate) tokens: BTreeMap<Box<str>, KeptToken>,
     deregistered: BTreeMap<(DefinitionName, Reverse<u32>), Timestamp>,
     pub(crate) items: BTreeMap<ItemKey, ItemRow>,
@@ -67,11 +68,19 @@ impl Model {
                 self.instances.remove(instance);
             }
             Change::QueuePut(put) => self.put_queue(put),
-            Change::QueueBlocked { queue, blocked } => {
-                self.blocked.remove(queue);
+            Change::QueueBlocked { queue, line, blocked } => {
+                let key = (*queue, line.clone());
+                self.blocked.remove(&key);
                 self.blocked
-                    .extend(blocked.as_deref().map(|blocked| (*queue, blocked.clone())));
+                    .extend(blocked.as_deref().map(|blocked| (key, blocked.clone())));
             }
+            // What the core alone reads; loading is compared with it.
+            Change::ShareCharged { .. }
+            | Change::SharesForgotten { .. }
+            | Change::RunTimesNoted { .. }
+            | Change::QueueOptionsChanged { .. }
+            | Change::ArrayConcurrencyChanged { .. } => {}
+            Change::SupplyBurned { name, left } => self.burn(name, *left),
             Change::QueueDeleting(id) => self.queue_is_deleting(*id),
             Change::QueueRemoved(id) => self.remove_queue(*id),
             Change::DefinitionRegistered(registered) => self.register(registered),

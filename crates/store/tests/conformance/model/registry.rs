@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use batchyard_core::change::{DefinitionRegistered, EnvironmentPut, ItemPut, QueuePut, TagsChanged};
 use batchyard_core::environment::Life;
 use batchyard_core::id::{EnvironmentId, QueueId};
-use batchyard_core::item::ItemKey;
-use batchyard_core::name::{DefinitionName, EnvironmentKind};
+use batchyard_core::item::{Item, ItemKey};
+use batchyard_core::name::{ConsumableResourceName, DefinitionName, EnvironmentKind};
 use batchyard_core::time::Timestamp;
 use batchyard_runtime::store::{DefinitionRevision, DefinitionRow, EnvironmentRow, ItemRow, QueueRow};
 
@@ -185,6 +185,18 @@ impl Model {
             tags: Vec::new(),
         };
         self.items.insert(key, row);
+    }
+
+    pub(super) fn burn(&mut self, name: &ConsumableResourceName, left: u64) {
+        let row = self
+            .items
+            .get_mut(&ItemKey::ConsumableResource(name.clone()))
+            .unwrap();
+        row.version += 1;
+        match &mut row.item {
+            Item::ConsumableResource(resource) => resource.total = left,
+            other => panic!("{other:?} is no consumable resource"),
+        }
     }
 
     /// Those for which this holds, by name.

@@ -143,7 +143,8 @@ fn platform(capabilities: Option<&[PlatformCapability]>, is_eks: bool) -> Result
     }
 }
 
-fn consumable(properties: &ConsumableResourceProperties) -> Check {
+/// What a job takes of consumable resources (section A3.11).
+pub(in crate::batch) fn consumable(properties: &ConsumableResourceProperties) -> Check {
     let list = properties.consumable_resource_list.as_deref().unwrap_or_default();
     require(
         list.len() <= 5,

@@ -1,0 +1,68 @@
+//! How long the jobs of a definition run: the last runs that succeeded, for predictions and backfill.
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::RUNS_KEPT_MAX;
+use crate::time::Millis;
+
+/// The run times of the last attempts of a definition that succeeded, oldest first; at most [`RUNS_KEPT_MAX`].
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunTimes(Vec<Millis>);
+
+/// How long a job is expected to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Estimate {
+    /// Half of the last runs took no longer.
+    pub p50: Millis,
+    /// Nine of ten took no longer.
+    pub p90: Millis,
+}
+
+impl RunTimes {
+    /// With one more run; the oldest is forgotten where there are as many as are kept.
+    #[must_use]
+    pub fn with(&self, run: Millis) -> Self {
+        let skip = (self.0.len() + 1).saturating_sub(RUNS_KEPT_MAX);
+        let kept = self.0.iter().skip(skip).copied();
+        RunTimes(kept.chain([run]).collect())
+    }
+
+    /// How many runs it rests on.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// What the runs say; `None` without any.
+    #[must_use]
+    pub fn estimate(&self) -> Option<Estimate> {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        let nearest_rank = |percent: usize| {
+            let rank = (sorted.len() * percent).div_ceil(100).max(1);
+            sorted.get(rank - 1).copied()
+        };
+        Some(Estimate {
+            p50: nearest_rank(50)?,
+            p90: nearest_rank(90)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_of_the_last_runs() {
+        let runs = (1..=100).fold(RunTimes::default(), |runs, ms| runs.with(Millis::new(ms)));
+        assert_eq!(runs.count(), RUNS_KEPT_MAX);
+        // 69..=100 are kept.
+        let estimate = runs.estimate().unwrap();
+        assert_eq!((estimate.p50, estimate.p90), (Millis::new(84), Millis::new(97)));
+        assert_eq!(RunTimes::default().estimate(), None);
+        let one = RunTimes::default().with(Millis::new(7)).estimate().unwrap();
+        assert_eq!((one.p50, one.p90), (Millis::new(7), Millis::new(7)));
+    }
+}
