@@ -3,8 +3,12 @@
 import pytest
 
 from site_under_test import unique
+from test_containers import image
+from test_scheduling import explained
 from test_service_environments import limits, refusal
 from test_service_jobs import Training, document
+
+__all__ = ["image"]
 
 UNIT = "ml.m5.large"
 CLIENT = "ClientException"
@@ -257,3 +261,99 @@ def test_shares_go_with_their_queue(site, training, policy):
     site.batch.update_job_queue(jobQueue=queue, state="DISABLED")
     site.batch.delete_job_queue(jobQueue=queue)
     assert refusal(site.batch.describe_quota_share, quotaShareArn=arn) == (CLIENT, f"QuotaShare {arn} not found.")
+
+
+@pytest.fixture
+def shared(site, training, policy, image):
+    """A queue on four instances with three shares: `own` has two and lends, `guest` has none and borrows, `kept` has two for itself."""
+    queue = training.make_queue((UNIT, 4), schedulingPolicyArn=policy)
+    sharing = {
+        "own": (2, {"strategy": "LEND"}, "ENABLED"),
+        "guest": (0, {"strategy": "LEND_AND_BORROW"}, "DISABLED"),
+        "kept": (2, {"strategy": "RESERVE"}, "DISABLED"),
+    }
+    for name, (count, strategy, preemption) in sharing.items():
+        create(
+            site,
+            queue,
+            quotaShareName=name,
+            capacityLimits=limits((UNIT, count)),
+            resourceSharingConfiguration=strategy,
+            preemptionConfiguration={"inSharePreemption": preemption},
+        )
+    yield queue
+    site.batch.update_job_queue(jobQueue=queue, state="DISABLED")
+    site.batch.delete_job_queue(jobQueue=queue)
+
+
+# It ends when it is asked to, at once.
+UNTIL_STOPPED = "trap 'exit 3' TERM; sleep 600 & wait"
+
+
+def test_borrowed_capacity_is_given_back(site, training, shared):
+    def submit(share, script=UNTIL_STOPPED, **more):
+        return training.submit(script, queue=shared, quotaShareName=share, **more)
+
+    guests = []
+    for _ in range(2):
+        guests.append(submit("guest"))
+        training.reached(guests[-1], "RUNNING")
+    # What `kept` has is not lent, and `own` has lent all.
+    waiting = submit("guest")
+    assert training.job(waiting)["status"] == "RUNNABLE"
+    snapshot = site.batch.get_job_queue_snapshot(jobQueue=shared)
+    assert list(snapshot["frontOfQuotaShares"]["quotaShares"]) == ["guest"]
+    used = snapshot["queueUtilization"]["quotaShareUtilization"]["topCapacityUtilization"]
+    assert used == [{"quotaShareName": "guest", "capacityUsage": [{"capacityUnit": UNIT, "quantity": 2.0}]}]
+    assert explained(site, waiting)["reasons"] == [
+        {
+            "kind": "quotaShare",
+            "quotaShare": "guest",
+            "capacityUnit": UNIT,
+            "quantity": 1,
+            "limit": 0,
+            "used": 2,
+            "ownFree": 0,
+            "idle": 0,
+        }
+    ]
+
+    owner = submit("own", script="true")
+    assert training.ended(owner)["status"] == "SUCCEEDED"
+    reason = "Cross-share preemption triggered to reclaim borrowed capacity"
+    # The one that had run for the shorter time gave way, and runs again.
+    again = training.reached(guests[1], "RUNNING")
+    assert again["attempts"] == []
+    summary = again["preemptionSummary"]
+    assert summary["preemptedAttemptCount"] == 1
+    (attempt,) = summary["recentPreemptedAttempts"]
+    assert attempt["statusReason"] == reason
+    assert attempt["serviceResourceId"] != again["latestAttempt"]["serviceResourceId"]
+    assert "preemptionSummary" not in training.job(guests[0])
+
+
+def test_a_job_of_higher_priority_goes_first_in_its_share(site, training, shared):
+    def submit(priority, script=UNTIL_STOPPED, **more):
+        return training.submit(
+            script, queue=shared, quotaShareName="own", schedulingPriority=priority, **more
+        )
+
+    never = {"preemptionConfiguration": {"preemptionRetriesBeforeTermination": 0}}
+    low, high = submit(1, **never), submit(5)
+    for job in (low, high):
+        training.reached(job, "RUNNING")
+    assert training.ended(submit(9, script="true"))["status"] == "SUCCEEDED"
+    ended = training.ended(low)
+    reason = "In-share preemption triggered by a job of higher priority"
+    assert (ended["status"], ended["statusReason"]) == ("FAILED", reason)
+    assert training.job(high)["status"] == "RUNNING"
+
+
+def test_a_job_over_its_shares_limit_says_so(site, training, policy):
+    queue = training.make_queue((UNIT, 4), schedulingPolicyArn=policy)
+    create(site, queue, quotaShareName="small", capacityLimits=limits((UNIT, 0)))
+    job = training.submit(queue=queue, quotaShareName="small")
+    shown = training.job(job)
+    assert shown["status"] == "RUNNABLE"
+    assert shown["statusReason"].startswith("MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED - ")
+    site.batch.terminate_service_job(jobId=job, reason="enough")

@@ -35,6 +35,8 @@ pub enum Cause {
     ServiceEnvironmentMaximum,
     /// No environment can ever run the job: its types or the host are too small.
     Requirement,
+    /// The job takes more than its quota share may ever have.
+    QuotaLimit,
     /// No environment takes jobs.
     EnvironmentsInvalid,
 }
@@ -60,15 +62,18 @@ pub enum LimitedReason {
     Requirement,
     /// `MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE`.
     ServiceEnvironmentMaximum,
+    /// `MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED`.
+    QuotaLimit,
 }
 
 impl LimitedReason {
     /// All of them.
-    pub const ALL: [LimitedReason; 4] = [
+    pub const ALL: [LimitedReason; 5] = [
         LimitedReason::InsufficientCapacity,
         LimitedReason::EnvironmentMaximum,
         LimitedReason::Requirement,
         LimitedReason::ServiceEnvironmentMaximum,
+        LimitedReason::QuotaLimit,
     ];
 
     /// As requests name it (section C.7, second column).
@@ -79,6 +84,7 @@ impl LimitedReason {
             LimitedReason::EnvironmentMaximum => "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
             LimitedReason::Requirement => "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
             LimitedReason::ServiceEnvironmentMaximum => "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE",
+            LimitedReason::QuotaLimit => "MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED",
         }
     }
 
@@ -90,11 +96,12 @@ impl LimitedReason {
             .find(|reason| reason.code() == code)
     }
 
-    /// The status reason of a job that an action cancels.
+    /// The status reason of a job that an action ends: of a service job it is called terminated (section B.4).
     #[must_use]
-    pub fn canceled(self) -> StatusReason {
+    pub fn acted_on(self, is_service: bool) -> StatusReason {
+        let verb = if is_service { "Terminated" } else { "Canceled" };
         StatusReason::given(format!(
-            "Canceled by JobStateTimeLimit action due to reason: {}",
+            "{verb} by JobStateTimeLimit action due to reason: {}",
             self.code()
         ))
     }
@@ -109,6 +116,7 @@ impl Cause {
             Cause::EnvironmentMaximum => Some(LimitedReason::EnvironmentMaximum),
             Cause::Requirement => Some(LimitedReason::Requirement),
             Cause::ServiceEnvironmentMaximum => Some(LimitedReason::ServiceEnvironmentMaximum),
+            Cause::QuotaLimit => Some(LimitedReason::QuotaLimit),
             Cause::EnvironmentsInvalid => None,
         }
     }
@@ -129,6 +137,10 @@ impl Cause {
                 .to_owned(),
             Cause::ServiceEnvironmentMaximum => "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE - Service environment(s) associated \
                                                  with the job queue cannot meet the capacity requirement of the job."
+                .to_owned(),
+            // The service's own words behind the code are not known.
+            Cause::QuotaLimit => "MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED - The quota share of the job cannot meet the \
+                                  capacity requirement of the job."
                 .to_owned(),
             Cause::EnvironmentsInvalid => {
                 "ACTION_REQUIRED - CE(s) associated with the job queue are invalid.".to_owned()

@@ -421,6 +421,9 @@ pub struct AttemptEnded {
     /// How the containers of a task ended; empty for other jobs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<ContainerEnd>,
+    /// Whether it gave way to another job, and so does not count for the retry strategy.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_preempted: bool,
     /// What the job is now: RUNNABLE again, SUCCEEDED or FAILED.
     pub next: AfterAttempt,
 }

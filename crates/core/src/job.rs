@@ -11,7 +11,7 @@ use crate::environment::Platform;
 use crate::id::{ArrayIndex, AttemptNumber, EnvironmentId, InstanceId, JobKey, QueueId, Sequence};
 use crate::multi_node::{MultiNode, NodeShape};
 use crate::name::{ConsumableResourceName, DefinitionName, QuotaShareName};
-use crate::reason::StatusReason;
+use crate::reason::{PREEMPTED_CROSS_SHARE, PREEMPTED_IN_SHARE, StatusReason};
 use crate::resources::{GpuSet, Resources};
 use crate::retry::RetryStrategy;
 use crate::time::{Millis, Timestamp};
@@ -69,6 +69,9 @@ pub struct ServiceClaim {
     /// The quota share of its queue that it belongs to, where the queue has a policy of quota shares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota_share: Option<QuotaShareName>,
+    /// How often it may be preempted and still run again; `None` is no limit (section C4.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preemptions_max: Option<u16>,
 }
 
 /// A job's place among the shares of a queue (sections A4.4 and C3.6).
@@ -114,7 +117,10 @@ pub struct Dependency {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Execution {
     /// How many attempts have ended.
-    pub attempts_ended: u8,
+    pub attempts_ended: u16,
+    /// How many of them were preempted, which do not count for the retry strategy (section C4.3).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub preemptions: u16,
     /// Whether CancelJob was called while an attempt ran: no further attempt follows (section B6.2).
     pub is_cancelled: bool,
     /// The present attempt, if there is one; none is RUNNABLE.
@@ -148,6 +154,38 @@ pub enum StopCause {
     NodeNotStarted(String),
     /// The main node of its job has ended, and with it the job.
     MainEnded,
+    /// Another job needs the capacity: it runs again when there is some.
+    Preempted(Preemption),
+}
+
+/// For whom a service job gives way (section C4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Preemption {
+    /// For a job of another quota share, whose capacity it has borrowed.
+    CrossShare,
+    /// For a job of higher priority in its own quota share.
+    InShare,
+}
+
+impl Preemption {
+    /// The status reason of the attempt (section C4.4; the second is our own choice of words).
+    #[must_use]
+    pub const fn status_reason(self) -> StatusReason {
+        match self {
+            Preemption::CrossShare => PREEMPTED_CROSS_SHARE,
+            Preemption::InShare => PREEMPTED_IN_SHARE,
+        }
+    }
+
+    /// The status reason of the job while the attempt is being stopped (section C4.4).
+    #[must_use]
+    pub fn in_progress(self) -> StatusReason {
+        StatusReason::given(format!(
+            "PREEMPTION_IN_PROGRESS: {}",
+            self.status_reason().as_str()
+        ))
+    }
 }
 
 /// What an attempt holds, and where.
@@ -220,12 +258,18 @@ impl JobStatus {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_zero(count: &u16) -> bool {
+    *count == 0
+}
+
 impl Execution {
     /// An execution that has not been tried yet.
     #[must_use]
     pub const fn new() -> Self {
         Execution {
             attempts_ended: 0,
+            preemptions: 0,
             is_cancelled: false,
             attempt: None,
         }
@@ -244,7 +288,7 @@ impl Execution {
     /// The number of the present attempt, or of the next one.
     #[must_use]
     pub fn attempt_number(&self) -> AttemptNumber {
-        AttemptNumber::from(self.attempts_ended) + 1
+        self.attempts_ended + 1
     }
 }
 

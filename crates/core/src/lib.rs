@@ -12,7 +12,7 @@
 //! | what an engine tells, and is asked for | [`report`], [`effect`], [`launch`] |
 //! | what a step does | [`change`], then `step/` |
 //! | what is remembered | [`state`], [`job`], [`mod@array`], [`multi_node`], [`queue`], [`environment`], [`item`] |
-//! | who goes next, and where | [`share`], `schedule/` |
+//! | who goes next, and where | [`share`], [`quota`], `schedule/` |
 //! | what stands at a queue's front | [`snapshot`] |
 //! | why a job waits, and for how long | [`explain`], [`blocked`], [`outlook`], [`runs`] |
 
@@ -38,6 +38,7 @@ pub mod name;
 pub mod options;
 pub mod outlook;
 pub mod queue;
+pub mod quota;
 pub mod reason;
 pub mod report;
 pub mod resources;

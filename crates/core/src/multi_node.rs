@@ -45,7 +45,7 @@ pub struct NodeGroup {
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct MultiNode {
     /// How many attempts of the whole have ended.
-    pub attempts_ended: u8,
+    pub attempts_ended: u16,
     /// Whether CancelJob was called while an attempt ran: no further attempt follows.
     pub is_cancelled: bool,
     /// The present attempt; none is RUNNABLE.

@@ -30,6 +30,12 @@ pub const NODE_NOT_STARTED: StatusReason = fixed("Another node of the job failed
 pub const QUEUE_DELETED: StatusReason = fixed("Job queue was deleted");
 /// The quota share was deleted under the job (own choice of words).
 pub const QUOTA_SHARE_DELETED: StatusReason = fixed("Quota share was deleted");
+/// A job of a quota share gave borrowed capacity back (section C4.4).
+pub const PREEMPTED_CROSS_SHARE: StatusReason =
+    fixed("Cross-share preemption triggered to reclaim borrowed capacity");
+/// A job of a quota share gave way to one of higher priority (own choice of words).
+pub const PREEMPTED_IN_SHARE: StatusReason =
+    fixed("In-share preemption triggered by a job of higher priority");
 /// A service job's ordinary end (section G.4).
 pub const TRAINING_COMPLETED: StatusReason = fixed("Received status from SageMaker: Training job completed");
 

@@ -65,8 +65,8 @@ impl RetryStrategy {
     ///
     /// An end that no rule matches is retried (section B6.3).
     #[must_use]
-    pub fn allows_another(&self, attempts_ended: u8, end: AttemptEnd<'_>) -> bool {
-        if attempts_ended >= self.attempts {
+    pub fn allows_another(&self, attempts_ended: u16, end: AttemptEnd<'_>) -> bool {
+        if attempts_ended >= u16::from(self.attempts) {
             return false;
         }
         let decision = self

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::change::{AfterAttempt, Change};
 use crate::id::{ArrayIndex, JobId, JobKey, QueueId};
-use crate::job::{Body, JobStatus};
+use crate::job::{Body, Job, JobStatus};
 use crate::limits::{FAIR_SHARE_START_FEE, RANK_TIMES_MAX, RANKED_LINES_MAX, SNAPSHOT_JOBS_MAX};
+use crate::name::QuotaShareName;
 use crate::queue::{Order, Position};
 use crate::resources::Resources;
+use crate::schedule::turn_of;
 use crate::share::{ShareName, rate_of};
 use crate::state::State;
 use crate::time::Timestamp;
@@ -23,6 +25,8 @@ pub struct QueueSnapshot {
     pub active_shares: Option<usize>,
     /// The front of each line of a queue with quota shares, by the share's name.
     pub quota_fronts: Vec<(ShareName, Ranked)>,
+    /// What the attempts of each quota share hold, by unit.
+    pub quota_usage: Vec<(QuotaShareName, Vec<(Box<str>, u32)>)>,
 }
 
 /// A job or child, and since when it has its place in the order.
@@ -161,47 +165,82 @@ pub(crate) fn snapshot(state: &State, times: &RankTimes, queue: QueueId, now: Ti
             Order::QuotaShare => quota_fronts.collect(),
             Order::Submission | Order::FairShare => Vec::new(),
         },
+        quota_usage: state
+            .quota_uses(queue)
+            .map(|(share, held)| {
+                (
+                    share.clone(),
+                    held.units().map(|(unit, held)| (unit.into(), held)).collect(),
+                )
+            })
+            .collect(),
+    }
+}
+
+/// A line of a queue while its jobs are put in order.
+struct InTurn<'a, Jobs: Iterator<Item = (Position, JobKey)>> {
+    line: &'a ShareName,
+    jobs: std::iter::Peekable<Jobs>,
+    /// What the share has used, times its weight, in a queue with fair share.
+    score: u128,
+    weight: u64,
+    /// What those before take of the share's unit, in a queue with quota shares.
+    taken: u32,
+}
+
+impl<Jobs: Iterator<Item = (Position, JobKey)>> InTurn<'_, Jobs> {
+    /// The turn of its next job: lower goes first; `None` if there is none left.
+    fn turn(&mut self, state: &State, order: Order) -> Option<u128> {
+        let (_, next) = self.jobs.peek()?;
+        Some(match order {
+            Order::Submission | Order::FairShare => self.score,
+            Order::QuotaShare => turn_of(state, state.job(next.id)?, self.taken),
+        })
+    }
+
+    fn count(&mut self, job: &Job, key: JobKey) {
+        let need = match job.profile.nodes {
+            Some(_) => job.profile.resources,
+            None => job.profile.need(key.child),
+        };
+        let fee = rate_of(&job.profile, need) * FAIR_SHARE_START_FEE.as_millis();
+        self.score += u128::from(fee) * u128::from(self.weight);
+        self.taken += job.profile.service.as_ref().map_or(0, |claim| claim.count);
     }
 }
 
 /// The first jobs of a queue in the order in which they would start at this instant if there were room for all of them.
 fn in_turn(state: &State, queue: QueueId, now: Timestamp) -> Vec<(ShareName, Position, JobKey)> {
-    let mut lines: Vec<_> = state
-        .runnable(queue)
-        .lines()
-        .map(|line| {
-            let standing = state.shares(queue).standing(line, now);
-            let (score, weight) = standing.map_or((0, 0), |standing| (standing.score, standing.weight));
-            (
-                score,
-                line.clone(),
-                weight,
-                line_in_order(state, queue, line).peekable(),
-            )
-        })
-        .collect();
+    let order = state.runnable(queue).order();
+    let lines = state.runnable(queue).lines().map(|line| {
+        let standing = state.shares(queue).standing(line, now);
+        let (score, weight) = standing.map_or((0, 0), |standing| (standing.score, standing.weight));
+        InTurn {
+            line,
+            jobs: line_in_order(state, queue, line).peekable(),
+            score,
+            weight,
+            taken: 0,
+        }
+    });
+    let mut lines: Vec<_> = lines.collect();
     let mut first = Vec::new();
     while first.len() < SNAPSHOT_JOBS_MAX {
-        let waiting = lines
+        let turns = lines
             .iter_mut()
-            .filter_map(|entry| entry.3.peek().is_some().then_some(entry));
-        let Some((score, line, weight, jobs)) =
-            waiting.min_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)))
-        else {
+            .filter_map(|line| Some((line.turn(state, order)?, line)));
+        let next = turns
+            .min_by(|(turn, line), (other_turn, other)| (turn, line.line).cmp(&(other_turn, other.line)));
+        let Some((_, line)) = next else {
             break;
         };
-        let Some((position, key)) = jobs.next() else {
+        let Some((position, key)) = line.jobs.next() else {
             break;
         };
         if let Some(job) = state.job(key.id) {
-            let need = match job.profile.nodes {
-                Some(_) => job.profile.resources,
-                None => job.profile.need(key.child),
-            };
-            let fee = rate_of(&job.profile, need) * FAIR_SHARE_START_FEE.as_millis();
-            *score += u128::from(fee) * u128::from(*weight);
+            line.count(job, key);
         }
-        first.push((line.clone(), position, key));
+        first.push((line.line.clone(), position, key));
     }
     first
 }

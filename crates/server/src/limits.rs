@@ -62,6 +62,9 @@ pub(crate) const TIME_LIMIT_SECONDS_MIN: u32 = 600;
 /// Longest that a job may block its queue before an action, in seconds (section A2.9).
 pub(crate) const TIME_LIMIT_SECONDS_MAX: u32 = 86_400;
 
+/// Attempts that gave way to other jobs which a service job's description shows (own choice; the service names no number).
+pub(crate) const PREEMPTED_ATTEMPTS_SHOWN_MAX: usize = 10;
+
 /// Shares that a queue's snapshot names (section A.4).
 pub(crate) const SNAPSHOT_SHARES_MAX: usize = 20;
 

@@ -143,6 +143,7 @@ fn run(site: &mut Site) -> Vec<Change> {
         exit_code: Some(0),
         reason: None,
         status_reason: ESSENTIAL_CONTAINER_EXITED,
+        is_preempted: false,
         next: AfterAttempt::Succeeded,
         containers: Vec::new(),
     };

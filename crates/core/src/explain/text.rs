@@ -24,6 +24,8 @@ impl fmt::Display for Explanation {
             at: now,
         } = self;
         let status = status.as_str();
+        let quota_share = service.as_ref().and_then(|claim| claim.quota_share.as_ref());
+        let has_shares = turn.is_some() || quota_share.is_some();
         match (NodeKey::of(*job), nodes) {
             _ if service.is_some() => {
                 let need = service
@@ -67,18 +69,18 @@ impl fmt::Display for Explanation {
                 may_overtake,
             } => {
                 let more = if *is_at_least { "at least " } else { "" };
-                let rule = match turn {
-                    Some(_) => "In a share jobs start by priority, then in order of submission",
-                    None => "Jobs start in order of submission",
+                let rule = match has_shares {
+                    true => "In a share jobs start by priority, then in order of submission",
+                    false => "Jobs start in order of submission",
                 };
                 writeln!(f, "{rule}; {more}{} before it.", count_entries(*ahead))?;
                 match front {
                     None => writeln!(f, "The first of them is about to start."),
                     Some((front, held)) => {
-                        let rest = match (may_overtake, turn) {
+                        let rest = match (may_overtake, has_shares) {
                             (true, _) => "jobs behind it start only where they do not delay it",
-                            (false, Some(_)) => "its share waits with it",
-                            (false, None) => "holds the queue up",
+                            (false, true) => "its share waits with it",
+                            (false, false) => "holds the queue up",
                         };
                         writeln!(f, "The first of them, {front}, cannot start, and {rest}:")?;
                         write_held(f, held, *now)
@@ -93,7 +95,7 @@ impl fmt::Display for Explanation {
                 writeln!(
                     f,
                     "It is next in its {}, and cannot start:",
-                    if turn.is_some() { "share" } else { "queue" }
+                    if has_shares { "share" } else { "queue" }
                 )?;
                 write_held(f, held, *now)
             }
@@ -208,6 +210,13 @@ fn write_stop(f: &mut fmt::Formatter<'_>, environment: &EnvironmentName, cause: 
         }
         StopCause::NodeNotStarted(reason) => writeln!(f, ": another node could not be started: {reason}."),
         StopCause::MainEnded => writeln!(f, ": the main node has ended."),
+        StopCause::Preempted(preemption) => {
+            writeln!(
+                f,
+                ", to run again later: {}.",
+                preemption.status_reason().as_str()
+            )
+        }
     }
 }
 

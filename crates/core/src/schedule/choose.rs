@@ -159,6 +159,7 @@ fn in_units(
         unit,
         count,
         quota_share: _,
+        preemptions_max: _,
     }) = claim
     else {
         return Ok(place);

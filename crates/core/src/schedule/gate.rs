@@ -6,6 +6,7 @@ use crate::id::QueueId;
 use crate::item::{Item, ItemKey};
 use crate::job::Profile;
 use crate::name::ConsumableResourceName;
+use crate::quota::{QuotaRoom, QuotaStanding};
 use crate::resources::MilliVcpus;
 use crate::share::{rate_of, reserved_of};
 use crate::state::State;
@@ -42,6 +43,24 @@ pub enum Gate {
         /// How many shares are active: with more of them less is kept.
         active: usize,
     },
+    /// The job's quota share holds as much as it may (section C.4).
+    Quota {
+        /// How it stands.
+        standing: QuotaStanding,
+        /// What the job takes of the unit.
+        quantity: u32,
+    },
+}
+
+impl Gate {
+    /// Whether it stays, as long as the limits stay as they are.
+    #[must_use]
+    pub fn is_for_good(&self) -> bool {
+        match self {
+            Gate::Quota { standing, quantity } => standing.room(*quantity) == QuotaRoom::Never,
+            Gate::QueueConcurrency { .. } | Gate::Consumable { .. } | Gate::Reserved { .. } => false,
+        }
+    }
 }
 
 /// All that is in the way of a job of this queue.
@@ -69,7 +88,17 @@ pub(crate) fn gates(state: &State, queue: QueueId, profile: &Profile) -> Vec<Gat
         }
     }
     gates.extend(reservation(state, queue, profile));
+    gates.extend(quota(state, queue, profile));
     gates
+}
+
+fn quota(state: &State, queue: QueueId, profile: &Profile) -> Option<Gate> {
+    let quantity = profile.service.as_ref()?.count;
+    let standing = state.quota_standing(queue, profile)?;
+    match standing.room(quantity) {
+        QuotaRoom::Own | QuotaRoom::Borrowed => None,
+        QuotaRoom::Lent | QuotaRoom::None | QuotaRoom::Never => Some(Gate::Quota { standing, quantity }),
+    }
 }
 
 fn reservation(state: &State, queue: QueueId, profile: &Profile) -> Option<Gate> {
@@ -139,6 +168,45 @@ impl fmt::Display for Gate {
                 f,
                 "has to leave {reserved} of the queue's {capacity} vCPU to shares that have no jobs now; jobs of {active} active shares hold {held}"
             ),
+            Gate::Quota {
+                standing:
+                    QuotaStanding {
+                        share,
+                        unit,
+                        limit,
+                        used,
+                        own_free,
+                        borrow_max: _,
+                        idle: _,
+                    },
+                quantity,
+            } if used.saturating_add(*quantity) <= *limit => write!(
+                f,
+                "takes {quantity} {unit}; quota share {share} holds {used} of its {limit}, and {own_free} of the rest are not lent"
+            ),
+            Gate::Quota {
+                standing:
+                    QuotaStanding {
+                        share,
+                        unit,
+                        limit,
+                        used,
+                        own_free: _,
+                        borrow_max,
+                        idle,
+                    },
+                quantity,
+            } => {
+                write!(
+                    f,
+                    "takes {quantity} {unit}; quota share {share} holds {used}, has {limit} for itself"
+                )?;
+                match borrow_max {
+                    0 => f.write_str(" and borrows none"),
+                    &u32::MAX => write!(f, " and may borrow what others leave: {idle} now"),
+                    most => write!(f, " and may borrow up to {most} of what others leave: {idle} now"),
+                }
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ mod choose;
 mod gang;
 mod gate;
 mod grow;
+mod quota;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use crate::blocked::{Blocked, Cause};
 use crate::change::{Change, GangPlaced, InstanceAdded};
 use crate::effect::Effect;
-use crate::id::{AttemptKey, AttemptNumber, EnvironmentId, InstanceId, JobId, JobKey, QueueId};
+use crate::id::{AttemptKey, EnvironmentId, InstanceId, JobId, JobKey, QueueId};
 use crate::item::{Item, ItemKey};
 use crate::job::Placement;
 use crate::limits::PLACEMENTS_PER_PASS_MAX;
@@ -34,6 +35,8 @@ pub(crate) use choose::{consider, wanted_type};
 pub use gang::GangPlan;
 pub use gate::Gate;
 pub(crate) use gate::gates;
+use quota::Promised;
+pub(crate) use quota::turn_of;
 
 /// What became of the front of a line.
 enum Front {
@@ -57,11 +60,14 @@ impl Turns {
 
     /// Lower goes first.
     fn score(state: &State, queue: QueueId, line: &str, now: Timestamp) -> u128 {
-        let standing = match state.runnable(queue).order() {
-            Order::FairShare => state.shares(queue).standing(line, now),
-            Order::Submission | Order::QuotaShare => None,
-        };
-        standing.map_or(0, |standing| standing.score)
+        match state.runnable(queue).order() {
+            Order::Submission => 0,
+            Order::FairShare => {
+                let standing = state.shares(queue).standing(line, now);
+                standing.map_or(0, |standing| standing.score)
+            }
+            Order::QuotaShare => quota::turn(state, queue, line),
+        }
     }
 
     fn next(&mut self) -> Option<ShareName> {
@@ -94,11 +100,12 @@ impl Step<'_> {
     fn start_jobs(&mut self, queue: QueueId, left: &mut usize) -> bool {
         self.forget_expired_shares(queue);
         let mut turns = Turns::of(self.state(), queue, self.now);
+        let mut promised = Promised::new();
         while let Some(line) = turns.next() {
             if *left == 0 {
                 return false;
             }
-            match self.start_front(queue, &line) {
+            match self.start_front(queue, &line, &mut promised) {
                 // The line is not tried again in this pass: capacity only becomes less.
                 Front::Waits(found) => {
                     self.note_blocked(queue, line, found);
@@ -127,12 +134,17 @@ impl Step<'_> {
     }
 
     /// Starts the front of a line, if there is one and it has a place.
-    fn start_front(&mut self, queue: QueueId, line: &ShareName) -> Front {
+    fn start_front(&mut self, queue: QueueId, line: &ShareName, promised: &mut Promised) -> Front {
         let Some((key, profile)) = self.state().front(queue, line) else {
             return Front::Waits(None);
         };
-        if !gates(self.state(), queue, profile).is_empty() {
-            return Front::Waits(None);
+        let gates = gates(self.state(), queue, profile);
+        if !gates.is_empty() {
+            let is_limit = gates.iter().any(Gate::is_for_good);
+            if gates.iter().all(|gate| matches!(gate, Gate::Quota { .. })) {
+                self.preempt_for(queue, key, promised);
+            }
+            return Front::Waits(is_limit.then_some((key, Cause::QuotaLimit)));
         }
         let need = profile.resources;
         let environments = &self.state().queue(queue).environments;
@@ -153,6 +165,9 @@ impl Step<'_> {
                 let environments = environments.iter().map(|id| self.state().environment(*id));
                 let hindrances = hindrances.iter().map(|(_, hindrance)| hindrance);
                 let cause = Cause::of(environments.zip(hindrances), profile);
+                if cause.is_none() {
+                    self.preempt_for(queue, key, promised);
+                }
                 Front::Waits(cause.map(|cause| (key, cause)))
             }
         }
@@ -228,7 +243,7 @@ impl Step<'_> {
             .state()
             .multi_node(job)
             .map_or(0, |multi_node| multi_node.attempts_ended);
-        let attempt = AttemptNumber::from(ended) + 1;
+        let attempt = ended + 1;
         let main = shape.main;
         let placement = usize::try_from(main).ok().and_then(|main| placements.get(main));
         let placement = *placement.expect("the main node is one of the nodes");

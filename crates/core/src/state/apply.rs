@@ -566,6 +566,7 @@ impl State {
             attempt,
             placement,
             stopped_at,
+            is_preempted,
             next,
             ..
         } = ended;
@@ -579,6 +580,7 @@ impl State {
         let execution = self.execution_mut(*key);
         execution.attempt = None;
         execution.attempts_ended += 1;
+        execution.preemptions += u16::from(*is_preempted);
         if self.multi_node(key.id).is_some() {
             self.end_node(ended);
             return;

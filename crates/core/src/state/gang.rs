@@ -63,6 +63,7 @@ impl State {
         let multi_node = self.multi_node_mut(*id).expect("only such jobs have nodes");
         let execution = |placement: &Placement| Execution {
             attempts_ended: multi_node.attempts_ended,
+            preemptions: 0,
             is_cancelled: false,
             attempt: Some(Box::new(Attempt {
                 placement: *placement,
@@ -112,6 +113,7 @@ impl State {
             reason,
             status_reason,
             containers: _,
+            is_preempted: _,
             next,
         } = ended;
         let is_main = *child == Some(self.profile(*id).main_node());

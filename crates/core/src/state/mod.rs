@@ -20,8 +20,9 @@ use crate::id::{ArrayIndex, AttemptKey, EnvironmentId, InstanceId, JobId, JobKey
 use crate::interval_set::IntervalSet;
 use crate::item::{ItemKey, KeptItem};
 use crate::job::{Body, Execution, Job, JobStatus, Profile};
-use crate::name::{ConsumableResourceName, DefinitionName, EnvironmentName, QueueName};
+use crate::name::{ConsumableResourceName, DefinitionName, EnvironmentName, QueueName, QuotaShareName};
 use crate::queue::{Candidate, Queue, Runnable};
+use crate::quota::QuotaUse;
 use crate::resources::Resources;
 use crate::runs::RunTimes;
 use crate::share::{ShareName, Shares, Standing};
@@ -95,6 +96,10 @@ pub struct State {
     runnable: BTreeMap<QueueId, Runnable>,
     jobs_by_queue: BTreeMap<QueueId, usize>,
     shares: BTreeMap<QueueId, Shares>,
+    /// The jobs, children and nodes that have an attempt.
+    live: BTreeSet<JobKey>,
+    /// What the attempts of quota shares hold, in queues that have such shares.
+    quotas: BTreeMap<(QueueId, QuotaShareName), QuotaUse>,
     /// What live attempts hold of consumable resources that come back; none that is 0.
     claimed: BTreeMap<ConsumableResourceName, u64>,
     dependents: BTreeMap<JobId, BTreeSet<Dependent>>,
@@ -133,6 +138,8 @@ impl State {
             runnable: BTreeMap::new(),
             jobs_by_queue: BTreeMap::new(),
             shares: BTreeMap::new(),
+            live: BTreeSet::new(),
+            quotas: BTreeMap::new(),
             claimed: BTreeMap::new(),
             dependents: BTreeMap::new(),
             deadlines: BTreeSet::new(),
@@ -220,7 +227,7 @@ impl State {
     }
 
     /// All of them, by kind and name.
-    pub fn items(&self) -> impl Iterator<Item = (&ItemKey, &KeptItem)> {
+    pub fn items(&self) -> impl DoubleEndedIterator<Item = (&ItemKey, &KeptItem)> {
         self.items.iter()
     }
 
@@ -418,35 +425,23 @@ impl State {
 
     /// Every attempt that is alive, with its execution.
     pub fn live_attempts(&self) -> impl Iterator<Item = (AttemptKey, &Profile, &Execution)> {
-        self.jobs.iter().flat_map(|(id, job)| {
-            let of_key = move |key: JobKey, execution| (key, &*job.profile, execution);
-            let (single, children, gang) = match &job.body {
-                Body::Waiting(_) => (None, None, None),
-                Body::Ready(execution) => (Some(of_key(JobKey::whole(*id), execution)), None, None),
-                Body::Array(array) => (None, Some(array.executions.iter()), None),
-                Body::MultiNode(multi_node) => (None, None, multi_node.gang.as_ref()),
-            };
-            let children = children.into_iter().flatten();
-            let children =
-                children.map(move |(child, execution)| of_key(JobKey::child(*id, *child), execution));
-            let nodes = gang.into_iter().flat_map(|gang| (0..).zip(&gang.nodes));
-            let nodes = nodes.map(move |(node, execution)| of_key(JobKey::child(*id, node), execution));
-            single
-                .into_iter()
-                .chain(children)
-                .chain(nodes)
-                .filter(|(_, _, execution)| execution.attempt.is_some())
-                .map(|(job, profile, execution)| {
-                    (
-                        AttemptKey {
-                            job,
-                            attempt: execution.attempt_number(),
-                        },
-                        profile,
-                        execution,
-                    )
-                })
+        self.live.iter().filter_map(|job| {
+            let execution = self.execution(*job)?;
+            let attempt = execution.attempt_number();
+            let profile = &*self.jobs.get(&job.id)?.profile;
+            Some((AttemptKey { job: *job, attempt }, profile, execution))
         })
+    }
+
+    /// What the attempts of a quota share hold.
+    pub(crate) fn quota_use(&self, queue: QueueId, share: &QuotaShareName) -> Option<&QuotaUse> {
+        self.quotas.get(&(queue, share.clone()))
+    }
+
+    /// What the attempts of each quota share of a queue hold, by name; those of shares that were deleted meanwhile too.
+    pub(crate) fn quota_uses(&self, queue: QueueId) -> impl Iterator<Item = (&QuotaShareName, &QuotaUse)> {
+        let of_queue = self.quotas.iter().filter(move |((of, _), _)| *of == queue);
+        of_queue.map(|((_, share), held)| (share, held))
     }
 
     /// All that the world should have been asked for by now: what a restarted server asks for again.

@@ -7,6 +7,7 @@ use crate::fleet::{Hold, is_kept};
 use crate::id::{EnvironmentId, InstanceId, JobKey};
 use crate::item::{Item, ItemKey, KeptItem};
 use crate::job::{ConsumableClaim, Placement, Profile};
+use crate::quota::quota_claim;
 use crate::state::{Deadline, State};
 use crate::time::{Millis, Timestamp};
 
@@ -33,6 +34,11 @@ impl State {
         let hold = Hold::of(&job.profile, key.child);
         let shares = self.shares.entry(job.queue).or_default();
         shares.occupy(&job.profile, hold.need);
+        self.live.insert(key);
+        if let Some((share, claim)) = quota_claim(&job.profile) {
+            let held = self.quotas.entry((job.queue, share.clone())).or_default();
+            held.take(key, claim);
+        }
         for claim in held_claims(&self.items, &job.profile, key) {
             *self.claimed.entry(claim.name.clone()).or_default() += claim.quantity;
         }
@@ -51,6 +57,15 @@ impl State {
         let hold = Hold::of(&job.profile, key.child);
         let shares = self.shares.entry(job.queue).or_default();
         shares.vacate(&job.profile, hold.need);
+        self.live.remove(&key);
+        if let Some((share, claim)) = quota_claim(&job.profile) {
+            let of_share = (job.queue, share.clone());
+            let held = self.quotas.get_mut(&of_share).expect("the attempt has taken it");
+            held.give_back(key, claim);
+            if held.is_empty() {
+                self.quotas.remove(&of_share);
+            }
+        }
         for claim in held_claims(&self.items, &job.profile, key) {
             let held = self
                 .claimed

@@ -206,7 +206,7 @@ impl State {
     }
 
     /// The entries that a job has in its queue's order, with how often each was tried; of an array, its children that never ran are one.
-    pub(super) fn entries_of(&self, id: JobId) -> Vec<(JobKey, u8)> {
+    pub(super) fn entries_of(&self, id: JobId) -> Vec<(JobKey, u16)> {
         let of_execution = |key: JobKey, execution: &Execution| match &execution.attempt {
             Some(_) => None,
             None => Some((key, execution.attempts_ended)),

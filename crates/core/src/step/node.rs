@@ -5,7 +5,7 @@
 use crate::change::{AfterAttempt, AttemptEnded, Change, GangEnded};
 use crate::effect::Effect;
 use crate::environment::Life;
-use crate::id::{AttemptKey, AttemptNumber, JobId, JobKey};
+use crate::id::{AttemptKey, JobId, JobKey};
 use crate::job::{Attempt, Execution, Job, Placement, StopCause};
 use crate::multi_node::{Gang, MainEnd, NodeIndex};
 use crate::reason::{ESSENTIAL_CONTAINER_EXITED, MAIN_NODE_ENDED, NODE_NOT_STARTED, StatusReason, TIMED_OUT};
@@ -95,6 +95,7 @@ impl Step<'_> {
                 let reason = StatusReason::host_terminated(attempt.placement.instance);
                 (AfterAttempt::Failed, reason)
             }
+            Some(StopCause::Preempted(_)) => unreachable!("only service jobs are preempted"),
             Some(StopCause::NodeNotStarted(_)) => (AfterAttempt::Failed, NODE_NOT_STARTED),
             Some(StopCause::MainEnded) if end.exit_code == Some(0) => {
                 (by_exit_code, ESSENTIAL_CONTAINER_EXITED)
@@ -142,6 +143,7 @@ impl Step<'_> {
             reason,
             status_reason,
             containers,
+            is_preempted: false,
             next,
         };
         self.commit(Change::AttemptEnded(Box::new(ended)));
@@ -203,7 +205,8 @@ impl Step<'_> {
                     StopCause::EnvironmentDeleted
                     | StopCause::InstanceReplaced
                     | StopCause::NodeNotStarted(_)
-                    | StopCause::MainEnded,
+                    | StopCause::MainEnded
+                    | StopCause::Preempted(_),
                 ),
             ) => {
                 self.stop_gang(id, StopCause::Terminated(reason.clone()));
@@ -278,7 +281,7 @@ impl Step<'_> {
                 Some(_) | None => {}
             }
         }
-        let attempt = AttemptNumber::from(multi_node.attempts_ended) + 1;
+        let attempt = multi_node.attempts_ended + 1;
         let dependents = self.state().dependents(id).collect();
         let next = end.next;
         self.commit(Change::GangEnded(Box::new(GangEnded {

@@ -3,7 +3,7 @@
 use crate::change::{AfterAttempt, AttemptEnded, Change};
 use crate::effect::Effect;
 use crate::environment::Life;
-use crate::id::{AttemptKey, InstanceId, JobKey};
+use crate::id::{AttemptKey, AttemptNumber, InstanceId, JobKey};
 use crate::interval_set::Interval;
 use crate::job::{Attempt, Execution, Job, StopCause};
 use crate::reason::{
@@ -156,6 +156,7 @@ impl Step<'_> {
             reason,
             status_reason,
             containers,
+            is_preempted: matches!(stopping, Some(StopCause::Preempted(_))),
             next,
         };
         self.commit(Change::AttemptEnded(Box::new(ended)));
@@ -192,6 +193,13 @@ impl Step<'_> {
         let status_reason = match stopping {
             Some(StopCause::Terminated(reason)) => return (AfterAttempt::Failed, reason.clone()),
             Some(StopCause::TimedOut) => return (AfterAttempt::Failed, TIMED_OUT),
+            Some(StopCause::Preempted(preemption)) => {
+                let next = match self.may_be_preempted_again(job, execution) {
+                    true => AfterAttempt::Retried,
+                    false => AfterAttempt::Failed,
+                };
+                return (next, preemption.status_reason());
+            }
             Some(StopCause::EnvironmentDeleted | StopCause::InstanceReplaced) => {
                 host_gone(self.state().is_service_job(job.id), instance)
             }
@@ -205,11 +213,11 @@ impl Step<'_> {
             reason: end.reason.as_deref(),
             exit_code: end.exit_code,
         };
-        let Job { profile, queue, .. } = self.state().job(job.id).expect("it is live");
-        let is_wanted = !execution.is_cancelled
-            && !self.is_whole_stopped(job)
-            && self.state().queue(*queue).life == Life::Valid;
-        let is_retried = is_wanted && profile.retry.allows_another(execution.attempts_ended + 1, facts);
+        let Job { profile, .. } = self.state().job(job.id).expect("it is live");
+        // Preemptions are the scheduler's doing, and take nothing of what the job may try (section C4.3).
+        let attempts_ended = execution.attempts_ended + 1 - execution.preemptions;
+        let is_retried =
+            self.is_wanted_again(job, execution) && profile.retry.allows_another(attempts_ended, facts);
         (
             if is_retried {
                 AfterAttempt::Retried
@@ -218,6 +226,22 @@ impl Step<'_> {
             },
             status_reason,
         )
+    }
+
+    /// Whether nobody has asked for the end of the job, or of its queue.
+    fn is_wanted_again(&self, job: JobKey, execution: &Execution) -> bool {
+        let queue = self.state().job(job.id).expect("it is live").queue;
+        !execution.is_cancelled
+            && !self.is_whole_stopped(job)
+            && self.state().queue(queue).life == Life::Valid
+            // Far beyond what anybody waits for; the attempt's number would overflow.
+            && execution.attempts_ended < AttemptNumber::MAX - 1
+    }
+
+    fn may_be_preempted_again(&self, job: JobKey, execution: &Execution) -> bool {
+        let profile = &self.state().job(job.id).expect("it is live").profile;
+        let most = profile.service.as_ref().and_then(|claim| claim.preemptions_max);
+        most.is_none_or(|most| execution.preemptions < most) && self.is_wanted_again(job, execution)
     }
 
     /// Whether the main node of a multi-node parallel job has this key.

@@ -195,10 +195,12 @@ impl Step<'_> {
             share: Some(share),
             ..(*job.profile).clone()
         };
+        let queue = job.queue;
         self.commit(Change::ProfileChanged {
             job: id,
             profile: Box::new(profile),
         });
+        self.core.wake(queue);
         Ok(Reply::Job(id))
     }
 

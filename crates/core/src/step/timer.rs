@@ -42,11 +42,12 @@ impl Step<'_> {
         });
         if let Some(job) = job.filter(|job| self.state().status(*job) == Some(JobStatus::Runnable)) {
             // The one action that a queue of service jobs has is TERMINATE (section A2.9).
-            let kind = match self.state().is_service_job(job.id) {
+            let is_service = self.state().is_service_job(job.id);
+            let kind = match is_service {
                 true => StopKind::Terminate,
                 false => StopKind::Cancel,
             };
-            self.stop_one(job, kind, &reason.canceled());
+            self.stop_one(job, kind, &reason.acted_on(is_service));
         }
     }
 

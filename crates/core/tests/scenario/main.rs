@@ -14,6 +14,7 @@ mod limit;
 mod multi_node;
 mod order;
 mod put;
+mod quota;
 mod registry;
 mod renewal;
 mod report;

@@ -27,14 +27,7 @@ use batchyard_core::time::{Millis, Timestamp};
 use crate::words::Words;
 
 pub(crate) fn put_environment(name: &str, words: &Words) -> Box<PutEnvironment> {
-    let units = words.all("unit").map(|text| {
-        let (unit, max) = text.split_once(':').expect("a limit is UNIT:MAX");
-        CapacityLimit {
-            unit: unit.into(),
-            max: max.parse().expect("a number"),
-        }
-    });
-    let limits: Vec<CapacityLimit> = units.collect();
+    let limits = limits(words);
     if !limits.is_empty() {
         return Box::new(PutEnvironment {
             name: EnvironmentName::parse_service(name).expect("it is a name"),
@@ -83,6 +76,17 @@ pub(crate) fn put_environment(name: &str, words: &Words) -> Box<PutEnvironment> 
     })
 }
 
+fn limits(words: &Words) -> Vec<CapacityLimit> {
+    let units = words.all("unit").map(|text| {
+        let (unit, max) = text.split_once(':').expect("a limit is UNIT:MAX");
+        CapacityLimit {
+            unit: unit.into(),
+            max: max.parse().expect("a number"),
+        }
+    });
+    units.collect()
+}
+
 pub(crate) fn put_queue(name: &str, words: &Words, environments_from: usize) -> Box<PutQueue> {
     let environments = words
         .plain()
@@ -110,6 +114,7 @@ fn action(text: &str) -> TimeLimitAction {
             "maximum" => LimitedReason::EnvironmentMaximum,
             "requirement" => LimitedReason::Requirement,
             "service" => LimitedReason::ServiceEnvironmentMaximum,
+            "quota" => LimitedReason::QuotaLimit,
             other => panic!("{other:?} is not a reason"),
         },
         after: Millis::from_seconds(seconds.parse().expect("a number of seconds")),
@@ -149,9 +154,18 @@ pub(crate) fn put_item(path: &str, words: &Words) -> Box<PutItem> {
         }),
         ItemKey::QuotaShare(..) => Item::QuotaShare(QuotaShare {
             switch: switch(words),
-            limits: Vec::new(),
-            sharing: Sharing::Reserve,
-            preempts_in_share: false,
+            limits: limits(words),
+            sharing: match (words.value("borrow"), words.has("lend")) {
+                (Some("all"), _) => Sharing::LendAndBorrow {
+                    borrow_percent_max: None,
+                },
+                (Some(percent), _) => Sharing::LendAndBorrow {
+                    borrow_percent_max: Some(percent.parse().expect("a percentage")),
+                },
+                (None, true) => Sharing::Lend,
+                (None, false) => Sharing::Reserve,
+            },
+            preempts_in_share: words.has("preempt"),
         }),
     };
     Box::new(PutItem {
@@ -211,6 +225,9 @@ pub(crate) fn profile(words: &Words) -> Profile {
             quota_share: words
                 .value("quota")
                 .map(|name| QuotaShareName::parse(name).expect("it is a name")),
+            preemptions_max: words
+                .value("preemptions")
+                .map(|count| count.parse().expect("a number")),
         }
     });
     let resources = Resources {
@@ -235,10 +252,14 @@ pub(crate) fn profile(words: &Words) -> Profile {
             .value("timeout")
             .map(|seconds| Millis::from_seconds(seconds.parse().expect("a number of seconds"))),
         stop_timeout: Millis::from_seconds(30),
-        share: words.value("share").map(|identifier| ShareClaim {
-            identifier: identifier.into(),
-            priority: words.number("priority", 0),
-        }),
+        // Service jobs may have a priority without a share.
+        share: words
+            .value("share")
+            .or(words.value("priority").map(|_| ""))
+            .map(|identifier| ShareClaim {
+                identifier: identifier.into(),
+                priority: words.number("priority", 0),
+            }),
         consumables: takes.collect(),
         definition: None,
         nodes,

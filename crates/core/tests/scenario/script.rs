@@ -9,14 +9,14 @@
 //!        ENVIRONMENT …
 //! item scheduling-policy/NAME [quota] [decay=SECONDS] [reserve=PERCENT] [weights=SHARE:0.5,PREFIX*:2]
 //! item consumable-resource/NAME [total=1] [burns]
-//! item job-queue/QUEUE/quota-share/NAME [disabled]
+//! item job-queue/QUEUE/quota-share/NAME [unit=ml.m5.large:2 …] [lend] [borrow=PERCENT|all] [preempt] [disabled]
 //! update environment …; update queue …; update item …    [version=N]: the present version unless given
 //! update environment NAME … renew=SECONDS       an infrastructure update
 //! delete environment NAME; delete queue NAME; delete item PATH
 //! submit JOB QUEUE [vcpus=1] [memory=512] [gpus=0] [attempts=1] [timeout=SECONDS] [array=N] [sequential] [after=JOB,JOB:0]
 //!        [token=TOKEN:DIGEST] [pair=JOB] [platform=fargate] [share=NAME] [take=CONSUMABLE:1] [exit-on=code:1] [retry-on=status:Host*]
 //!        [priority=N] [definition=NAME] [most=N] [nodes=N] [main=0] [other-vcpus=1] [type=m5.large]
-//! submit JOB QUEUE unit=ml.m5.large:1 [quota=NAME] [share=NAME] [attempts=1] …       a service job
+//! submit JOB QUEUE unit=ml.m5.large:1 [quota=NAME] [priority=N] [preemptions=N] [share=NAME] [attempts=1] …       a service job
 //! terminate-service JOB; prioritize JOB 5
 //! started JOB; exited JOB CODE; not-started JOB REASON; lost JOB      JOB is a, a:0 for a child or node, a#1 for a past attempt
 //! cancel JOB; terminate JOB; register DEFINITION
@@ -370,6 +370,7 @@ impl Stage {
             usage,
             active_shares,
             quota_fronts,
+            quota_usage,
         } = self.core.snapshot(id, self.now);
         let mut lines = String::new();
         for Ranked { job, since } in front {
@@ -385,6 +386,13 @@ impl Stage {
         }
         for (share, Ranked { job, since: _ }) in quota_fronts {
             writeln!(lines, "{share}: {job}").expect("a string takes everything");
+        }
+        for (share, units) in quota_usage {
+            let units: Vec<String> = units
+                .iter()
+                .map(|(unit, held)| format!("{held} {unit}"))
+                .collect();
+            writeln!(lines, "{share} holds {}", units.join(", ")).expect("a string takes everything");
         }
         self.print_lines(&lines);
     }

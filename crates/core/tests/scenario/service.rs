@@ -277,12 +277,12 @@ fn quota_shares_take_jobs_and_end_them() {
     check(
         "
         item scheduling-policy/p quota; environment svc unit=ml.m5.large:1; queue q policy=p service-environment/svc
-        item job-queue/q/quota-share/s; item job-queue/q/quota-share/off disabled
+        item job-queue/q/quota-share/s unit=ml.m5.large:4; item job-queue/q/quota-share/off disabled
         submit a q unit=ml.m5.large:1; submit a q unit=ml.m5.large:1 quota=none; submit a q unit=ml.m5.large:1 quota=off
         submit a q unit=ml.m5.large:1 quota=s share=red; submit a q unit=ml.m5.large:1 quota=s; submit b q unit=ml.m5.large:1 quota=s
         queue fifo service-environment/svc
         delete item job-queue/q/quota-share/s
-        update item job-queue/q/quota-share/s disabled; delete item job-queue/q/quota-share/s
+        update item job-queue/q/quota-share/s unit=ml.m5.large:4 disabled; delete item job-queue/q/quota-share/s
         exited a 143; show
         ",
         &expect![[r#"
@@ -290,7 +290,7 @@ fn quota_shares_take_jobs_and_end_them() {
                 scheduling-policy/p is version 1
                 environment 1 service-environment/svc is version 1, Enabled
                 queue 1 q is version 1, Enabled
-            > item job-queue/q/quota-share/s; item job-queue/q/quota-share/off disabled
+            > item job-queue/q/quota-share/s unit=ml.m5.large:4; item job-queue/q/quota-share/off disabled
                 job-queue/q/quota-share/s is version 1
                 job-queue/q/quota-share/off is version 1
             > submit a q unit=ml.m5.large:1; submit a q unit=ml.m5.large:1 quota=none; submit a q unit=ml.m5.large:1 quota=off
@@ -309,7 +309,7 @@ fn quota_shares_take_jobs_and_end_them() {
                 refused: service environment svc cannot be shared with job queue q: one of both has quota shares
             > delete item job-queue/q/quota-share/s
                 refused: job-queue/q/quota-share/s is enabled
-            > update item job-queue/q/quota-share/s disabled; delete item job-queue/q/quota-share/s
+            > update item job-queue/q/quota-share/s unit=ml.m5.large:4 disabled; delete item job-queue/q/quota-share/s
                 job-queue/q/quota-share/s is version 2
                 a is to stop: Quota share was deleted
                 b FAILED: Quota share was deleted, terminated

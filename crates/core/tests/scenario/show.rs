@@ -8,7 +8,7 @@ use batchyard_core::effect::Effect;
 use batchyard_core::environment::{Environment, Switch};
 use batchyard_core::id::{AttemptKey, JobId, JobKey};
 use batchyard_core::interval_set::IntervalSet;
-use batchyard_core::job::{Body, Job, Placement, StopCause};
+use batchyard_core::job::{Body, Job, Placement, Preemption, StopCause};
 use batchyard_core::time::Timestamp;
 
 /// The names of jobs.
@@ -213,6 +213,10 @@ impl Names {
                     StopCause::InstanceReplaced => "instance replaced",
                     StopCause::NodeNotStarted(_) => "another node did not start",
                     StopCause::MainEnded => "main node ended",
+                    StopCause::Preempted(Preemption::CrossShare) => {
+                        "other shares want back what was borrowed"
+                    }
+                    StopCause::Preempted(Preemption::InShare) => "a job of higher priority",
                 };
                 format!("{} is to stop: {cause}", self.one(*job))
             }

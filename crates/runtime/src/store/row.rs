@@ -205,6 +205,8 @@ pub struct AttemptRow {
     pub status_reason: String,
     /// How the containers of a task ended; empty for other jobs.
     pub containers: Vec<ContainerEnd>,
+    /// Whether it gave way to another job.
+    pub is_preempted: bool,
 }
 
 /// How an array stands.

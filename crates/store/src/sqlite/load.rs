@@ -286,7 +286,7 @@ impl JobLoader<'_> {
     fn load(&self, wanted: JobStatus, jobs: &mut Vec<(JobId, Job)>) -> Result<(), Failure> {
         let mut statement = self.connection.prepare_cached(
             "SELECT id, sequence, profile, array_size, status, attempts_ended, is_cancelled, started_at, stopping,
-             environment, instance, gpus, node_count, main_node FROM jobs WHERE queue = ?1 AND status = ?2 ORDER BY sequence",
+             environment, instance, gpus, node_count, main_node, preemptions FROM jobs WHERE queue = ?1 AND status = ?2 ORDER BY sequence",
         )?;
         let mut rows = statement.query((self.queue.0, status_code(wanted)))?;
         while let Some(row) = rows.next()? {
@@ -320,7 +320,7 @@ impl JobLoader<'_> {
         }
         let node_count: Option<u32> = row.get(12)?;
         if node_count.is_some() {
-            let attempts_ended: u8 = row.get(5)?;
+            let attempts_ended: u16 = row.get(5)?;
             let multi_node = MultiNode {
                 attempts_ended,
                 is_cancelled: row.get(6)?,
@@ -333,6 +333,7 @@ impl JobLoader<'_> {
         }
         Ok(Body::Ready(Execution {
             attempts_ended: row.get(5)?,
+            preemptions: row.get(14)?,
             is_cancelled: row.get(6)?,
             attempt: attempt(row)?.map(Box::new),
         }))
@@ -357,6 +358,7 @@ impl JobLoader<'_> {
             }
             nodes.push(Execution {
                 attempts_ended: node.get(5)?,
+                preemptions: 0,
                 is_cancelled: false,
                 attempt: attempt(node)?.map(Box::new),
             });

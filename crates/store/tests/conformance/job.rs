@@ -1,6 +1,7 @@
 //! Single jobs from submission to their end.
 
 use batchyard_core::change::StopKind;
+use batchyard_core::command::Command;
 use batchyard_core::id::JobKey;
 use batchyard_core::resources::MilliVcpus;
 use batchyard_core::retry::RetryStrategy;
@@ -9,6 +10,7 @@ use batchyard_runtime::store::LaunchRow;
 use expect_test::{Expect, expect};
 
 use crate::fixture::{job_id, queue_name, submission};
+use crate::list::with_quota_shares;
 use crate::place::Place;
 use crate::show;
 use crate::world::World;
@@ -110,6 +112,39 @@ pub(crate) fn a_retried_job_shows_its_last_attempt(place: &dyn Place) {
               1 in ce0, 0s to 0s: exit 1, -, Essential container in task exited
               2 in ce0, 1s to 2s: exit 0, -, Essential container in task exited"#]],
     );
+}
+
+pub(crate) fn a_job_that_gave_way_says_so_and_counts_it(place: &dyn Place) {
+    let (mut world, ids) = with_quota_shares(place);
+    // The latest of its share is the one to give way.
+    let key = JobKey::whole(ids[2]);
+    world.started(JobKey::whole(ids[0]));
+    world.elapse(Millis::from_seconds(1));
+    world.started(key);
+    let urgent = Command::PrioritizeServiceJob {
+        job: ids[3],
+        priority: 9,
+    };
+    world.command(urgent).unwrap();
+    world.commit();
+    check(
+        &mut world,
+        key,
+        expect![[r#"
+        RUNNING, created 0s, started 1s, because PREEMPTION_IN_PROGRESS: In-share preemption triggered by a job of higher priority
+          1 in service-environment/se, live"#]],
+    );
+    world.exited(key, 143);
+    world.restart();
+    check(
+        &mut world,
+        key,
+        expect![[r#"
+        RUNNABLE, created 0s, started 1s, exit 143, OutOfMemoryError: Container killed due to memory usage, because In-share preemption triggered by a job of higher priority
+          1 in service-environment/se, 1s to 2s: exit 143, OutOfMemoryError: Container killed due to memory usage, In-share preemption triggered by a job of higher priority, preempted"#]],
+    );
+    let execution = world.state().execution(key).unwrap();
+    assert_eq!((execution.attempts_ended, execution.preemptions), (1, 1));
 }
 
 pub(crate) fn stops_are_noted_where_they_were_asked_for(place: &dyn Place) {

@@ -219,7 +219,8 @@ pub(crate) fn jobs_are_found_by_share_and_by_what_they_take(place: &dyn Place) {
     expect![""].assert_eq(&taking("none"));
 }
 
-pub(crate) fn service_jobs_are_found_by_quota_share_and_keep_their_new_priority(place: &dyn Place) {
+/// A queue with the quota shares `s` and `t`, and four jobs in it: of `s`, `t`, `s`, `s`; the last one finds no place.
+pub(crate) fn with_quota_shares(place: &dyn Place) -> (World<'_>, Vec<JobId>) {
     let mut world = World::new(place);
     let quota = PutItem {
         item: Item::SchedulingPolicy(SchedulingPolicy::QuotaShare),
@@ -252,9 +253,15 @@ pub(crate) fn service_jobs_are_found_by_quota_share_and_keep_their_new_priority(
             unit: "ml.m5.large".into(),
             count: 1,
             quota_share: Some(QuotaShareName::parse(share).unwrap()),
+            preemptions_max: None,
         });
         ids.push(world.submit(submit));
     }
+    (world, ids)
+}
+
+pub(crate) fn service_jobs_are_found_by_quota_share_and_keep_their_new_priority(place: &dyn Place) {
+    let (mut world, ids) = with_quota_shares(place);
     world
         .command(Command::PrioritizeServiceJob {
             job: ids[3],

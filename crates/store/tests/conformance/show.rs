@@ -36,14 +36,16 @@ pub(crate) fn job(store: &dyn Store, key: JobKey) -> String {
             reason,
             status_reason,
             containers,
+            is_preempted,
         } = attempt;
         let from = time(*started_at);
         let until = time(Some(*stopped_at));
         let exit_code = exit_code.map_or("-".to_owned(), |code| code.to_string());
         let reason = reason.as_deref().unwrap_or("-");
         lines.push(format!(
-            "  {attempt} in {}, {from} to {until}: exit {exit_code}, {reason}, {status_reason}",
-            place.environment
+            "  {attempt} in {}, {from} to {until}: exit {exit_code}, {reason}, {status_reason}{}",
+            place.environment,
+            if *is_preempted { ", preempted" } else { "" }
         ));
         for end in containers {
             lines.push(format!("    {}: {:?} {:?}", end.name, end.exit_code, end.reason));

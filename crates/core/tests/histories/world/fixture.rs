@@ -128,6 +128,7 @@ pub(super) fn profile_of(op: &ProfileOp) -> Profile {
         unit: "ml.m5.large".into(),
         count,
         quota_share: None,
+        preemptions_max: None,
     });
     let pattern = |text: &str| Some(Pattern(text.to_owned()));
     let rule = |on_status_reason, on_exit_code, action| EvaluateOnExit {

@@ -239,6 +239,7 @@ impl Batch {
             reason,
             status_reason,
             containers,
+            is_preempted: _,
         } = row;
         let Run {
             task_arn,

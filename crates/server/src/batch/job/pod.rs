@@ -388,6 +388,7 @@ pub(super) fn attempt(key: JobKey, row: &AttemptRow, shown: &EksPropertiesDetail
         reason,
         status_reason,
         containers: _,
+        is_preempted: _,
     } = row;
     let attempt = AttemptKey {
         job: key,

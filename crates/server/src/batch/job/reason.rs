@@ -69,6 +69,26 @@ pub(crate) enum Reason {
         /// How many shares are active.
         active_shares: usize,
     },
+    /// Its quota share holds as much of a unit as it may.
+    QuotaShare {
+        /// Which share.
+        quota_share: String,
+        /// The unit, such as `ml.m5.large`.
+        capacity_unit: String,
+        /// What the job takes.
+        quantity: u32,
+        /// What the share has for itself.
+        limit: u32,
+        /// What its jobs hold.
+        used: u32,
+        /// What of its own is neither used nor lent.
+        own_free: u32,
+        /// What it may borrow at most; absent without a limit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        borrow_max: Option<u32>,
+        /// What others leave that may be borrowed now.
+        idle: u32,
+    },
     /// An environment of the queue has no place for it.
     Environment {
         /// Which.
@@ -234,6 +254,16 @@ fn of_gate(gate: &Gate) -> Reason {
             reserved_vcpus: vcpus(*reserved),
             used_vcpus: vcpus(*held),
             active_shares: *active,
+        },
+        Gate::Quota { standing, quantity } => Reason::QuotaShare {
+            quota_share: standing.share.to_string(),
+            capacity_unit: standing.unit.to_string(),
+            quantity: *quantity,
+            limit: standing.limit,
+            used: standing.used,
+            own_free: standing.own_free,
+            borrow_max: Some(standing.borrow_max).filter(|max| *max < u32::MAX),
+            idle: standing.idle,
         },
     }
 }

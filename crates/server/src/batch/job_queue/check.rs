@@ -188,11 +188,13 @@ pub(super) fn time_limit_actions(
     queue_type: &JobQueueType,
     seconds_min: u32,
 ) -> Result<Vec<TimeLimitAction>, Fault> {
-    use LimitedReason::{EnvironmentMaximum, InsufficientCapacity, Requirement, ServiceEnvironmentMaximum};
+    use LimitedReason::{
+        EnvironmentMaximum, InsufficientCapacity, QuotaLimit, Requirement, ServiceEnvironmentMaximum,
+    };
     let (valid, reasons): (_, &[LimitedReason]) = match queue_type {
         JobQueueType::SagemakerTraining => (
             JobStateTimeLimitActionsAction::Terminate,
-            &[InsufficientCapacity, ServiceEnvironmentMaximum],
+            &[InsufficientCapacity, ServiceEnvironmentMaximum, QuotaLimit],
         ),
         _ => (
             JobStateTimeLimitActionsAction::Cancel,

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use batchyard_core::id::{JobKey, QueueId};
+use batchyard_core::name::QuotaShareName;
 use batchyard_core::resources::Resources;
 use batchyard_core::share::ShareName;
 use batchyard_core::snapshot::{QueueSnapshot, Ranked};
@@ -13,7 +14,8 @@ use batchyard_wire::batch::{
     FairshareCapacityUsage, FairshareCapacityUtilization, FairshareUtilizationDetail, FrontOfQueueDetail,
     FrontOfQueueJobSummary, FrontOfQuotaShareJobSummary, FrontOfQuotaSharesDetail,
     GetJobQueueSnapshotRequest, GetJobQueueSnapshotResponse, JobQueueType, QueueSnapshotCapacityUsage,
-    QueueSnapshotUtilizationDetail,
+    QueueSnapshotUtilizationDetail, QuotaShareCapacityUsage, QuotaShareCapacityUtilization,
+    QuotaShareUtilizationDetail,
 };
 
 use super::{QueueDocument, is_service_queue};
@@ -33,9 +35,11 @@ impl Batch {
             usage,
             active_shares,
             quota_fronts,
+            quota_usage,
         } = snapshot.map_err(|error| unavailable(&error))?.unwrap_or_default();
         let now = Some(self.now().as_millis());
         let is_service = is_service_queue(&row);
+        let is_quota = !quota_usage.is_empty() || !quota_fronts.is_empty();
         let arn = |job: JobKey| match is_service {
             true => self.service_job_arn(job.id),
             false => self.account.job(job),
@@ -77,7 +81,7 @@ impl Batch {
             queue_utilization: Some(QueueSnapshotUtilizationDetail {
                 fairshare_utilization: active_shares.map(|active| by_share(active, usage, unit)),
                 last_updated_at: now,
-                quota_share_utilization: None,
+                quota_share_utilization: is_quota.then(|| by_quota_share(quota_usage)),
                 total_capacity_usage: Some(total),
             }),
         })
@@ -128,6 +132,29 @@ fn by_share(
     });
     FairshareUtilizationDetail {
         active_share_count: i64::try_from(active).ok(),
+        top_capacity_utilization: Some(top.collect()),
+    }
+}
+
+/// The quota shares that hold most.
+fn by_quota_share(usage: Vec<(QuotaShareName, Vec<(Box<str>, u32)>)>) -> QuotaShareUtilizationDetail {
+    let total = |units: &[(Box<str>, u32)]| units.iter().map(|(_, held)| u64::from(*held)).sum::<u64>();
+    let mut shares = usage;
+    shares.sort_by(|(one, held), (other, of_other)| {
+        (Reverse(total(held)), one).cmp(&(Reverse(total(of_other)), other))
+    });
+    let top = shares.into_iter().take(SNAPSHOT_SHARES_MAX);
+    let top = top.map(|(share, units)| {
+        let usage = units.into_iter().map(|(unit, held)| QuotaShareCapacityUsage {
+            capacity_unit: Some(unit.into()),
+            quantity: Some(f64::from(held)),
+        });
+        QuotaShareCapacityUtilization {
+            capacity_usage: Some(usage.collect()),
+            quota_share_name: Some(share.to_string()),
+        }
+    });
+    QuotaShareUtilizationDetail {
         top_capacity_utilization: Some(top.collect()),
     }
 }

@@ -4,11 +4,12 @@ use batchyard_runtime::store::{AttemptRow, JobRow, JobStateRow};
 use batchyard_wire::Fault;
 use batchyard_wire::batch::{
     DescribeServiceJobRequest, DescribeServiceJobResponse, LatestServiceJobAttempt, ServiceJobAttemptDetail,
-    ServiceJobCapacityUsageDetail, ServiceJobType,
+    ServiceJobCapacityUsageDetail, ServiceJobPreemptedAttempt, ServiceJobPreemptionSummary, ServiceJobType,
 };
 
 use super::{ServiceJobDocument, latest, status_word, training_job};
 use crate::batch::{Batch, tags};
+use crate::limits::PREEMPTED_ATTEMPTS_SHOWN_MAX;
 
 impl Batch {
     pub(in crate::batch) async fn describe_service(
@@ -29,7 +30,11 @@ impl Batch {
             status_reason: Some(attempt.status_reason.clone()),
             stopped_at: Some(attempt.stopped_at.as_millis()),
         };
-        let attempts = row.attempts.iter().map(attempt).collect();
+        // Those that gave way are told apart (section C4.3).
+        let counted = row.attempts.iter().filter(|attempt| !attempt.is_preempted);
+        let attempts = counted.map(attempt).collect();
+        let preempted = row.attempts.iter().rev().filter(|attempt| attempt.is_preempted);
+        let preemption_summary = summary(&row, preempted);
         let latest_attempt = latest(&row).map(|number| LatestServiceJobAttempt {
             service_resource_id: training_job(&row, number),
         });
@@ -69,7 +74,7 @@ impl Batch {
             job_queue: self.account.queue(queue.as_str()),
             latest_attempt,
             preemption_configuration,
-            preemption_summary: None,
+            preemption_summary,
             quota_share_name: profile
                 .service
                 .and_then(|claim| claim.quota_share)
@@ -91,4 +96,23 @@ impl Batch {
             timeout_config,
         })
     }
+}
+
+/// The attempts that gave way to other jobs, latest first; none if none did.
+fn summary<'a>(
+    row: &JobRow,
+    preempted: impl Iterator<Item = &'a AttemptRow> + Clone,
+) -> Option<ServiceJobPreemptionSummary> {
+    let recent = preempted.clone().take(PREEMPTED_ATTEMPTS_SHOWN_MAX);
+    let recent = recent.map(|attempt| ServiceJobPreemptedAttempt {
+        service_resource_id: training_job(row, attempt.attempt),
+        started_at: attempt.started_at.map(|at| at.as_millis()),
+        status_reason: Some(attempt.status_reason.clone()),
+        stopped_at: Some(attempt.stopped_at.as_millis()),
+    });
+    let count = preempted.clone().count();
+    (count > 0).then(|| ServiceJobPreemptionSummary {
+        preempted_attempt_count: i32::try_from(count).ok(),
+        recent_preempted_attempts: Some(recent.collect()),
+    })
 }

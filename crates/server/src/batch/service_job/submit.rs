@@ -166,6 +166,10 @@ impl Batch {
                 .and_then(|priority| u16::try_from(priority).ok())
                 .unwrap_or(0),
         });
+        let preemptions = preemption_configuration.as_ref();
+        let preemptions =
+            preemptions.and_then(|configuration| configuration.preemption_retries_before_termination);
+        let preemptions_max = preemptions.map(|count| u16::try_from(count).unwrap_or(u16::MAX));
         let profile = Profile {
             platform: Platform::Service,
             // The host is not shared out among service jobs: their environment says how many there are.
@@ -185,6 +189,7 @@ impl Batch {
                 unit: unit.into(),
                 count: 1,
                 quota_share: quota_share.transpose()?,
+                preemptions_max,
             }),
         };
         let launch = LaunchSpec {

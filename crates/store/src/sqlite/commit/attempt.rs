@@ -61,6 +61,7 @@ impl Writing<'_> {
             reason,
             status_reason,
             containers,
+            is_preempted,
             next,
         } = ended;
         let Placement {
@@ -71,7 +72,7 @@ impl Writing<'_> {
         let id = key.id.to_bytes();
         self.run(
             "INSERT INTO attempts (job, child, attempt, environment, instance, gpus, started_at, stopped_at, exit_code, reason,
-             status_reason, containers) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             status_reason, containers, is_preempted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             (
                 id,
                 child_code(*key),
@@ -85,8 +86,15 @@ impl Writing<'_> {
                 reason,
                 status_reason.as_str(),
                 (!containers.is_empty()).then(|| json(containers)),
+                is_preempted,
             ),
         )?;
+        if *is_preempted {
+            self.run(
+                "UPDATE jobs SET preemptions = preemptions + 1 WHERE id = ?1",
+                [id],
+            )?;
+        }
         if let Some(instance) = instance {
             self.run(
                 "UPDATE instances SET last_used_at = max(last_used_at, ?2) WHERE id = ?1",

@@ -125,6 +125,12 @@ impl Writing<'_> {
             self.note_stop(key, StopKind::Terminate)?;
         }
         let id = key.id.to_bytes();
+        if let StopCause::Preempted(preemption) = cause {
+            self.run(
+                "UPDATE jobs SET status_reason = ?2 WHERE id = ?1",
+                (id, preemption.in_progress().as_str()),
+            )?;
+        }
         match key.child {
             // Of an array's child, the array's record has the cause too.
             Some(child) => self.run(

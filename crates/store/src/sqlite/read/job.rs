@@ -182,8 +182,8 @@ fn dependencies(connection: &Connection, id: JobId) -> Result<Vec<Dependency>, F
 
 fn attempts(connection: &Connection, key: JobKey) -> Result<Vec<AttemptRow>, Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT attempt, environment, instance, gpus, started_at, stopped_at, exit_code, reason, status_reason, containers
-         FROM attempts WHERE job = ?1 AND child = ?2 ORDER BY attempt",
+        "SELECT attempt, environment, instance, gpus, started_at, stopped_at, exit_code, reason, status_reason, containers,
+         is_preempted FROM attempts WHERE job = ?1 AND child = ?2 ORDER BY attempt",
     )?;
     let mut rows = statement.query((key.id.to_bytes(), child_code(key)))?;
     let mut attempts = Vec::new();
@@ -208,6 +208,7 @@ fn attempts(connection: &Connection, key: JobKey) -> Result<Vec<AttemptRow>, Fai
                 Some(text) => from_json("containers", &text)?,
                 None => Vec::new(),
             },
+            is_preempted: row.get(10)?,
         });
     }
     Ok(attempts)

@@ -146,6 +146,7 @@ impl ProfileOp {
             unit: "ml.m5.large".into(),
             count,
             quota_share: None,
+            preemptions_max: None,
         });
         let resources = Resources {
             vcpus: MilliVcpus(milli_vcpus),

@@ -136,6 +136,10 @@ impl Model {
     pub(super) fn request_stop(&mut self, key: JobKey, cause: &StopCause) {
         match cause {
             StopCause::Terminated(_) => self.note_stop(key, StopKind::Terminate),
+            StopCause::Preempted(preemption) => {
+                let reason = preemption.in_progress().as_str().to_owned();
+                self.row(key).state.status_reason = Some(reason);
+            }
             StopCause::TimedOut
             | StopCause::EnvironmentDeleted
             | StopCause::InstanceReplaced
@@ -163,6 +167,7 @@ impl Model {
             reason,
             status_reason,
             containers,
+            is_preempted,
             next,
         } = ended.clone();
         let attempt = AttemptRow {
@@ -174,6 +179,7 @@ impl Model {
             reason: reason.clone(),
             status_reason: status_reason.as_str().to_owned(),
             containers,
+            is_preempted,
         };
         let row = self.row(job);
         row.attempts.push(attempt);
