@@ -745,20 +745,24 @@ impl State {
     }
 
     /// Forgets a profile that a job has had, if that was the last.
-    fn release_profile(&mut self, profile: &Arc<Profile>) {
-        // Two owners are the caller and the set: nobody else shares the profile.
-        if Arc::strong_count(profile) == 2 {
-            self.profiles.remove(profile);
+    fn release_profile(&mut self, profile: &Profile) {
+        if let Some(jobs) = self.profiles.get_mut(profile) {
+            *jobs -= 1;
+            if *jobs == 0 {
+                self.profiles.remove(profile);
+            }
         }
     }
 
-    /// The profile equal to `profile` that jobs share.
+    /// The profile equal to `profile` that jobs share, for one more of them.
     pub(super) fn shared_profile(&mut self, profile: &Profile) -> Arc<Profile> {
-        if let Some(shared) = self.profiles.get(profile) {
-            return Arc::clone(shared);
+        if let Some((shared, _)) = self.profiles.get_key_value(profile) {
+            let shared = Arc::clone(shared);
+            *self.profiles.entry(Arc::clone(&shared)).or_default() += 1;
+            return shared;
         }
         let shared = Arc::new(profile.clone());
-        self.profiles.insert(Arc::clone(&shared));
+        self.profiles.insert(Arc::clone(&shared), 1);
         shared
     }
 

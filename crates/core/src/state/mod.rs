@@ -92,7 +92,8 @@ pub struct State {
 
     environment_names: BTreeMap<EnvironmentName, EnvironmentId>,
     queue_names: BTreeMap<QueueName, QueueId>,
-    profiles: BTreeSet<Arc<Profile>>,
+    /// How many jobs have which profile. Counted here, not by its owners: copies of the state share it.
+    profiles: BTreeMap<Arc<Profile>, u32>,
     runnable: BTreeMap<QueueId, Runnable>,
     jobs_by_queue: BTreeMap<QueueId, usize>,
     shares: BTreeMap<QueueId, Shares>,
@@ -134,7 +135,7 @@ impl State {
             token_ages: BTreeSet::new(),
             environment_names: BTreeMap::new(),
             queue_names: BTreeMap::new(),
-            profiles: BTreeSet::new(),
+            profiles: BTreeMap::new(),
             runnable: BTreeMap::new(),
             jobs_by_queue: BTreeMap::new(),
             shares: BTreeMap::new(),
