@@ -29,7 +29,9 @@ impl Step<'_> {
             return;
         };
         let known = shares.get(&share);
-        let mut ledger = match known.and_then(|known| Some((known, known.ledger.as_ref()?))) {
+        let counted = known.and_then(|known| Some((known, known.ledger.as_ref()?)));
+        let is_newly_active = counted.is_none();
+        let mut ledger = match counted {
             None => Ledger::new(self.now, policy),
             Some((known, ledger)) => ledger.settled(self.now, known.rate, policy),
         };
@@ -41,6 +43,10 @@ impl Step<'_> {
             share,
             ledger: Box::new(ledger),
         });
+        // Less is kept for others now (section C3.5), which may let jobs start even if the new one only waits.
+        if is_newly_active {
+            self.core.wake(queue);
+        }
     }
 
     fn touched(&self, change: &Change) -> Option<Touched> {

@@ -439,6 +439,41 @@ fn the_reservation_keeps_room_for_shares_without_jobs() {
 }
 
 #[test]
+fn a_share_that_only_waits_for_other_jobs_shrinks_the_reservation_at_once() {
+    check(
+        "
+        host vcpus=4
+        item scheduling-policy/fair reserve=50; environment ce shared max=4; queue q policy=fair ce
+        submit a q share=a array=3
+        submit b q share=b after=a
+        ",
+        &expect![[r#"
+            > host vcpus=4
+            > item scheduling-policy/fair reserve=50; environment ce shared max=4; queue q policy=fair ce
+                scheduling-policy/fair is version 1
+                environment 1 ce is version 1, Enabled
+                queue 1 q is version 1, Enabled
+            > submit a q share=a array=3
+                share a of queue 1 has used 0 vCPU seconds
+                a is number 1 of queue 1
+                a:0-2 RUNNABLE
+                share a of queue 1 has used 1 vCPU seconds
+                a:0 STARTING in environment 1
+                share a of queue 1 has used 2 vCPU seconds
+                a:1 STARTING in environment 1
+                => launch a:0#1
+                => launch a:1#1
+            > submit b q share=b after=a
+                share b of queue 1 has used 0 vCPU seconds
+                b is number 2 of queue 1
+                share a of queue 1 has used 3 vCPU seconds
+                a:2 STARTING in environment 1
+                => launch a:2#1
+        "#]],
+    );
+}
+
+#[test]
 fn assumed_a_job_larger_than_what_is_not_reserved_starts_when_nothing_else_runs() {
     check(
         "
