@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::array::Array;
 use crate::blocked::{Blocked, TimeLimitAction};
-use crate::environment::{EnvironmentSpec, InstanceTypeName, Life, Renewal, Switch};
+use crate::environment::{EnvironmentSpec, InstanceTypeName, Leaving, Life, Renewal, Switch};
 use crate::id::{ArrayIndex, AttemptNumber, EnvironmentId, InstanceId, JobId, JobKey, QueueId, Sequence};
 use crate::interval_set::IntervalSet;
 use crate::item::{Item, ItemKey};
@@ -58,6 +58,15 @@ pub enum Change {
         environment: EnvironmentId,
         /// Which.
         instance: InstanceId,
+    },
+    /// An instance is being taken away.
+    InstanceLeaving {
+        /// Whose.
+        environment: EnvironmentId,
+        /// Which.
+        instance: InstanceId,
+        /// When its jobs are stopped.
+        leaving: Leaving,
     },
     /// A queue was created or updated: this is what it is now.
     QueuePut(Box<QueuePut>),
@@ -532,6 +541,7 @@ impl Change {
             | Change::EnvironmentRemoved(_)
             | Change::InstanceAdded(_)
             | Change::InstanceRemoved { .. }
+            | Change::InstanceLeaving { .. }
             | Change::QueuePut(_)
             | Change::QueueBlocked { .. }
             | Change::ShareCharged { .. }

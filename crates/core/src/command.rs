@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::blocked::TimeLimitAction;
 use crate::change::{Document, JobContent, StopKind};
 use crate::environment::{EnvironmentSpec, Switch};
-use crate::id::{AttemptKey, EnvironmentId, JobId, JobKey, QueueId};
+use crate::id::{AttemptKey, EnvironmentId, InstanceId, JobId, JobKey, QueueId};
 use crate::interval_set::IntervalSet;
 use crate::item::{Item, ItemKey};
 use crate::job::{JobStatus, Profile};
@@ -104,6 +104,21 @@ pub enum Command {
         job: JobId,
         /// The caller's words, 1..=1024 characters.
         reason: String,
+    },
+    /// An instance is taken away, as when Spot capacity is reclaimed (section F6.3): it takes no further jobs, and what still runs on it after
+    /// the notice is stopped as if the host had gone.
+    InterruptInstance {
+        /// Which.
+        instance: InstanceId,
+        /// How long its jobs may still run.
+        notice: Millis,
+    },
+    /// The place under a running job or child is taken away: its instance, or itself where it runs straight on the host.
+    InterruptJob {
+        /// Which.
+        job: JobKey,
+        /// How long the jobs of its instance may still run.
+        notice: Millis,
     },
     /// UpdateServiceJob.
     PrioritizeServiceJob {
@@ -302,6 +317,12 @@ pub enum Rejection {
     /// It was changed since it was read; read it again.
     #[error("the resource was changed meanwhile")]
     VersionConflict,
+    /// There is no such instance.
+    #[error("instance {} does not exist", .0.ec2_id())]
+    InstanceNotFound(InstanceId),
+    /// A job that neither runs nor is about to has no place to be taken away.
+    #[error("job {0} neither runs nor is being started")]
+    JobHasNoPlace(JobKey),
     /// There is no such revision, or it takes no new jobs any more.
     #[error("job definition {0}:{1} is not active")]
     DefinitionNotActive(DefinitionName, u32),

@@ -127,14 +127,29 @@ pub struct InstancePlan {
     pub idle_delay: Millis,
 }
 
-/// Which type a new instance gets.
+/// Which type a new instance gets (section D.5). What strategies say about prices is in the order of the types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InstanceChoice {
-    /// The smallest that fits the job (all of AWS's strategies but the ordered one: on one host they differ in nothing else).
+    /// The smallest that fits the job: environments made before prices were known.
     Smallest,
-    /// The first of the list that fits.
+    /// The first of the list that fits the job, and no other: BEST_FIT.
     Ordered,
+    /// The first of the list that fits the job and of which there is a whole one: the progressive strategies, and Spot by price or priority.
+    Progressive,
+    /// The one of which there are most: Spot by capacity.
+    Roomiest,
+}
+
+impl InstanceChoice {
+    /// Whether the last instance may go beyond the environment's maximum (section C2.3).
+    #[must_use]
+    pub fn overshoots(self) -> bool {
+        match self {
+            InstanceChoice::Smallest | InstanceChoice::Ordered => false,
+            InstanceChoice::Progressive | InstanceChoice::Roomiest => true,
+        }
+    }
 }
 
 /// The name of an instance type that the table has.
@@ -159,6 +174,17 @@ pub struct Instance {
     pub attempts: u32,
     /// When its last attempt ended, or when it was made: since then it has been idle, if it is.
     pub last_used_at: Timestamp,
+    /// Whether an attempt has ever ended on it.
+    pub was_used: bool,
+    /// That it is being taken away, if it is: it takes no further jobs, and goes when its last one has ended.
+    pub leaving: Option<Leaving>,
+}
+
+/// An instance that is being taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaving {
+    /// When its jobs are stopped; `None` once they were.
+    pub due: Option<Timestamp>,
 }
 
 /// What a user wants of an environment or queue.
@@ -188,11 +214,20 @@ impl Environment {
         self.switch == Switch::Enabled && self.life == Life::Valid
     }
 
-    /// Whether an instance is being replaced.
+    /// Whether an instance is being replaced, or taken away.
     #[must_use]
     pub fn is_outdated(&self, instance: InstanceId) -> bool {
-        self.renewal
-            .is_some_and(|renewal| instance < renewal.outdated_before)
+        let is_replaced = self
+            .renewal
+            .is_some_and(|renewal| instance < renewal.outdated_before);
+        is_replaced || self.is_leaving(instance)
+    }
+
+    /// Whether an instance is being taken away.
+    #[must_use]
+    pub fn is_leaving(&self, instance: InstanceId) -> bool {
+        let leaves = |instance: &Instance| instance.leaving.is_some();
+        self.instances.get(&instance).is_some_and(leaves)
     }
 
     /// vCPUs it has now, as `desiredvCpus` shows them: those of its instances, or of its jobs where it has none.

@@ -199,6 +199,7 @@ impl Fleet {
         instance.gpus_in_use = instance.gpus_in_use.without(gpus);
         instance.attempts -= 1;
         instance.last_used_at = instance.last_used_at.max(at);
+        instance.was_used = true;
     }
 
     /// Makes a place and takes it, in a copy that is asked what would be.
@@ -221,6 +222,8 @@ impl Fleet {
                     gpus_in_use: GpuSet::default(),
                     attempts: 0,
                     last_used_at: Timestamp::default(),
+                    was_used: false,
+                    leaving: None,
                 };
                 self.add_instance(environment, id, instance);
                 Some(id)

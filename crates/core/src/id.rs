@@ -314,6 +314,21 @@ number! {
     InstanceId;
 }
 
+impl InstanceId {
+    /// The name of the instance as clients know it, in the form of EC2's: `i-` and seventeen hexadecimal digits.
+    #[must_use]
+    pub fn ec2_id(self) -> String {
+        format!("i-{:017x}", self.0)
+    }
+
+    /// The instance of this name; `None` for names that no instance here has.
+    #[must_use]
+    pub fn parse_ec2_id(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("i-").filter(|digits| digits.len() == 17)?;
+        u32::from_str_radix(digits, 16).ok().map(InstanceId)
+    }
+}
+
 /// The order of submission, counted from 1: the key of first-in-first-out.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -150,6 +150,8 @@ pub enum StopCause {
     EnvironmentDeleted,
     /// Its instance was replaced after an update of the environment: as if the host had gone.
     InstanceReplaced,
+    /// Its instance, or its place on the host, was taken away.
+    Interrupted,
     /// Another node of its job could not be started, for this reason of the container: without it the rest is of no use.
     NodeNotStarted(String),
     /// The main node of its job has ended, and with it the job.

@@ -16,6 +16,8 @@ pub struct StatusReason(Cow<'static, str>);
 pub const ESSENTIAL_CONTAINER_EXITED: StatusReason = fixed("Essential container in task exited");
 /// The attempt ran longer than its timeout.
 pub const TIMED_OUT: StatusReason = fixed("Job attempt duration exceeded timeout");
+/// A task on Fargate Spot was reclaimed.
+pub const SPOT_TASK_INTERRUPTED: StatusReason = fixed("Your Spot Task was interrupted.");
 /// The program could not be started; the container's reason says more.
 pub const TASK_FAILED_TO_START: StatusReason = fixed("Task failed to start");
 /// A job that this one depends on has failed.
@@ -57,10 +59,8 @@ impl StatusReason {
     /// own ran on the host itself, number 0.
     #[must_use]
     pub fn host_terminated(instance: Option<InstanceId>) -> Self {
-        let number = instance.map_or(0, |id| id.0);
-        StatusReason(Cow::Owned(format!(
-            "Host EC2 (instance i-{number:017x}) terminated."
-        )))
+        let instance = instance.unwrap_or(InstanceId(0)).ec2_id();
+        StatusReason(Cow::Owned(format!("Host EC2 (instance {instance}) terminated.")))
     }
 
     /// A training job has ended badly, in the form of SageMaker's reasons (the beginning is section B.4's; the classes of errors are those

@@ -26,8 +26,11 @@ pub struct QueueSnapshot {
     /// The front of each line of a queue with quota shares, by the share's name.
     pub quota_fronts: Vec<(ShareName, Ranked)>,
     /// What the attempts of each quota share hold, by unit.
-    pub quota_usage: Vec<(QuotaShareName, Vec<(Box<str>, u32)>)>,
+    pub quota_usage: Vec<QuotaUsage>,
 }
+
+/// What the attempts of a quota share hold, by unit.
+pub type QuotaUsage = (QuotaShareName, Vec<(Box<str>, u32)>);
 
 /// A job or child, and since when it has its place in the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //! command line's affair.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use batchyard_core::limits::Limits;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,9 @@ pub struct Config {
     pub journal_retention_days: u32,
     /// Whether jobs get `AWS_ENDPOINT_URL`, `AWS_REGION` and `AWS_DEFAULT_REGION` of this server.
     pub jobs_see_endpoint: bool,
+    /// A file with what instance types cost, which allocation strategies go by (see the documentation of services).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prices: Option<PathBuf>,
     /// What jobs can have of this host.
     pub host: HostConfig,
     /// How containers run.
@@ -140,6 +144,7 @@ impl Default for Config {
             definition_retention_days: 180,
             journal_retention_days: 90,
             jobs_see_endpoint: true,
+            prices: None,
             host: HostConfig::default(),
             docker: DockerConfig::default(),
             limits: LimitsConfig::default(),

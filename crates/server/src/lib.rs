@@ -18,6 +18,7 @@ pub mod host;
 mod http;
 mod limits;
 mod logs;
+mod prices;
 mod purge;
 mod server;
 mod sts;

@@ -30,6 +30,7 @@ use crate::data_folder::{DataError, DataFolder, Keys, Listening};
 use crate::host;
 use crate::http::{Auth, Gateway, Listener, RootKey};
 use crate::logs::LogsApi;
+use crate::prices::{Prices, PricesError};
 use crate::purge::{self, Retention};
 use crate::sts::Sts;
 
@@ -60,6 +61,9 @@ pub enum StartError {
     /// A value of the configuration cannot be used.
     #[error("use the configuration")]
     Config(#[from] InvalidConfig),
+    /// The file of prices cannot be used.
+    #[error(transparent)]
+    Prices(#[from] PricesError),
     /// The data folder cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -100,6 +104,10 @@ impl Server {
         supervisor: SupervisorCommand,
     ) -> Result<Server, StartError> {
         config.check()?;
+        let prices = match &config.prices {
+            Some(path) => Prices::read(path)?,
+            None => Prices::default(),
+        };
         let Keys {
             root,
             session_secret,
@@ -150,7 +158,8 @@ impl Server {
             Arc::clone(&clock),
             config.allow_processes,
             config.limits,
-        );
+        )
+        .with_prices(prices);
         let gateway = Gateway::new(
             Auth {
                 verifier: Verifier::new(Rules::default(), (*sessions).clone()),

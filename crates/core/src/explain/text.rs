@@ -208,6 +208,7 @@ fn write_stop(f: &mut fmt::Formatter<'_>, environment: &EnvironmentName, cause: 
                 ": compute environment {environment} was updated, and replaces its instance."
             )
         }
+        StopCause::Interrupted => writeln!(f, ": its capacity in {} was taken away.", called(environment)),
         StopCause::NodeNotStarted(reason) => writeln!(f, ": another node could not be started: {reason}."),
         StopCause::MainEnded => writeln!(f, ": the main node has ended."),
         StopCause::Preempted(preemption) => {

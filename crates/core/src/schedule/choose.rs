@@ -1,5 +1,6 @@
 //! Where a job could run, or what keeps it from it: a pure function of the state, for the scheduler and for `explain` alike.
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use crate::environment::{
@@ -263,7 +264,7 @@ fn on_instance(
     {
         return Err(Hindrance::OverTypes);
     }
-    let (mut reclaimed, vcpus_left) = room_below_maximum(environment, id, need, vcpus_max)?;
+    let (mut reclaimed, vcpus_left) = room_below_maximum(environment, id, need, plan)?;
     make_room(fleet, need, Some(id), &mut reclaimed)?;
     let given_back = reclaimed
         .iter()
@@ -297,13 +298,40 @@ pub(super) fn new_instance(
             capacity,
         })
     });
+    let is_whole = |new: &NewInstance| new.capacity == new.instance_type.facts().capacity();
     match plan.choice {
         InstanceChoice::Ordered => fitting.into_iter().next(),
+        InstanceChoice::Progressive => {
+            let mut fitting = fitting.peekable();
+            // Where no whole one is left, what is left of the best.
+            let best = fitting.peek().cloned();
+            fitting.find(is_whole).or(best)
+        }
+        InstanceChoice::Roomiest => {
+            let indexed = fitting.enumerate();
+            let best = indexed.max_by_key(|(index, new)| {
+                (
+                    count_in(room, new.instance_type.facts().capacity()),
+                    Reverse(*index),
+                )
+            });
+            best.map(|(_, new)| new)
+        }
         InstanceChoice::Smallest => fitting.min_by_key(|new| {
             let facts = new.instance_type.facts();
             (facts.gpus, facts.vcpus, facts.memory_mib, facts.name)
         }),
     }
+}
+
+/// How many of `one` there are in `room`.
+fn count_in(room: Resources, one: Resources) -> u64 {
+    let counts = [
+        u64::from(room.vcpus.0).checked_div(u64::from(one.vcpus.0)),
+        room.memory.0.checked_div(one.memory.0),
+        u64::from(room.gpus).checked_div(u64::from(one.gpus)),
+    ];
+    counts.into_iter().flatten().min().unwrap_or(0)
 }
 
 /// The type that an environment would take for `need` if there were no end of room; `None` where it has no instances, or none that fits.
@@ -321,15 +349,20 @@ fn room_below_maximum(
     environment: &Environment,
     id: EnvironmentId,
     need: Resources,
-    vcpus_max: u32,
+    plan: &InstancePlan,
 ) -> Result<(Vec<(EnvironmentId, InstanceId)>, MilliVcpus), Hindrance> {
+    let vcpus_max = plan.vcpus_max;
     let vcpus_now = environment.vcpus_now();
     let mut vcpus = vcpus_now;
     let mut reclaimed = Vec::new();
     let instances = environment.instances.iter().rev();
     let mut idle = instances.filter(|(_, instance)| instance.is_idle());
     loop {
-        let vcpus_left = MilliVcpus::whole(vcpus_max.saturating_sub(vcpus));
+        let left = vcpus_max.saturating_sub(vcpus);
+        let vcpus_left = match plan.choice.overshoots() && left > 0 {
+            true => Resources::MAX.vcpus,
+            false => MilliVcpus::whole(left),
+        };
         if need.vcpus <= vcpus_left {
             return Ok((reclaimed, vcpus_left));
         }

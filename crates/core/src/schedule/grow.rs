@@ -20,7 +20,10 @@ impl Step<'_> {
                 return;
             }
             let free = self.state().fleet().host_free();
-            let left = MilliVcpus::whole(plan.vcpus_max - vcpus_now);
+            let left = match plan.choice.overshoots() {
+                true => Resources::MAX.vcpus,
+                false => MilliVcpus::whole(plan.vcpus_max - vcpus_now),
+            };
             let room = Resources {
                 vcpus: free.vcpus.min(left),
                 ..free

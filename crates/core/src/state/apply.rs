@@ -10,7 +10,7 @@ use crate::change::{
     AfterAttempt, ArrayEnded, AttemptEnded, Change, DefinitionRegistered, EnvironmentPut, InstanceAdded,
     ItemPut, JobAdded, JobFailed, QueuePut, StopKind,
 };
-use crate::environment::{Environment, Instance, Life, Switch};
+use crate::environment::{Environment, Instance, Leaving, Life, Switch};
 use crate::id::{AttemptKey, EnvironmentId, InstanceId, JobId, JobKey, QueueId, Sequence};
 use crate::interval_set::{Interval, IntervalSet};
 use crate::item::{Item, ItemKey, KeptItem, SchedulingPolicy};
@@ -46,6 +46,11 @@ impl State {
                 environment,
                 instance,
             } => self.remove_instance(*environment, *instance),
+            Change::InstanceLeaving {
+                environment,
+                instance,
+                leaving,
+            } => self.note_leaving(*environment, *instance, *leaving),
             Change::QueuePut(put) => self.put_queue(put),
             Change::QueueBlocked { queue, line, blocked } => {
                 let notes = &mut self.queues.get_mut(queue).expect("it exists").blocked;
@@ -274,6 +279,8 @@ impl State {
             gpus_in_use: GpuSet::default(),
             attempts: 0,
             last_used_at: *at,
+            was_used: false,
+            leaving: None,
         };
         self.fleet.add_instance(*environment_id, *id, instance);
         self.next.instance = self.next.instance.max(InstanceId(id.0 + 1));
@@ -282,8 +289,27 @@ impl State {
     }
 
     fn remove_instance(&mut self, environment_id: EnvironmentId, id: InstanceId) {
+        self.forget_leaving(environment_id, id);
         self.fleet.remove_instance(environment_id, id);
         self.renew_idle_deadlines(environment_id);
+    }
+
+    fn note_leaving(&mut self, environment: EnvironmentId, id: InstanceId, leaving: Leaving) {
+        self.forget_leaving(environment, id);
+        let instances = &mut self.environment_mut(environment).instances;
+        instances.get_mut(&id).expect("it exists").leaving = Some(leaving);
+        let deadline = Deadline::Leaving(environment, id);
+        self.deadlines.extend(leaving.due.map(|at| (at, deadline)));
+        self.renew_idle_deadlines(environment);
+    }
+
+    fn forget_leaving(&mut self, environment: EnvironmentId, id: InstanceId) {
+        let due = self.environment(environment).instances[&id]
+            .leaving
+            .and_then(|leaving| leaving.due);
+        if let Some(at) = due {
+            self.deadlines.remove(&(at, Deadline::Leaving(environment, id)));
+        }
     }
 
     fn put_item(&mut self, put: &ItemPut) {

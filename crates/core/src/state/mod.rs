@@ -72,6 +72,8 @@ pub(crate) enum Deadline {
     Timeout(AttemptKey),
     /// An instance has been idle for long enough.
     Idle(EnvironmentId, InstanceId),
+    /// An instance goes, and what runs on it is stopped.
+    Leaving(EnvironmentId, InstanceId),
     /// Jobs on instances that are being replaced have had their time.
     Renewal(EnvironmentId),
     /// The front of a queue has been blocked for too long.

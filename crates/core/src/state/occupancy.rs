@@ -7,6 +7,7 @@ use crate::fleet::{Hold, is_kept};
 use crate::id::{EnvironmentId, InstanceId, JobKey};
 use crate::item::{Item, ItemKey, KeptItem};
 use crate::job::{ConsumableClaim, Placement, Profile};
+use crate::limits::IDLE_INSTANCE_DELAY;
 use crate::quota::quota_claim;
 use crate::state::{Deadline, State};
 use crate::time::{Millis, Timestamp};
@@ -103,7 +104,13 @@ pub(super) fn idle_deadline(
     instance_id: InstanceId,
 ) -> Option<(Timestamp, Deadline)> {
     let instance = environment.instances.get(&instance_id)?;
+    if instance.leaving.is_some() {
+        let due = (instance.last_used_at, Deadline::Idle(id, instance_id));
+        return instance.is_idle().then_some(due);
+    }
     let delay = match &environment.spec.capacity {
+        // One that was never used is not worth keeping for long (section D3.2).
+        Capacity::Instances(plan) if !instance.was_used => plan.idle_delay.min(IDLE_INSTANCE_DELAY),
         Capacity::Instances(plan) => plan.idle_delay,
         // The environment has been changed to one without instances: those left go at once.
         Capacity::Shared { .. } | Capacity::Units { .. } => Millis::default(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::environment::{Environment, Instance};
+use crate::environment::{Environment, Instance, Leaving};
 use crate::id::{AttemptKey, EnvironmentId, InstanceId, JobId, JobKey, QueueId};
 use crate::item::{ItemKey, KeptItem};
 use crate::job::{Body, Execution, Job, Placement};
@@ -13,7 +13,8 @@ use crate::queue::Queue;
 use crate::resources::{GpuSet, Resources};
 use crate::runs::RunTimes;
 use crate::share::{Ledger, ShareName};
-use crate::state::{Counters, Host, Revisions, State};
+use crate::state::{Counters, Deadline, Host, Revisions, State};
+use crate::time::Timestamp;
 use crate::token::KeptToken;
 
 /// The primary half of a state, as a store gives it back.
@@ -51,7 +52,11 @@ pub struct StoredInstance {
     /// Its GPUs.
     pub gpus: GpuSet,
     /// When its last attempt ended, or when it was made.
-    pub last_used_at: crate::time::Timestamp,
+    pub last_used_at: Timestamp,
+    /// Whether an attempt has ever ended on it.
+    pub was_used: bool,
+    /// That it is being taken away, if it is.
+    pub leaving: Option<Leaving>,
 }
 
 /// The store's contents contradict themselves.
@@ -148,6 +153,8 @@ impl State {
             capacity,
             gpus,
             last_used_at,
+            was_used,
+            leaving,
         } = stored;
         if self.fleet.find(environment_id).is_none() {
             return Err(RestoreError::InstanceWithoutEnvironment(id, environment_id));
@@ -160,7 +167,12 @@ impl State {
             gpus_in_use: GpuSet::default(),
             attempts: 0,
             last_used_at,
+            was_used,
+            leaving,
         };
+        let due = leaving.and_then(|leaving| leaving.due);
+        self.deadlines
+            .extend(due.map(|at| (at, Deadline::Leaving(environment_id, id))));
         self.fleet.add_instance(environment_id, id, instance);
         Ok(())
     }
@@ -289,12 +301,16 @@ impl State {
                     gpus_in_use: _,
                     attempts: _,
                     last_used_at,
+                    was_used,
+                    leaving,
                 } = instance;
                 let stored = StoredInstance {
                     instance_type: *instance_type,
                     capacity: *capacity,
                     gpus: *gpus,
                     last_used_at: *last_used_at,
+                    was_used: *was_used,
+                    leaving: *leaving,
                 };
                 (environment, *id, stored)
             })

@@ -6,6 +6,7 @@
 mod charge;
 mod dependents;
 mod drain;
+mod interrupt;
 mod item;
 mod node;
 mod registry;
@@ -80,6 +81,8 @@ impl Step<'_> {
                 }
                 Ok(Reply::Done)
             }
+            Command::InterruptInstance { instance, notice } => self.interrupt_instance(instance, notice),
+            Command::InterruptJob { job, notice } => self.interrupt_job(job, notice),
             Command::PrioritizeServiceJob { job, priority } => self.prioritize(job, priority),
         }
     }

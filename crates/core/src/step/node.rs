@@ -91,7 +91,7 @@ impl Step<'_> {
             None => (by_exit_code, end.status_reason.clone()),
             Some(StopCause::Terminated(reason)) => (AfterAttempt::Failed, reason.clone()),
             Some(StopCause::TimedOut) => (AfterAttempt::Failed, TIMED_OUT),
-            Some(StopCause::EnvironmentDeleted | StopCause::InstanceReplaced) => {
+            Some(StopCause::EnvironmentDeleted | StopCause::InstanceReplaced | StopCause::Interrupted) => {
                 let reason = StatusReason::host_terminated(attempt.placement.instance);
                 (AfterAttempt::Failed, reason)
             }
@@ -204,6 +204,7 @@ impl Step<'_> {
                 | Some(
                     StopCause::EnvironmentDeleted
                     | StopCause::InstanceReplaced
+                    | StopCause::Interrupted
                     | StopCause::NodeNotStarted(_)
                     | StopCause::MainEnded
                     | StopCause::Preempted(_),

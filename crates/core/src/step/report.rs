@@ -2,12 +2,13 @@
 
 use crate::change::{AfterAttempt, AttemptEnded, Change};
 use crate::effect::Effect;
-use crate::environment::Life;
+use crate::environment::{Life, Platform};
 use crate::id::{AttemptKey, AttemptNumber, InstanceId, JobKey};
 use crate::interval_set::Interval;
 use crate::job::{Attempt, Execution, Job, StopCause};
 use crate::reason::{
-    ESSENTIAL_CONTAINER_EXITED, StatusReason, TASK_FAILED_TO_START, TIMED_OUT, TRAINING_COMPLETED,
+    ESSENTIAL_CONTAINER_EXITED, SPOT_TASK_INTERRUPTED, StatusReason, TASK_FAILED_TO_START, TIMED_OUT,
+    TRAINING_COMPLETED,
 };
 use crate::report::{ContainerEnd, Report};
 use crate::retry::AttemptEnd;
@@ -203,6 +204,10 @@ impl Step<'_> {
             Some(StopCause::EnvironmentDeleted | StopCause::InstanceReplaced) => {
                 host_gone(self.state().is_service_job(job.id), instance)
             }
+            Some(StopCause::Interrupted) => match self.state().job(job.id).map(|job| job.profile.platform) {
+                Some(Platform::Fargate) => SPOT_TASK_INTERRUPTED,
+                _ => host_gone(self.state().is_service_job(job.id), instance),
+            },
             // Without the node that is missing the main node's exit code says nothing.
             Some(StopCause::NodeNotStarted(_) | StopCause::MainEnded) => end.status_reason.clone(),
             None if end.exit_code == Some(0) => return (AfterAttempt::Succeeded, end.status_reason.clone()),

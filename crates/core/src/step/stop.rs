@@ -111,9 +111,12 @@ impl Step<'_> {
             None => false,
             Some(StopCause::Terminated(_) | StopCause::TimedOut) => return,
             // It is on its way out already, but would be tried again elsewhere: the caller's wish prevails.
-            Some(StopCause::EnvironmentDeleted | StopCause::InstanceReplaced | StopCause::Preempted(_)) => {
-                true
-            }
+            Some(
+                StopCause::EnvironmentDeleted
+                | StopCause::InstanceReplaced
+                | StopCause::Interrupted
+                | StopCause::Preempted(_),
+            ) => true,
             Some(StopCause::NodeNotStarted(_) | StopCause::MainEnded) => {
                 unreachable!("only nodes are stopped for other nodes")
             }

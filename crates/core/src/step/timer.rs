@@ -17,12 +17,17 @@ impl Step<'_> {
                 Deadline::Renewal(environment) => self.force_renewal(environment),
                 Deadline::Blocked(queue) => self.act_on_blocked(queue),
                 Deadline::Idle(environment, instance) => {
+                    let leaves = self.state().environment(environment).is_leaving(instance);
                     self.commit(Change::InstanceRemoved {
                         environment,
                         instance,
                     });
+                    if leaves {
+                        self.grow_to_minimum(environment);
+                    }
                     self.core.wake_all();
                 }
+                Deadline::Leaving(environment, instance) => self.evict(environment, instance),
             }
         }
     }

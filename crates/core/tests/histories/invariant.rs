@@ -466,6 +466,12 @@ pub(crate) fn check_maximum(state: &State, environment: batchyard_core::id::Envi
         Capacity::Shared {
             vcpus_max: Some(vcpus_max),
         } => *vcpus_max,
+        // The last instance may go beyond the maximum, but only that.
+        Capacity::Instances(plan) if plan.choice.overshoots() => {
+            let last = environment.instances.last_key_value();
+            let last = last.map_or(0, |(_, instance)| instance.capacity.vcpus.ceil());
+            plan.vcpus_max.saturating_sub(1) + last
+        }
         Capacity::Instances(plan) => plan.vcpus_max,
     };
     assert!(

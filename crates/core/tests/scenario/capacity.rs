@@ -130,13 +130,13 @@ fn the_ordered_strategy_takes_the_first_type_that_fits() {
     check(
         "
         host vcpus=16 memory=65536
-        environment ce types=m5.xlarge,m5.large ordered max=16; queue q ce
+        environment ce types=m5.xlarge,m5.large choice=ordered max=16; queue q ce
         submit a q vcpus=1; submit b q vcpus=4
         show
         ",
         &expect![[r#"
             > host vcpus=16 memory=65536
-            > environment ce types=m5.xlarge,m5.large ordered max=16; queue q ce
+            > environment ce types=m5.xlarge,m5.large choice=ordered max=16; queue q ce
                 environment 1 ce is version 1, Enabled
                 queue 1 q is version 1, Enabled
             > submit a q vcpus=1; submit b q vcpus=4
@@ -515,6 +515,153 @@ fn an_idle_instance_that_is_too_small_gives_way_to_a_larger_one() {
             > exited d 0
                 d SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
                 => forget d#1
+        "#]],
+    );
+}
+
+#[test]
+fn a_progressive_choice_takes_the_next_type_where_the_first_is_not_to_be_had_whole() {
+    check(
+        "
+        host vcpus=7 memory=65536
+        environment ce types=m5.xlarge,m5.large choice=progressive max=100; queue q ce
+        submit a q vcpus=4; submit b q vcpus=2; submit c q
+        ",
+        &expect![[r#"
+            > host vcpus=7 memory=65536
+            > environment ce types=m5.xlarge,m5.large choice=progressive max=100; queue q ce
+                environment 1 ce is version 1, Enabled
+                queue 1 q is version 1, Enabled
+            > submit a q vcpus=4; submit b q vcpus=2; submit c q
+                a is number 1 of queue 1
+                a RUNNABLE
+                environment 1 got instance 1, m5.xlarge with 4 vCPU, 16352 MiB
+                a STARTING in environment 1 on instance 1
+                => launch a#1
+                b is number 2 of queue 1
+                b RUNNABLE
+                environment 1 got instance 2, m5.large with 2 vCPU, 8160 MiB
+                b STARTING in environment 1 on instance 2
+                => launch b#1
+                c is number 3 of queue 1
+                c RUNNABLE
+                environment 1 got instance 3, m5.xlarge with 1 vCPU, 16352 MiB
+                c STARTING in environment 1 on instance 3
+                => launch c#1
+        "#]],
+    );
+}
+
+#[test]
+fn the_roomiest_choice_takes_the_type_of_which_there_are_most() {
+    check(
+        "
+        host vcpus=8 memory=16000
+        environment ce types=r5.large,m5.large,c5.large choice=roomiest max=100; queue q ce
+        submit a q memory=3000; submit b q memory=9000
+        ",
+        &expect![[r#"
+            > host vcpus=8 memory=16000
+            > environment ce types=r5.large,m5.large,c5.large choice=roomiest max=100; queue q ce
+                environment 1 ce is version 1, Enabled
+                queue 1 q is version 1, Enabled
+            > submit a q memory=3000; submit b q memory=9000
+                a is number 1 of queue 1
+                a RUNNABLE
+                environment 1 got instance 1, c5.large with 2 vCPU, 4064 MiB
+                a STARTING in environment 1 on instance 1
+                => launch a#1
+                b is number 2 of queue 1
+                b RUNNABLE
+                environment 1 got instance 2, r5.large with 2 vCPU, 11936 MiB
+                b STARTING in environment 1 on instance 2
+                => launch b#1
+        "#]],
+    );
+}
+
+#[test]
+fn the_last_instance_may_go_beyond_the_maximum() {
+    check(
+        "
+        host vcpus=64 memory=262144
+        environment bfp types=m5.xlarge choice=progressive max=5 min=5; environment bf types=m5.xlarge choice=ordered max=5; queue q bfp; queue p bf
+        submit a q vcpus=4; submit b q vcpus=4; submit c q vcpus=4; explain c; show
+        submit x p vcpus=4; submit y p vcpus=4; explain y; submit z q vcpus=6; explain z
+        ",
+        &expect![[r#"
+            > host vcpus=64 memory=262144
+            > environment bfp types=m5.xlarge choice=progressive max=5 min=5; environment bf types=m5.xlarge choice=ordered max=5; queue q bfp; queue p bf
+                environment 1 bfp is version 1, Enabled
+                environment 1 got instance 1, m5.xlarge with 4 vCPU, 16352 MiB
+                environment 1 got instance 2, m5.xlarge with 4 vCPU, 16352 MiB
+                environment 2 bf is version 1, Enabled
+                queue 1 q is version 1, Enabled
+                queue 2 p is version 1, Enabled
+            > submit a q vcpus=4; submit b q vcpus=4; submit c q vcpus=4; explain c; show
+                a is number 1 of queue 1
+                a RUNNABLE
+                a STARTING in environment 1 on instance 1
+                => launch a#1
+                b is number 2 of queue 1
+                b RUNNABLE
+                b STARTING in environment 1 on instance 2
+                => launch b#1
+                c is number 3 of queue 1
+                c RUNNABLE
+                c is RUNNABLE in queue q; it needs 4 vCPU, 512 MiB.
+                It is next in its queue, and cannot start:
+                  compute environment bfp holds 8 of the 5 vCPU it may have at most
+                bfp: 8 vCPU, 1024 MiB in use by 2, instance 1 has 0 vCPU, 15840 MiB free, instance 2 has 0 vCPU, 15840 MiB free
+                bf: 0 vCPU, 0 MiB in use by 0
+                a STARTING
+                b STARTING
+                c RUNNABLE
+            > submit x p vcpus=4; submit y p vcpus=4; explain y; submit z q vcpus=6; explain z
+                x is number 4 of queue 2
+                x RUNNABLE
+                environment 2 got instance 3, m5.xlarge with 4 vCPU, 16352 MiB
+                x STARTING in environment 2 on instance 3
+                => launch x#1
+                y is number 5 of queue 2
+                y RUNNABLE
+                y is RUNNABLE in queue p; it needs 4 vCPU, 512 MiB.
+                It is next in its queue, and cannot start:
+                  compute environment bf holds 4 of the 5 vCPU it may have at most
+                z is number 6 of queue 1
+                z RUNNABLE
+                z is RUNNABLE in queue q; it needs 6 vCPU, 512 MiB.
+                Jobs start in order of submission; 1 job or array is before it.
+                The first of them, c, cannot start, and holds the queue up:
+                  compute environment bfp holds 8 of the 5 vCPU it may have at most
+        "#]],
+    );
+}
+
+#[test]
+fn an_instance_that_was_never_used_goes_sooner() {
+    check(
+        "
+        environment ce types=m5.large desired=4 max=4 idle=1200; queue q ce
+        submit a q; exited a 0; at +60; show; at +1140; show
+        ",
+        &expect![[r#"
+            > environment ce types=m5.large desired=4 max=4 idle=1200; queue q ce
+                environment 1 ce is version 1, Enabled
+                environment 1 got instance 1, m5.large with 2 vCPU, 8160 MiB
+                environment 1 got instance 2, m5.large with 2 vCPU, 32 MiB
+                queue 1 q is version 1, Enabled
+            > submit a q; exited a 0; at +60; show; at +1140; show
+                a is number 1 of queue 1
+                a RUNNABLE
+                a STARTING in environment 1 on instance 1
+                => launch a#1
+                a SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
+                => forget a#1
+                environment 1 gave instance 2 back
+                ce: 0 vCPU, 0 MiB in use by 0, instance 1 has 2 vCPU, 8160 MiB free
+                environment 1 gave instance 1 back
+                ce: 0 vCPU, 0 MiB in use by 0
         "#]],
     );
 }

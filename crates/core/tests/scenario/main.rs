@@ -8,6 +8,7 @@ mod blocked;
 mod capacity;
 mod deletion;
 mod dependency;
+mod interrupt;
 mod item;
 mod life;
 mod limit;

@@ -52,10 +52,12 @@ pub(crate) fn put_environment(name: &str, words: &Words) -> Box<PutEnvironment> 
                 .into_iter()
                 .map(|name| InstanceTypeName::find(name).expect("the table has it"))
                 .collect(),
-            choice: if words.has("ordered") {
-                InstanceChoice::Ordered
-            } else {
-                InstanceChoice::Smallest
+            choice: match words.value("choice") {
+                None => InstanceChoice::Smallest,
+                Some("ordered") => InstanceChoice::Ordered,
+                Some("progressive") => InstanceChoice::Progressive,
+                Some("roomiest") => InstanceChoice::Roomiest,
+                Some(other) => panic!("{other:?} is not a choice"),
             },
             vcpus_min: words.number("min", 0),
             vcpus_desired: words.number("desired", 0),

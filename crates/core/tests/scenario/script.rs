@@ -3,7 +3,7 @@
 //! ```text
 //! host vcpus=4 memory=8192 gpus=0              only as the first line; these are the defaults
 //! environment NAME shared [max=4] [disabled] [platform=fargate] [spot]
-//! environment NAME types=m5.large,m5.xlarge [ordered] [min=0] [desired=0] [max=4] [idle=60]
+//! environment NAME types=m5.large,m5.xlarge [choice=ordered|progressive|roomiest] [min=0] [desired=0] [max=4] [idle=60]
 //! environment NAME unit=ml.m5.large:2 […]      a service environment; elsewhere it is called service-environment/NAME
 //! queue NAME [priority=1] [disabled] [policy=NAME] [limit=capacity:SECONDS] [limit=maximum:SECONDS] [limit=requirement:SECONDS] [most=N] [backfill]
 //!        ENVIRONMENT …
@@ -18,6 +18,7 @@
 //!        [priority=N] [definition=NAME] [most=N] [nodes=N] [main=0] [other-vcpus=1] [type=m5.large]
 //! submit JOB QUEUE unit=ml.m5.large:1 [quota=NAME] [priority=N] [preemptions=N] [share=NAME] [attempts=1] …       a service job
 //! terminate-service JOB; prioritize JOB 5
+//! interrupt JOB [notice=SECONDS]; interrupt-instance NUMBER [notice=SECONDS]
 //! started JOB; exited JOB CODE; not-started JOB REASON; lost JOB      JOB is a, a:0 for a child or node, a#1 for a past attempt
 //! cancel JOB; terminate JOB; register DEFINITION
 //! tag job/JOB most=N; tag job-queue/NAME [most=N] [backfill]; untag PATH KEY …
@@ -31,7 +32,7 @@ use std::fmt::Write as _;
 use batchyard_core::change::{Change, StopKind};
 use batchyard_core::command::{Command, DependsOn, Ended, Input, RegisterDefinition, SubmitJob};
 use batchyard_core::explain::explain;
-use batchyard_core::id::{AttemptKey, JobKey};
+use batchyard_core::id::{AttemptKey, InstanceId, JobKey};
 use batchyard_core::job::JobStatus;
 use batchyard_core::name::DefinitionName;
 use batchyard_core::report::{ContainerEnd, Report};
@@ -154,6 +155,14 @@ impl Stage {
             ("terminate-service", job) => self.command(Command::StopServiceJob {
                 job: self.names.key(job).id,
                 reason: "enough".to_owned(),
+            }),
+            ("interrupt", job) => self.command(Command::InterruptJob {
+                job: self.names.key(job),
+                notice: Millis::from_seconds(words.number("notice", 0)),
+            }),
+            ("interrupt-instance", number) => self.command(Command::InterruptInstance {
+                instance: InstanceId(number.parse().expect("a number")),
+                notice: Millis::from_seconds(words.number("notice", 0)),
             }),
             ("prioritize", job) => self.command(Command::PrioritizeServiceJob {
                 job: self.names.key(job).id,

@@ -106,6 +106,16 @@ impl Names {
                 environment,
                 instance,
             } => format!("environment {} gave instance {} back", environment.0, instance.0),
+            Change::InstanceLeaving {
+                environment,
+                instance,
+                leaving,
+            } => format!(
+                "environment {} loses instance {}{}",
+                environment.0,
+                instance.0,
+                if leaving.due.is_none() { ", now" } else { "" }
+            ),
             Change::QueuePut(put) => {
                 format!(
                     "queue {} {} is version {}, {:?}",
@@ -211,6 +221,7 @@ impl Names {
                     StopCause::TimedOut => "timeout",
                     StopCause::EnvironmentDeleted => "environment deleted",
                     StopCause::InstanceReplaced => "instance replaced",
+                    StopCause::Interrupted => "its place is taken away",
                     StopCause::NodeNotStarted(_) => "another node did not start",
                     StopCause::MainEnded => "main node ended",
                     StopCause::Preempted(Preemption::CrossShare) => {

@@ -37,6 +37,7 @@ use crate::arn::Account;
 use crate::caller::Caller;
 use crate::config::LimitsConfig;
 use crate::limits::READS_MAX;
+use crate::prices::Prices;
 
 pub(crate) use job::explain::explain;
 pub(crate) use task::Task;
@@ -50,6 +51,7 @@ pub(crate) struct Batch {
     clock: Arc<dyn Clock>,
     allows_processes: bool,
     limits: LimitsConfig,
+    prices: Prices,
     submissions: Option<DefaultDirectRateLimiter>,
     definitions: job_definition::Definitions,
     reads: Arc<Semaphore>,
@@ -77,6 +79,7 @@ impl Batch {
             clock,
             allows_processes,
             limits,
+            prices: Prices::default(),
             submissions: NonZeroU32::new(limits.submit_jobs_per_second)
                 .map(|rate| RateLimiter::direct(Quota::per_second(rate))),
             definitions: job_definition::Definitions::default(),
@@ -84,6 +87,12 @@ impl Batch {
             item_changes: Mutex::default(),
             token_submissions: Mutex::default(),
         }
+    }
+
+    /// The same, where this is what instance types cost.
+    #[must_use]
+    pub(crate) fn with_prices(self, prices: Prices) -> Batch {
+        Batch { prices, ..self }
     }
 
     fn now(&self) -> Timestamp {

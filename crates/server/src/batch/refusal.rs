@@ -24,6 +24,8 @@ pub(super) fn text(rejection: &Rejection) -> Fault {
             };
             format!("{noun} {} not found.", name.given())
         }
+        Rejection::InstanceNotFound(instance) => format!("Instance {} not found.", instance.ec2_id()),
+        Rejection::JobHasNoPlace(job) => format!("Job {job} is neither STARTING nor RUNNING."),
         Rejection::QueueNotFound(name) => format!("JobQueue {name} not found."),
         // The live service's words (section A1.27).
         Rejection::EnvironmentBusy(_) | Rejection::QueueBusy(_) | Rejection::VersionConflict => {

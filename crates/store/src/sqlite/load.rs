@@ -95,18 +95,23 @@ fn environments(connection: &Connection) -> Result<Vec<(EnvironmentId, Environme
 
 fn instances(connection: &Connection) -> Result<Vec<(EnvironmentId, InstanceId, StoredInstance)>, Failure> {
     let mut statement = connection.prepare(
-        "SELECT environment, id, instance_type, capacity, gpus, last_used_at FROM instances ORDER BY id",
+        "SELECT environment, id, instance_type, capacity, gpus, last_used_at, was_used, leaving FROM instances ORDER BY id",
     )?;
     let mut rows = statement.query([])?;
     let mut instances = Vec::new();
     while let Some(row) = rows.next()? {
         let name: String = row.get(2)?;
         let unknown = || Failure::damaged("instances.instance_type", &name);
+        let leaving: Option<String> = row.get(7)?;
         let instance = StoredInstance {
             instance_type: InstanceTypeName::find(&name).ok_or_else(unknown)?,
             capacity: from_json("instances.capacity", &row.get::<_, String>(3)?)?,
             gpus: gpus(row.get(4)?),
             last_used_at: time(row.get(5)?),
+            was_used: row.get(6)?,
+            leaving: leaving
+                .map(|text| from_json("instances.leaving", &text))
+                .transpose()?,
         };
         instances.push((EnvironmentId(row.get(0)?), InstanceId(row.get(1)?), instance));
     }

@@ -225,7 +225,7 @@ pub(super) fn environment_spec(kind: u8) -> EnvironmentSpec {
         2 => (Platform::Fargate, Capacity::Shared { vcpus_max: Some(4) }),
         3 => (
             Platform::Ec2,
-            plan(&["m5.large", "m5.xlarge"], InstanceChoice::Smallest, 0, 0, 4),
+            plan(&["m5.large", "m5.xlarge"], InstanceChoice::Progressive, 0, 0, 3),
         ),
         4 => (
             Platform::Ec2,
@@ -235,7 +235,7 @@ pub(super) fn environment_spec(kind: u8) -> EnvironmentSpec {
             Platform::Ec2,
             plan(
                 &["g4dn.xlarge", "g5.12xlarge"],
-                InstanceChoice::Smallest,
+                InstanceChoice::Roomiest,
                 0,
                 2,
                 64,

@@ -3,15 +3,16 @@
 //! On this engine an instance is a slice of the host. Environments that leave the choice of types to the service, Fargate
 //! ones, those of managed instances (section C2.4) and unmanaged ones need no slices: their jobs are placed straight on the host.
 
-use batchyard_core::environment::{
-    Capacity, EnvironmentSpec, InstanceChoice, InstancePlan, InstanceTypeName, Platform,
-};
+use batchyard_core::environment::{Capacity, EnvironmentSpec, InstancePlan, InstanceTypeName, Platform};
 use batchyard_core::instance_type::InstanceType;
 use batchyard_core::limits::IDLE_INSTANCE_DELAY;
 use batchyard_core::time::Millis;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
-use batchyard_wire::batch::{CRAllocationStrategy, CRType, ComputeResource};
+use batchyard_wire::batch::{CRType, ComputeResource};
+
+use super::strategy;
+use crate::prices::Prices;
 
 /// Entries of `instanceTypes` that leave the choice to the service (section A1.13).
 const BUNDLES: [&str; 3] = ["optimal", "default_x86_64", "default_arm64"];
@@ -19,8 +20,12 @@ const BUNDLES: [&str; 3] = ["optimal", "default_x86_64", "default_arm64"];
 /// What an environment offers; `None` for the resources of an unmanaged one.
 ///
 /// # Errors
-/// For instance types that the table does not have.
-pub(super) fn spec(resources: Option<&ComputeResource>, is_eks: bool) -> Result<EnvironmentSpec, Fault> {
+/// For instance types that the table does not have, or that all cost more than is bid.
+pub(super) fn spec(
+    resources: Option<&ComputeResource>,
+    is_eks: bool,
+    prices: &Prices,
+) -> Result<EnvironmentSpec, Fault> {
     let Some(resources) = resources else {
         return Ok(EnvironmentSpec {
             platform: Platform::Ec2,
@@ -54,12 +59,10 @@ pub(super) fn spec(resources: Option<&ComputeResource>, is_eks: bool) -> Result<
         .scaling_policy
         .as_ref()
         .and_then(|policy| policy.min_scale_down_delay_minutes);
+    let (types, choice) = strategy::ranked(resources, known_types(types)?, prices)?;
     let plan = InstancePlan {
-        types: known_types(types)?,
-        choice: match resources.allocation_strategy {
-            Some(CRAllocationStrategy::BestFitProgressiveOrdered) => InstanceChoice::Ordered,
-            _ => InstanceChoice::Smallest,
-        },
+        types,
+        choice,
         vcpus_min,
         vcpus_desired: resources
             .desired_vcpus
@@ -77,10 +80,9 @@ pub(super) fn spec(resources: Option<&ComputeResource>, is_eks: bool) -> Result<
     })
 }
 
-/// The types that names and families stand for, each once.
-fn known_types(names: &[String]) -> Result<Vec<InstanceTypeName>, Fault> {
-    let mut types: Vec<InstanceTypeName> = Vec::new();
-    for (index, name) in names.iter().enumerate() {
+/// The types that names and families stand for, by name and family.
+fn known_types(names: &[String]) -> Result<Vec<Vec<InstanceTypeName>>, Fault> {
+    let known = names.iter().enumerate().map(|(index, name)| {
         let members: Vec<&str> = match InstanceType::find(name) {
             Some(found) => vec![found.name],
             None => InstanceType::family(name).map(|member| member.name).collect(),
@@ -91,13 +93,9 @@ fn known_types(names: &[String]) -> Result<Vec<InstanceTypeName>, Fault> {
                 "computeResources.instanceTypes[{index}]: {name} is not an instance type or family that is known here"
             )));
         }
-        for found in members.into_iter().filter_map(InstanceTypeName::find) {
-            if !types.contains(&found) {
-                types.push(found);
-            }
-        }
-    }
-    Ok(types)
+        Ok(members.into_iter().filter_map(InstanceTypeName::find).collect())
+    });
+    known.collect()
 }
 
 /// The processor architectures of the types named, for the rule that there is only one (section A1.13).

@@ -31,7 +31,11 @@ impl Batch {
         let put = PutEnvironment {
             name: name.clone(),
             switch: Switch::Enabled,
-            spec: capacity::spec(compute_resources.as_ref(), eks_configuration.is_some())?,
+            spec: capacity::spec(
+                compute_resources.as_ref(),
+                eks_configuration.is_some(),
+                &self.prices,
+            )?,
             document: EnvironmentDocument {
                 r#type,
                 compute_resources,

@@ -6,6 +6,7 @@ mod create;
 mod delete;
 mod describe;
 mod managed_instances;
+mod strategy;
 mod update;
 
 use batchyard_core::change::Document;

@@ -37,6 +37,7 @@ impl Batch {
         let spec = capacity::spec(
             document.compute_resources.as_ref(),
             document.eks_configuration.is_some(),
+            &self.prices,
         )?;
         let is_infrastructure_update = before
             .zip(document.compute_resources.as_ref())

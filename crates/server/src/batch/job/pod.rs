@@ -424,5 +424,5 @@ fn pod_name(attempt: AttemptKey) -> String {
 
 /// As the instance is named where hosts are lost; what has none runs on the host itself.
 fn node_name(instance: Option<InstanceId>) -> String {
-    format!("i-{:017x}", instance.map_or(0, |id| id.0))
+    instance.unwrap_or(InstanceId(0)).ec2_id()
 }

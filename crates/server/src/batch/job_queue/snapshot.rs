@@ -4,10 +4,9 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use batchyard_core::id::{JobKey, QueueId};
-use batchyard_core::name::QuotaShareName;
 use batchyard_core::resources::Resources;
 use batchyard_core::share::ShareName;
-use batchyard_core::snapshot::{QueueSnapshot, Ranked};
+use batchyard_core::snapshot::{QueueSnapshot, QuotaUsage, Ranked};
 use batchyard_runtime::store::QueueRow;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::{
@@ -137,7 +136,7 @@ fn by_share(
 }
 
 /// The quota shares that hold most.
-fn by_quota_share(usage: Vec<(QuotaShareName, Vec<(Box<str>, u32)>)>) -> QuotaShareUtilizationDetail {
+fn by_quota_share(usage: Vec<QuotaUsage>) -> QuotaShareUtilizationDetail {
     let total = |units: &[(Box<str>, u32)]| units.iter().map(|(_, held)| u64::from(*held)).sum::<u64>();
     let mut shares = usage;
     shares.sort_by(|(one, held), (other, of_other)| {

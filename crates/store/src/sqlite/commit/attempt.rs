@@ -97,7 +97,7 @@ impl Writing<'_> {
         }
         if let Some(instance) = instance {
             self.run(
-                "UPDATE instances SET last_used_at = max(last_used_at, ?2) WHERE id = ?1",
+                "UPDATE instances SET last_used_at = max(last_used_at, ?2), was_used = 1 WHERE id = ?1",
                 (instance.0, at(*stopped_at)),
             )?;
         }

@@ -85,6 +85,11 @@ impl Writing<'_> {
                 environment: _,
                 instance,
             } => self.remove_instance(*instance),
+            Change::InstanceLeaving {
+                environment: _,
+                instance,
+                leaving,
+            } => self.note_leaving(*instance, *leaving),
             Change::QueuePut(put) => self.put_queue(put),
             Change::QueueBlocked { queue, line, blocked } => {
                 self.block_line(*queue, line, blocked.as_deref())

@@ -4,7 +4,7 @@ use batchyard_core::blocked::Blocked;
 use batchyard_core::change::{
     DefinitionRegistered, EnvironmentPut, InstanceAdded, ItemPut, QueuePut, TagsChanged,
 };
-use batchyard_core::environment::{Life, Renewal};
+use batchyard_core::environment::{Leaving, Life, Renewal};
 use batchyard_core::id::{EnvironmentId, InstanceId, QueueId};
 use batchyard_core::item::ItemKey;
 use batchyard_core::name::{ConsumableResourceName, DefinitionName, SchedulingPolicyName};
@@ -83,8 +83,8 @@ impl Writing<'_> {
             at: since,
         } = added;
         self.run(
-            "INSERT INTO instances (id, environment, instance_type, capacity, vcpus, gpus, last_used_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO instances (id, environment, instance_type, capacity, vcpus, gpus, last_used_at, was_used)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)",
             (
                 id.0,
                 environment.0,
@@ -94,6 +94,13 @@ impl Writing<'_> {
                 gpus_code(*gpus),
                 at(*since),
             ),
+        )
+    }
+
+    pub(super) fn note_leaving(&self, id: InstanceId, leaving: Leaving) -> Result<(), Failure> {
+        self.run(
+            "UPDATE instances SET leaving = ?2 WHERE id = ?1",
+            (id.0, json(&leaving)),
         )
     }
 

@@ -143,6 +143,7 @@ impl Model {
             StopCause::TimedOut
             | StopCause::EnvironmentDeleted
             | StopCause::InstanceReplaced
+            | StopCause::Interrupted
             | StopCause::NodeNotStarted(_)
             | StopCause::MainEnded => {}
         }

@@ -77,6 +77,7 @@ impl Model {
             // What the core alone reads; loading is compared with it.
             Change::ShareCharged { .. }
             | Change::SharesForgotten { .. }
+            | Change::InstanceLeaving { .. }
             | Change::RunTimesNoted { .. }
             | Change::QueueOptionsChanged { .. }
             | Change::ArrayConcurrencyChanged { .. } => {}
