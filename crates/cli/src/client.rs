@@ -167,14 +167,28 @@ impl Client {
             body: Vec::new(),
         };
         let answer = self.send(batch::SERVICE.signing_name, &request, true).await?;
-        if !answer.status.is_success() {
-            // Any operation's errors look the same.
-            let refused = decode::<batch::DescribeJobsRequest>(answer.status.as_u16(), &answer.body).err();
-            return Err(CallError::Refused(
-                refused.expect("the status is none of success"),
-            ));
+        if let Some(refused) = refusal(&answer) {
+            return Err(refused);
         }
         serde_json::from_slice(&answer.body).map_err(|error| CallError::Answer(error.into()))
+    }
+
+    /// Takes an instance, or the place under a job, away.
+    ///
+    /// # Errors
+    /// As for [`Client::call`].
+    pub(crate) async fn interrupt(&self, target: &str, notice_seconds: u32) -> Result<(), CallError> {
+        let body = serde_json::json!({ "target": target, "noticeSeconds": notice_seconds });
+        let request = EncodedRequest {
+            method: "POST",
+            path: "/batchyard/v1/interrupt".to_owned(),
+            query: String::new(),
+            content_type: "application/json",
+            target: None,
+            body: body.to_string().into_bytes(),
+        };
+        let answer = self.send(batch::SERVICE.signing_name, &request, false).await?;
+        refusal(&answer).map_or(Ok(()), Err)
     }
 
     async fn send(
@@ -296,6 +310,14 @@ impl CallError {
     pub(crate) fn has_code(&self, code: &str) -> bool {
         matches!(self, CallError::Refused(fault) if fault.code == code)
     }
+}
+
+/// What the answer to one of Batchyard's own operations says, if that was refused: any operation's errors look the same.
+fn refusal(answer: &Answer) -> Option<CallError> {
+    let refused = decode::<batch::DescribeJobsRequest>(answer.status.as_u16(), &answer.body).err();
+    refused
+        .filter(|_| !answer.status.is_success())
+        .map(CallError::Refused)
 }
 
 /// The server did nothing but ask for less.

@@ -13,6 +13,7 @@ mod duration;
 mod environment;
 mod explain;
 mod follow;
+mod interrupt;
 mod job;
 mod kill;
 mod local_queue;
@@ -65,6 +66,8 @@ enum Command {
     Explain(explain::ExplainArguments),
     /// End jobs
     Kill(kill::KillArguments),
+    /// Take capacity away under its jobs, as when Spot instances are reclaimed
+    Interrupt(interrupt::InterruptArguments),
     /// Price an option on a server of its own: everything at work, in a few seconds
     Demo(demo::DemoArguments),
     /// Print the variables that let AWS clients use the server
@@ -121,6 +124,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Logs(arguments) => serve::runtime()?.block_on(logs::run(&arguments)),
         Command::Explain(arguments) => serve::runtime()?.block_on(explain::run(&arguments)),
         Command::Kill(arguments) => serve::runtime()?.block_on(kill::run(&arguments)),
+        Command::Interrupt(arguments) => serve::runtime()?.block_on(interrupt::run(&arguments)),
         Command::Demo(arguments) => serve::runtime()?.block_on(demo::run(&arguments)),
         Command::Env(ServerArguments { data }) => environment::print(data).map(|()| ExitCode::SUCCESS),
         Command::Serve(arguments) => serve::run(&arguments),

@@ -62,6 +62,9 @@ pub(crate) const TIME_LIMIT_SECONDS_MIN: u32 = 600;
 /// Longest that a job may block its queue before an action, in seconds (section A2.9).
 pub(crate) const TIME_LIMIT_SECONDS_MAX: u32 = 86_400;
 
+/// Longest notice before an instance is taken away, in seconds (own choice: a day).
+pub(crate) const INTERRUPTION_NOTICE_SECONDS_MAX: u32 = 86_400;
+
 /// Attempts that gave way to other jobs which a service job's description shows (own choice; the service names no number).
 pub(crate) const PREEMPTED_ATTEMPTS_SHOWN_MAX: usize = 10;
 

@@ -2,7 +2,7 @@
 
 mod text;
 
-use crate::id::{JobKey, QueueId};
+use crate::id::{InstanceId, JobKey, QueueId};
 use crate::job::{Attempt, Body, Execution, Job, JobStatus, Profile, ServiceClaim, StopCause};
 use crate::limits::POSITION_COUNTED_MAX;
 use crate::multi_node::{Gang, MultiNode};
@@ -93,6 +93,8 @@ pub enum Because {
     Active {
         /// Where.
         environment: EnvironmentName,
+        /// On which of its instances, where it has some.
+        instance: Option<InstanceId>,
         /// Why it is being stopped, if it is.
         stopping: Option<StopCause>,
     },
@@ -270,6 +272,7 @@ fn active(state: &State, execution: &Execution) -> Option<Because> {
     let environment = state.environment(attempt.placement.environment).name.clone();
     Some(Because::Active {
         environment,
+        instance: attempt.placement.instance,
         stopping: attempt.stopping.clone(),
     })
 }

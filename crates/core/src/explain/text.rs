@@ -102,10 +102,17 @@ impl fmt::Display for Explanation {
             Because::AboutToStart => writeln!(f, "It is next in its queue, and about to start."),
             Because::Active {
                 environment,
+                instance,
                 stopping,
-            } => match stopping {
-                None => writeln!(f, "It has its place in {}.", called(environment)),
-                Some(cause) => write_stop(f, environment, cause),
+            } => match (stopping, instance) {
+                (None, None) => writeln!(f, "It has its place in {}.", called(environment)),
+                (None, Some(instance)) => writeln!(
+                    f,
+                    "It has its place in {}, on instance {}.",
+                    called(environment),
+                    instance.ec2_id()
+                ),
+                (Some(cause), _) => write_stop(f, environment, cause),
             },
             Because::WaitsForMain(environment) => writeln!(
                 f,

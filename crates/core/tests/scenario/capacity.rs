@@ -488,7 +488,7 @@ fn an_idle_instance_that_is_too_small_gives_way_to_a_larger_one() {
                 b STARTING in environment 1 on instance 2
                 => launch b#1
                 b is STARTING in queue q; it needs 4 vCPU, 512 MiB.
-                It has its place in compute environment ce.
+                It has its place in compute environment ce, on instance i-00000000000000002.
                 b SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
                 => forget b#1
             > environment kept types=m5.large,m5.xlarge min=2 max=8; queue k kept; environment rest shared; queue r rest
@@ -511,7 +511,7 @@ fn an_idle_instance_that_is_too_small_gives_way_to_a_larger_one() {
                 d STARTING in environment 2 on instance 4
                 => launch d#1
                 d is STARTING in queue k; it needs 3 vCPU, 512 MiB.
-                It has its place in compute environment kept.
+                It has its place in compute environment kept, on instance i-00000000000000004.
             > exited d 0
                 d SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
                 => forget d#1

@@ -37,9 +37,9 @@ fn an_instance_that_is_taken_away_takes_no_jobs_and_ends_what_it_has() {
                 => launch b#1
                 b RUNNING
                 a is RUNNING in queue q; it needs 1 vCPU, 512 MiB.
-                It has its place in compute environment ce.
+                It has its place in compute environment ce, on instance i-00000000000000001.
                 b is RUNNING in queue q; it needs 1 vCPU, 512 MiB.
-                It has its place in compute environment ce.
+                It has its place in compute environment ce, on instance i-00000000000000002.
             > exited b 0; at +60
                 b SUCCEEDED: Essential container in task exited, exit code 0
                 => forget b#1

@@ -104,7 +104,7 @@ fn when_the_time_is_over_jobs_are_stopped_as_if_their_host_had_gone() {
                 environment 1 replaces instances before 2
             > at +59; explain a
                 a is STARTING in queue q; it needs 1 vCPU, 512 MiB.
-                It has its place in compute environment ce.
+                It has its place in compute environment ce, on instance i-00000000000000001.
             > at +1; explain a
                 environment 1 replaces instances before 2, now
                 a is to stop: instance replaced

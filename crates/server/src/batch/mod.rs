@@ -6,6 +6,7 @@
 mod api;
 mod compute_environment;
 mod consumable_resource;
+mod interrupt;
 mod item;
 mod job;
 mod job_definition;

@@ -147,6 +147,12 @@ impl Gateway {
                 Err(fault) => respond::fault(&fault, &Protocol::RestJson, request_id),
             };
         }
+        if parts.method == Method::POST && parts.uri.path() == "/batchyard/v1/interrupt" {
+            return match self.batch.interrupt(&caller, body).await {
+                Ok(()) => respond::json(&serde_json::json!({}), request_id),
+                Err(fault) => respond::fault(&fault, &Protocol::RestJson, request_id),
+            };
+        }
         let Some(service) = identify(&raw, service.as_deref()) else {
             let name = service.unwrap_or_default();
             let fault = Fault::new(
