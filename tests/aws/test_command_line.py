@@ -182,7 +182,7 @@ def test_a_job_that_finds_no_place_is_explained_and_killed(up):
     job = up.detach("--vcpus", "1000", "--", "true")
     shown, _ = up("explain", job)
     assert "It is next in its queue, and cannot start:\n" in shown
-    assert "less than the job needs, even when idle\n" in shown
+    assert "less than the job needs, even when idle; needed: that the job asks for less\n" in shown
     up("kill", job)
     assert re.search(f"^{job} .* FAILED .* terminated by `batchyard kill`$", up("ps", "--all")[0], re.MULTILINE)
     shown, _ = up("explain", job)

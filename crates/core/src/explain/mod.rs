@@ -1,5 +1,6 @@
 //! Why a job is where it is: a pure function of the state.
 
+mod remedy;
 mod text;
 
 use crate::id::{InstanceId, JobKey, QueueId};
@@ -52,6 +53,8 @@ pub struct ShareTurn {
 /// What keeps the front of a line from starting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
+    /// What the front needs: of a job with nodes all of them together.
+    pub need: Resources,
     /// Limits, and things that run out.
     pub gates: Vec<Gate>,
     /// What is in the way in each environment of the queue, in order; empty where one has room.
@@ -224,6 +227,7 @@ fn held(state: &State, queue: QueueId, profile: &Profile, now: Timestamp) -> Opt
         opening(state.fleet(), environments, profile, &releases(state, now))
     };
     Some(Held {
+        need: profile.resources,
         gates,
         hindrances,
         opening,

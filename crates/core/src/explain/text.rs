@@ -239,18 +239,21 @@ fn count_entries(count: usize) -> String {
 
 fn write_held(f: &mut fmt::Formatter<'_>, held: &Held, now: Timestamp) -> fmt::Result {
     let Held {
+        need,
         gates,
         hindrances,
         opening,
     } = held;
+    let remedy = |remedy: Option<String>| remedy.map_or(String::new(), |remedy| format!("; needed: {remedy}"));
     for gate in gates {
-        writeln!(f, "  it {gate}")?;
+        writeln!(f, "  it {gate}{}", remedy(gate.remedy()))?;
     }
     if gates.is_empty() && hindrances.is_empty() {
         return writeln!(f, "  its queue has no compute environment");
     }
     for (environment, hindrance) in hindrances {
-        writeln!(f, "  {} {hindrance}", called(environment))?;
+        let remedy = remedy(hindrance.remedy(*need));
+        writeln!(f, "  {} {hindrance}{remedy}", called(environment))?;
     }
     match opening {
         None => Ok(()),

@@ -36,11 +36,11 @@ fn children_start_in_order_and_get_records_when_they_do() {
                 It has its place in compute environment ce.
                 a:2 is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 It is next in its queue, and cannot start:
-                  compute environment ce holds 2 of the 2 vCPU it may have at most
+                  compute environment ce holds 2 of the 2 vCPU it may have at most; needed: maxvCpus of 3, or others to end
                 a:9999 is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 Jobs start in order of submission; lower children of its own array are before it.
                 The first of them, a:2, cannot start, and holds the queue up:
-                  compute environment ce holds 2 of the 2 vCPU it may have at most
+                  compute environment ce holds 2 of the 2 vCPU it may have at most; needed: maxvCpus of 3, or others to end
                 it is not live
             > started a:1; exited a:1 0; started a:0
                 a:1 RUNNING

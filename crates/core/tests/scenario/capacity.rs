@@ -33,7 +33,7 @@ fn shared_environments_stop_at_their_maximum() {
             > explain c; exited a 0
                 c is RUNNABLE in queue q; it needs 0.25 vCPU, 512 MiB.
                 It is next in its queue, and cannot start:
-                  compute environment ce holds 2 of the 2 vCPU it may have at most
+                  compute environment ce holds 2 of the 2 vCPU it may have at most; needed: maxvCpus of 3, or others to end
                 a SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
                 => forget a#1
                 c STARTING in environment 1
@@ -197,7 +197,7 @@ fn an_instance_is_cut_to_the_host() {
             > explain c
                 c is RUNNABLE in queue q; it needs 4 vCPU, 512 MiB.
                 It is next in its queue, and cannot start:
-                  compute environment ce runs on this host, which has 3 vCPU, 4096 MiB: less than the job needs, even when idle
+                  compute environment ce runs on this host, which has 3 vCPU, 4096 MiB: less than the job needs, even when idle; needed: that the job asks for less
         "#]],
     );
 }
@@ -449,7 +449,7 @@ fn platforms() {
             > explain d
                 d is RUNNABLE in queue f; it needs 1 vCPU, 512 MiB.
                 It is next in its queue, and cannot start:
-                  compute environment fg holds 1 of the 1 vCPU it may have at most
+                  compute environment fg holds 1 of the 1 vCPU it may have at most; needed: maxvCpus of 2, or others to end
         "#]],
     );
 }
@@ -611,7 +611,7 @@ fn the_last_instance_may_go_beyond_the_maximum() {
                 c RUNNABLE
                 c is RUNNABLE in queue q; it needs 4 vCPU, 512 MiB.
                 It is next in its queue, and cannot start:
-                  compute environment bfp holds 8 of the 5 vCPU it may have at most
+                  compute environment bfp holds 8 of the 5 vCPU it may have at most; needed: maxvCpus of 12, or others to end
                 bfp: 8 vCPU, 1024 MiB in use by 2, instance 1 has 0 vCPU, 15840 MiB free, instance 2 has 0 vCPU, 15840 MiB free
                 bf: 0 vCPU, 0 MiB in use by 0
                 a STARTING
@@ -627,13 +627,13 @@ fn the_last_instance_may_go_beyond_the_maximum() {
                 y RUNNABLE
                 y is RUNNABLE in queue p; it needs 4 vCPU, 512 MiB.
                 It is next in its queue, and cannot start:
-                  compute environment bf holds 4 of the 5 vCPU it may have at most
+                  compute environment bf holds 4 of the 5 vCPU it may have at most; needed: maxvCpus of 8, or others to end
                 z is number 6 of queue 1
                 z RUNNABLE
                 z is RUNNABLE in queue q; it needs 6 vCPU, 512 MiB.
                 Jobs start in order of submission; 1 job or array is before it.
                 The first of them, c, cannot start, and holds the queue up:
-                  compute environment bfp holds 8 of the 5 vCPU it may have at most
+                  compute environment bfp holds 8 of the 5 vCPU it may have at most; needed: maxvCpus of 12, or others to end
         "#]],
     );
 }

@@ -33,11 +33,11 @@ fn a_consumable_resource_holds_the_queue_up_until_it_is_given_back() {
             > explain b; explain c
                 b is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 It is next in its queue, and cannot start:
-                  it takes 2 of consumable resource licence, which has 1 left; jobs hold 1
+                  it takes 2 of consumable resource licence, which has 1 left; jobs hold 1; needed: 1 more
                 c is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 Jobs start in order of submission; 1 job or array is before it.
                 The first of them, b, cannot start, and holds the queue up:
-                  it takes 2 of consumable resource licence, which has 1 left; jobs hold 1
+                  it takes 2 of consumable resource licence, which has 1 left; jobs hold 1; needed: 1 more
             > exited a 0
                 a SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
                 => forget a#1
@@ -82,12 +82,12 @@ fn a_consumable_resource_that_is_used_up_is_gone() {
             > explain b; exited a 0; explain b
                 b is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 It is next in its queue, and cannot start:
-                  it takes 2 of consumable resource budget, which has 1 left; jobs hold 0
+                  it takes 2 of consumable resource budget, which has 1 left; jobs hold 0; needed: 1 more
                 a SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
                 => forget a#1
                 b is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 It is next in its queue, and cannot start:
-                  it takes 2 of consumable resource budget, which has 1 left; jobs hold 0
+                  it takes 2 of consumable resource budget, which has 1 left; jobs hold 0; needed: 1 more
             > update item consumable-resource/budget total=4 burns
                 consumable-resource/budget is version 3
                 consumable-resource/budget has 2 left
@@ -123,7 +123,7 @@ fn children_take_of_a_resource_one_by_one() {
                 consumable-resource/licence is version 2
                 a:2 is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 It is next in its queue, and cannot start:
-                  it takes 1 of consumable resource licence, which has 0 left; jobs hold 2
+                  it takes 1 of consumable resource licence, which has 0 left; jobs hold 2; needed: 1 more
             > exited a:0 0
                 a:0 SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
                 => forget a:0#1
@@ -223,7 +223,7 @@ fn a_queue_runs_as_many_attempts_at_once_as_its_tag_says() {
             > explain a:2; show
                 a:2 is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 It is next in its queue, and cannot start:
-                  it waits for an attempt of its queue to end: 2 run, and the queue's batchyard:max-concurrency is 2
+                  it waits for an attempt of its queue to end: 2 run, and the queue's batchyard:max-concurrency is 2; needed: a limit of 3
                 ce: 3 vCPU, 1536 MiB in use by 3
                 a PENDING: 0 pending, 2 runnable, 2 starting, 0 running, 0 succeeded, 0 failed
                 b STARTING

@@ -104,14 +104,14 @@ fn a_gang_waits_for_all_its_places_and_holds_its_queue_up() {
             > explain b; explain b:2; explain c
                 b is RUNNABLE in queue q; its 3 nodes need 3 vCPU, 1536 MiB together.
                 It is next in its queue, and cannot start:
-                  compute environment ce holds 1 of the 3 vCPU it may have at most
+                  compute environment ce holds 1 of the 3 vCPU it may have at most; needed: maxvCpus of 4, or others to end
                 b#2 is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 It is next in its queue, and cannot start:
-                  compute environment ce holds 1 of the 3 vCPU it may have at most
+                  compute environment ce holds 1 of the 3 vCPU it may have at most; needed: maxvCpus of 4, or others to end
                 c is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 Jobs start in order of submission; 1 job or array is before it.
                 The first of them, b, cannot start, and holds the queue up:
-                  compute environment ce holds 1 of the 3 vCPU it may have at most
+                  compute environment ce holds 1 of the 3 vCPU it may have at most; needed: maxvCpus of 4, or others to end
             > exited a 0
                 a SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
                 => forget a#1
@@ -134,8 +134,8 @@ fn a_gang_waits_for_all_its_places_and_holds_its_queue_up() {
                 => forget b:0#1
                 d is RUNNABLE in queue q; its 9 nodes need 9 vCPU, 4608 MiB together.
                 It is next in its queue, and cannot start:
-                  compute environment ce runs on this host, which has 4 vCPU, 8192 MiB: less than the job needs, even when idle
-                  compute environment other runs on this host, which has 4 vCPU, 8192 MiB: less than the job needs, even when idle
+                  compute environment ce runs on this host, which has 4 vCPU, 8192 MiB: less than the job needs, even when idle; needed: that the job asks for less
+                  compute environment other runs on this host, which has 4 vCPU, 8192 MiB: less than the job needs, even when idle; needed: that the job asks for less
         "#]],
     );
 }
@@ -583,7 +583,7 @@ fn queues_without_an_environment_for_nodes_refuse_them() {
                 a is RUNNABLE in queue r; its 2 nodes need 2 vCPU, 1024 MiB together.
                 It is next in its queue, and cannot start:
                   compute environment ce takes no multi-node parallel jobs
-                  compute environment od may have 1 vCPU at most, less than the job needs
+                  compute environment od may have 1 vCPU at most, less than the job needs; needed: maxvCpus of 2
             > submit b r after=a:1
                 refused: job a:1, which this job depends on, does not exist
         "#]],
@@ -692,7 +692,7 @@ fn nodes_may_ask_for_an_instance_type() {
                 queue 1 is held up by c: MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than that can be met by the CE(s) attached to the job queue.
                 c is RUNNABLE in queue q; its 2 nodes need 2 vCPU, 1024 MiB together.
                 It is next in its queue, and cannot start:
-                  compute environment ce has no instances of type m5.2xlarge, which the job asks for
+                  compute environment ce has no instances of type m5.2xlarge, which the job asks for; needed: m5.2xlarge among its instance types
         "#]],
     );
 }

@@ -142,8 +142,8 @@ fn environments_are_tried_in_the_order_of_the_queue() {
             > explain d
                 d is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 It is next in its queue, and cannot start:
-                  compute environment second holds 2 of the 2 vCPU it may have at most
-                  compute environment first holds 1 of the 1 vCPU it may have at most
+                  compute environment second holds 2 of the 2 vCPU it may have at most; needed: maxvCpus of 3, or others to end
+                  compute environment first holds 1 of the 1 vCPU it may have at most; needed: maxvCpus of 2, or others to end
             > update environment second shared max=2 disabled
                 environment 2 second is version 2, Disabled
             > exited a 0; exited c 0
@@ -221,7 +221,7 @@ fn a_disabled_environment_takes_nothing_new() {
             > explain b; exited a 0
                 b is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 It is next in its queue, and cannot start:
-                  compute environment ce is disabled
+                  compute environment ce is disabled; needed: that it is enabled
                 a SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
                 => forget a#1
             > update environment ce shared
@@ -259,15 +259,15 @@ fn a_place_that_can_never_be_is_said_to_be_so() {
             > explain a; explain b; terminate a; explain c
                 a is RUNNABLE in queue q; it needs 3 vCPU, 512 MiB.
                 It is next in its queue, and cannot start:
-                  compute environment ce may have 2 vCPU at most, less than the job needs
+                  compute environment ce may have 2 vCPU at most, less than the job needs; needed: maxvCpus of 3
                 b is RUNNABLE in queue r; it needs 3 vCPU, 512 MiB.
                 It is next in its queue, and cannot start:
-                  compute environment small has no instance type that is large enough for the job
+                  compute environment small has no instance type that is large enough for the job; needed: an instance type with 3 vCPU, 512 MiB
                 a FAILED: enough, terminated
                 queue 1 is held up by c: MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than that can be met by the CE(s) attached to the job queue.
                 c is RUNNABLE in queue q; it needs 5 vCPU, 512 MiB.
                 It is next in its queue, and cannot start:
-                  compute environment ce runs on this host, which has 4 vCPU, 8192 MiB: less than the job needs, even when idle
+                  compute environment ce runs on this host, which has 4 vCPU, 8192 MiB: less than the job needs, even when idle; needed: that the job asks for less
         "#]],
     );
 }

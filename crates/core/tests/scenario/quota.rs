@@ -41,10 +41,10 @@ fn a_share_has_its_limit_and_borrows_what_is_idle() {
             > explain a3; explain b1; snapshot q
                 a3 is RUNNABLE in queue q; it needs 1 ml.m5.large.
                 It is next in its share, and cannot start:
-                  it takes 1 ml.m5.large; quota share a holds 2, has 1 for itself and may borrow up to 1 of what others leave: 0 now
+                  it takes 1 ml.m5.large; quota share a holds 2, has 1 for itself and may borrow up to 1 of what others leave: 0 now; needed: a limit of 3
                 b1 is RUNNABLE in queue q; it needs 2 ml.m5.large.
                 It is next in its share, and cannot start:
-                  it takes 2 ml.m5.large; quota share b holds 0, has 1 for itself and borrows none
+                  it takes 2 ml.m5.large; quota share b holds 0, has 1 for itself and borrows none; needed: a limit of 2
                 a3 since +0
                 b1 since +0
                 queue uses 0 vCPU, 0 MiB
@@ -99,7 +99,7 @@ fn lent_capacity_is_taken_back() {
                 b1 is RUNNABLE in queue q; it needs 1 ml.m5.large.
                 It is next in its share, and cannot start:
                   it takes 1 ml.m5.large; quota share b holds 0 of its 2, and 0 of the rest are not lent
-                  service environment svc holds 2 of the 2 ml.m5.large it may have at most
+                  service environment svc holds 2 of the 2 ml.m5.large it may have at most; needed: a higher capacity limit, or others to end
                 service-environment/svc: 0 vCPU, 0 MiB in use by 2, 2 ml.m5.large
                 a1 RUNNING
                 a2 RUNNING
@@ -112,8 +112,8 @@ fn lent_capacity_is_taken_back() {
             > explain a2; started b1; exited b1 0; show
                 a2 is RUNNABLE in queue q; it needs 1 ml.m5.large.
                 It is next in its share, and cannot start:
-                  it takes 1 ml.m5.large; quota share a holds 1, has 0 for itself and may borrow what others leave: 0 now
-                  service environment svc holds 2 of the 2 ml.m5.large it may have at most
+                  it takes 1 ml.m5.large; quota share a holds 1, has 0 for itself and may borrow what others leave: 0 now; needed: a limit of 2
+                  service environment svc holds 2 of the 2 ml.m5.large it may have at most; needed: a higher capacity limit, or others to end
                 b1 RUNNING
                 b1 SUCCEEDED: Received status from SageMaker: Training job completed, exit code 0
                 => forget b1#1
@@ -297,14 +297,14 @@ fn a_lowered_limit_makes_its_jobs_give_way() {
             > explain b1
                 b1 is RUNNABLE in queue q; it needs 1 ml.m5.large.
                 It is next in its share, and cannot start:
-                  it takes 1 ml.m5.large; quota share b holds 0, has 0 for itself and borrows none
-                  service environment svc holds 2 of the 2 ml.m5.large it may have at most
+                  it takes 1 ml.m5.large; quota share b holds 0, has 0 for itself and borrows none; needed: a limit of 1
+                  service environment svc holds 2 of the 2 ml.m5.large it may have at most; needed: a higher capacity limit, or others to end
             > update item job-queue/q/quota-share/b unit=ml.m5.large:1; explain b1
                 job-queue/q/quota-share/b is version 2
                 queue 1, share b, is held up no more
                 b1 is RUNNABLE in queue q; it needs 1 ml.m5.large.
                 It is next in its share, and cannot start:
-                  service environment svc holds 2 of the 2 ml.m5.large it may have at most
+                  service environment svc holds 2 of the 2 ml.m5.large it may have at most; needed: a higher capacity limit, or others to end
             > update item job-queue/q/quota-share/a unit=ml.m5.large:1
                 job-queue/q/quota-share/a is version 2
                 a1 is to stop: other shares want back what was borrowed
@@ -317,8 +317,8 @@ fn a_lowered_limit_makes_its_jobs_give_way() {
                 => launch b1#1
                 a1 is RUNNABLE in queue q; it needs 2 ml.m5.large.
                 It is next in its share, and cannot start:
-                  it takes 2 ml.m5.large; quota share a holds 0, has 1 for itself and borrows none
-                  service environment svc holds 1 of the 2 ml.m5.large it may have at most
+                  it takes 2 ml.m5.large; quota share a holds 0, has 1 for itself and borrows none; needed: a limit of 2
+                  service environment svc holds 1 of the 2 ml.m5.large it may have at most; needed: a higher capacity limit, or others to end
         "#]],
     );
 }
@@ -348,7 +348,7 @@ fn a_job_over_its_shares_limit_is_told_and_ended() {
             > explain a1; at +600
                 a1 is RUNNABLE in queue q; it needs 2 ml.m5.large.
                 It is next in its share, and cannot start:
-                  it takes 2 ml.m5.large; quota share a holds 0, has 1 for itself and borrows none
+                  it takes 2 ml.m5.large; quota share a holds 0, has 1 for itself and borrows none; needed: a limit of 2
                 queue 1, share a, is held up no more
                 a1 FAILED: Terminated by JobStateTimeLimit action due to reason: MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED, terminated
                 a2 STARTING in environment 1

@@ -37,11 +37,11 @@ fn units_are_counted_and_nothing_is_taken_of_the_host() {
                 c RUNNABLE
                 b is RUNNABLE in queue q; it needs 2 ml.m5.large.
                 It is next in its queue, and cannot start:
-                  service environment svc holds 2 of the 3 ml.m5.large it may have at most
+                  service environment svc holds 2 of the 3 ml.m5.large it may have at most; needed: a higher capacity limit, or others to end
                 c is RUNNABLE in queue q; it needs 1 ml.m5.xlarge.
                 Jobs start in order of submission; 1 job or array is before it.
                 The first of them, b, cannot start, and holds the queue up:
-                  service environment svc holds 2 of the 3 ml.m5.large it may have at most
+                  service environment svc holds 2 of the 3 ml.m5.large it may have at most; needed: a higher capacity limit, or others to end
             > started a; exited a 0
                 a RUNNING
                 a SUCCEEDED: Received status from SageMaker: Training job completed, exit code 0
@@ -61,12 +61,12 @@ fn units_are_counted_and_nothing_is_taken_of_the_host() {
             > explain d; terminate-service d; explain e
                 d is RUNNABLE in queue q; it needs 4 ml.m5.large.
                 It is next in its queue, and cannot start:
-                  service environment svc may have 3 ml.m5.large at most, less than the job needs
+                  service environment svc may have 3 ml.m5.large at most, less than the job needs; needed: a higher capacity limit
                 d FAILED: enough, terminated
                 queue 1 is held up by e: MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE - Service environment(s) associated with the job queue cannot meet the capacity requirement of the job.
                 e is RUNNABLE in queue q; it needs 1 ml.p3.2xlarge.
                 It is next in its queue, and cannot start:
-                  service environment svc may have 0 ml.p3.2xlarge at most, less than the job needs
+                  service environment svc may have 0 ml.p3.2xlarge at most, less than the job needs; needed: a higher capacity limit
         "#]],
     );
 }
@@ -98,7 +98,7 @@ fn instances_of_all_types_count_together() {
             > explain c; exited a 0
                 c is RUNNABLE in queue q; it needs 1 ml.m5.large.
                 It is next in its queue, and cannot start:
-                  service environment svc holds 2 of the 2 NUM_INSTANCES it may have at most
+                  service environment svc holds 2 of the 2 NUM_INSTANCES it may have at most; needed: a higher capacity limit, or others to end
                 a SUCCEEDED: Received status from SageMaker: Training job completed, exit code 0, never RUNNING
                 => forget a#1
                 c STARTING in environment 1

@@ -360,7 +360,7 @@ fn assumed_a_share_whose_front_is_too_large_lets_others_start() {
                 behind is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 In a share jobs start by priority, then in order of submission; 1 job or array is before it.
                 The first of them, large, cannot start, and its share waits with it:
-                  compute environment ce may have 3 vCPU at most, less than the job needs
+                  compute environment ce may have 3 vCPU at most, less than the job needs; needed: maxvCpus of 4
                 Its share a has lately used 0.0 vCPU-minutes × weight 1.
             > at +600
                 queue 1, share a, is held up no more

@@ -139,11 +139,11 @@ fn a_job_that_waits_for_another_try_is_stopped() {
             > explain a; explain b
                 a is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 It is next in its queue, and cannot start:
-                  compute environment ce is disabled
+                  compute environment ce is disabled; needed: that it is enabled
                 b is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
                 Jobs start in order of submission; 1 job or array is before it.
                 The first of them, a, cannot start, and holds the queue up:
-                  compute environment ce is disabled
+                  compute environment ce is disabled; needed: that it is enabled
             > terminate a; cancel b
                 a FAILED: enough, terminated
                 queue 1 is held up by b: ACTION_REQUIRED - CE(s) associated with the job queue are invalid.

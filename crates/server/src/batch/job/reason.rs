@@ -98,6 +98,9 @@ pub(crate) enum Reason {
         because: String,
         /// The same as a sentence, after the environment's name.
         text: String,
+        /// What of the environment would have to change, in words; absent where only time helps, or nothing does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remedy: Option<String>,
         /// What the environment may have at most, of what there is too little of: vCPUs or units.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         max: Option<f64>,
@@ -205,6 +208,7 @@ pub(crate) fn of_turn(turn: &ShareTurn) -> ShareReason {
 
 fn of_held(held: &Held) -> Vec<Reason> {
     let Held {
+        need,
         gates,
         hindrances,
         opening,
@@ -212,7 +216,7 @@ fn of_held(held: &Held) -> Vec<Reason> {
     let gates = gates.iter().map(of_gate);
     let environments = hindrances
         .iter()
-        .map(|(environment, hindrance)| of_hindrance(environment, hindrance));
+        .map(|(environment, hindrance)| of_hindrance(environment, hindrance, *need));
     let opening = opening
         .iter()
         .map(|Opening { at, after, basis }| Reason::Opening {
@@ -268,7 +272,7 @@ fn of_gate(gate: &Gate) -> Reason {
     }
 }
 
-fn of_hindrance(environment: &EnvironmentName, hindrance: &Hindrance) -> Reason {
+fn of_hindrance(environment: &EnvironmentName, hindrance: &Hindrance, need: Resources) -> Reason {
     let number = |number: &u32| Some(f64::from(*number));
     let (because, max, now, host) = match hindrance {
         Hindrance::Disabled => ("disabled", None, None, None),
@@ -290,6 +294,7 @@ fn of_hindrance(environment: &EnvironmentName, hindrance: &Hindrance) -> Reason 
         environment: environment.given().to_owned(),
         because: because.to_owned(),
         text: hindrance.to_string(),
+        remedy: hindrance.remedy(need),
         max,
         now,
         host: host.map(amounts),
