@@ -290,3 +290,15 @@ def test_the_command_line_explains_for_people_and_programs(site, gate):
     assert shown["jobId"] == job and shown["jobQueue"] == queue
     (reason,) = shown["reasons"]
     assert (reason["kind"], reason["because"], reason["max"], reason["now"]) == ("environment", "maximumReached", 1, 1)
+
+
+def test_an_array_waits_for_its_children(site, gate):
+    array = site.submit(waiting(site, gate), site.queue, arrayProperties={"size": 2})
+    site.reached(f"{array}:0", "RUNNING")
+    site.reached(f"{array}:1", "RUNNING")
+    (reason,) = explained(site, array)["reasons"]
+    assert reason == {"kind": "children", "pending": 0, "runnable": 0, "starting": 0, "running": 2}
+    after = site.submit(site.shell("true"), site.queue, dependsOn=[{"jobId": array}])
+    assert explained(site, after)["reasons"] == [{"kind": "dependency", "jobId": array}]
+    gate.touch()
+    assert site.ended(after)["status"] == "SUCCEEDED"

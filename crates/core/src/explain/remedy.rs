@@ -19,13 +19,9 @@ impl Hindrance {
                 Some(format!("maxvCpus of {vcpus}, or others to end"))
             }
             Hindrance::OverTypes => Some(format!("an instance type with {need}")),
-            Hindrance::NoSuchType(name) => {
-                Some(format!("{} among its instance types", name.facts().name))
-            }
+            Hindrance::NoSuchType(name) => Some(format!("{} among its instance types", name.facts().name)),
             Hindrance::OverUnits { .. } => Some("a higher capacity limit".to_owned()),
-            Hindrance::UnitsReached { .. } => {
-                Some("a higher capacity limit, or others to end".to_owned())
-            }
+            Hindrance::UnitsReached { .. } => Some("a higher capacity limit, or others to end".to_owned()),
             Hindrance::OverHost { .. } => Some("that the job asks for less".to_owned()),
             Hindrance::Deleting
             | Hindrance::SingleNodesOnly
@@ -40,9 +36,7 @@ impl Gate {
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         match self {
-            Gate::QueueConcurrency { max: _, now } => {
-                Some(format!("a limit of {}", now.saturating_add(1)))
-            }
+            Gate::QueueConcurrency { max: _, now } => Some(format!("a limit of {}", now.saturating_add(1))),
             Gate::Consumable {
                 quantity, available, ..
             } => Some(format!("{} more", quantity.saturating_sub(*available))),

@@ -244,7 +244,8 @@ fn write_held(f: &mut fmt::Formatter<'_>, held: &Held, now: Timestamp) -> fmt::R
         hindrances,
         opening,
     } = held;
-    let remedy = |remedy: Option<String>| remedy.map_or(String::new(), |remedy| format!("; needed: {remedy}"));
+    let remedy =
+        |remedy: Option<String>| remedy.map_or(String::new(), |remedy| format!("; needed: {remedy}"));
     for gate in gates {
         writeln!(f, "  it {gate}{}", remedy(gate.remedy()))?;
     }

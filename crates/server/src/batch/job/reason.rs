@@ -19,6 +19,19 @@ pub(crate) enum Reason {
         /// Which.
         job_id: String,
     },
+    /// It is an array that has ended when all its children have.
+    Children {
+        /// Children that wait for other jobs.
+        pending: u32,
+        /// Children that wait for their turn or for room.
+        runnable: u32,
+        /// Children that are being started.
+        starting: u32,
+        /// Children that run.
+        running: u32,
+    },
+    /// It is a node, and starts when its main node runs.
+    MainNode,
     /// Others of its queue, or of its share, go first.
     Behind {
         /// So many, an array counting once.
@@ -189,11 +202,14 @@ pub(crate) fn of(found: &Explanation) -> Vec<Reason> {
         }],
         Because::Held(held) => of_held(held),
         Because::AboutToStart => vec![Reason::AboutToStart],
-        Because::ChildrenLive(_)
-        | Because::Active { .. }
-        | Because::WaitsForMain(_)
-        | Because::NodesActive { .. }
-        | Because::Ended => Vec::new(),
+        Because::ChildrenLive(counts) => vec![Reason::Children {
+            pending: counts.pending,
+            runnable: counts.runnable,
+            starting: counts.starting,
+            running: counts.running,
+        }],
+        Because::WaitsForMain(_) => vec![Reason::MainNode],
+        Because::Active { .. } | Because::NodesActive { .. } | Because::Ended => Vec::new(),
     }
 }
 
