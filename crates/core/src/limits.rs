@@ -23,6 +23,8 @@ pub struct Limits {
     pub consumable_resources: usize,
     /// Quota shares of a queue.
     pub quota_shares_per_queue: usize,
+    /// Active share identifiers of a queue.
+    pub share_identifiers_per_queue: usize,
 }
 
 impl Default for Limits {
@@ -36,6 +38,7 @@ impl Default for Limits {
             scheduling_policies: SCHEDULING_POLICIES_MAX,
             consumable_resources: CONSUMABLE_RESOURCES_MAX,
             quota_shares_per_queue: QUOTA_SHARES_PER_QUEUE_MAX,
+            share_identifiers_per_queue: SHARE_IDENTIFIERS_PER_QUEUE_MAX,
         }
     }
 }

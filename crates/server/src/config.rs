@@ -4,12 +4,15 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use batchyard_core::limits::Limits;
+use batchyard_core::limits::{ATTEMPTS_MAX, EVALUATE_ON_EXIT_MAX, Limits, NODES_MAX};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{
-    COMPUTE_ENVIRONMENTS_PER_QUEUE_MAX, DESCRIBE_JOBS_MAX, REGISTER_BYTES_MAX, SUBMIT_BYTES_MAX,
-    TIME_LIMIT_SECONDS_MIN,
+    CAPACITY_LIMITS_MAX, COMPUTE_ENVIRONMENTS_PER_QUEUE_MAX, CONDITION_CHARACTERS_MAX,
+    CONSUMABLE_RESOURCES_PER_JOB_MAX, CONTAINERS_MAX, DESCRIBE_JOBS_MAX, ENVIRONMENTS_PER_CLUSTER_MAX,
+    LIST_JOBS_MAX, NODE_RANGES_MAX, PAGE_MAX, REGISTER_BYTES_MAX, SERVICE_PAYLOAD_BYTES_MAX,
+    SERVICE_SUBMIT_BYTES_MAX, SHARE_DISTRIBUTION_MAX, STOP_JOBS_MAX, STOP_REASON_MAX, SUBMIT_BYTES_MAX,
+    TAGS_MAX, TIME_LIMIT_SECONDS_MIN,
 };
 
 /// A server's configuration.
@@ -108,13 +111,53 @@ pub struct LimitsConfig {
     pub register_job_definition_bytes: usize,
     /// Largest SubmitJob request, in bytes.
     pub submit_job_bytes: usize,
+    /// Active share identifiers of a queue.
+    pub share_identifiers_per_queue: usize,
     /// Jobs that one DescribeJobs names.
     pub describe_jobs: usize,
+    /// Attempts of a job.
+    pub attempts: u8,
+    /// Entries of `evaluateOnExit`.
+    pub evaluate_on_exit: usize,
+    /// Characters of each of their conditions.
+    pub evaluate_on_exit_characters: usize,
+    /// Containers of a task or a pod.
+    pub containers_per_task: usize,
+    /// Init containers of a pod.
+    pub init_containers_per_pod: usize,
+    /// Nodes of a multi-node parallel job.
+    pub nodes: u32,
+    /// Ranges of its nodes.
+    pub node_ranges: usize,
+    /// Consumable resources that a job, or a node range, takes of.
+    pub consumable_resources_per_job: usize,
+    /// Shares that a scheduling policy gives a weight.
+    pub share_distribution: usize,
+    /// Capacity limits of a service environment or a quota share.
+    pub capacity_limits: usize,
+    /// Compute environments of an EKS cluster.
+    pub compute_environments_per_cluster: usize,
+    /// Tags of a resource. A single request never has more than the 50 of the service's own model.
+    pub tags: usize,
+    /// Items of a page, and names that one describe call of environments, queues, definitions or policies has.
+    pub page_items: usize,
+    /// Items of a page of ListJobs without filters.
+    pub list_jobs_page_items: usize,
+    /// Jobs of one CancelJobs, TerminateJobs or TerminateServiceJobs.
+    pub stop_jobs: usize,
+    /// Characters of the reason of a cancellation or termination.
+    pub reason_characters: usize,
+    /// Largest SubmitServiceJob request, in bytes.
+    pub submit_service_job_bytes: usize,
+    /// Largest payload in it, in bytes.
+    pub service_job_payload_bytes: usize,
     /// Least `maxTimeSeconds` of a queue's actions on jobs that block it.
     pub time_limit_seconds_min: u32,
     /// SubmitJob requests that are let through in a second; more are answered with `TooManyRequestsException`. 0 is no limit, the service
     /// has 50.
     pub submit_jobs_per_second: u32,
+    /// The same of SubmitServiceJob requests, of which the service lets 5 through.
+    pub submit_service_jobs_per_second: u32,
 }
 
 /// When images are pulled.
@@ -163,6 +206,7 @@ impl Default for LimitsConfig {
             scheduling_policies,
             consumable_resources,
             quota_shares_per_queue,
+            share_identifiers_per_queue,
         } = Limits::default();
         LimitsConfig {
             compute_environments,
@@ -176,9 +220,29 @@ impl Default for LimitsConfig {
             quota_shares_per_queue,
             register_job_definition_bytes: REGISTER_BYTES_MAX,
             submit_job_bytes: SUBMIT_BYTES_MAX,
+            share_identifiers_per_queue,
             describe_jobs: DESCRIBE_JOBS_MAX,
+            attempts: ATTEMPTS_MAX,
+            evaluate_on_exit: EVALUATE_ON_EXIT_MAX,
+            evaluate_on_exit_characters: CONDITION_CHARACTERS_MAX,
+            containers_per_task: CONTAINERS_MAX,
+            init_containers_per_pod: CONTAINERS_MAX,
+            nodes: NODES_MAX,
+            node_ranges: NODE_RANGES_MAX,
+            consumable_resources_per_job: CONSUMABLE_RESOURCES_PER_JOB_MAX,
+            share_distribution: SHARE_DISTRIBUTION_MAX,
+            capacity_limits: CAPACITY_LIMITS_MAX,
+            compute_environments_per_cluster: ENVIRONMENTS_PER_CLUSTER_MAX,
+            tags: TAGS_MAX,
+            page_items: PAGE_MAX,
+            list_jobs_page_items: LIST_JOBS_MAX,
+            stop_jobs: STOP_JOBS_MAX,
+            reason_characters: STOP_REASON_MAX,
+            submit_service_job_bytes: SERVICE_SUBMIT_BYTES_MAX,
+            service_job_payload_bytes: SERVICE_PAYLOAD_BYTES_MAX,
             time_limit_seconds_min: TIME_LIMIT_SECONDS_MIN,
             submit_jobs_per_second: 0,
+            submit_service_jobs_per_second: 0,
         }
     }
 }
@@ -195,6 +259,7 @@ impl LimitsConfig {
             scheduling_policies: self.scheduling_policies,
             consumable_resources: self.consumable_resources,
             quota_shares_per_queue: self.quota_shares_per_queue,
+            share_identifiers_per_queue: self.share_identifiers_per_queue,
         }
     }
 }
@@ -232,7 +297,7 @@ impl Config {
                     .bytes()
                     .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         };
-        let rules: [(bool, &'static str, &'static str); 6] = [
+        let rules: [(bool, &'static str, &'static str); 9] = [
             (
                 self.account_id.len() == 12 && self.account_id.bytes().all(|byte| byte.is_ascii_digit()),
                 "account_id",
@@ -253,6 +318,17 @@ impl Config {
                 "limits.array_size",
                 "must be at least 2",
             ),
+            (self.limits.attempts >= 1, "limits.attempts", "must be at least 1"),
+            (
+                (1..=1_000).contains(&self.limits.page_items),
+                "limits.page_items",
+                "must be between 1 and 1000",
+            ),
+            (
+                (1..=10_000).contains(&self.limits.list_jobs_page_items),
+                "limits.list_jobs_page_items",
+                "must be between 1 and 10000",
+            ),
             (self.host.gpus <= 64, "host.gpus", "must be at most 64"),
             (self.host.vcpus != Some(0), "host.vcpus", "must be at least 1"),
         ];
@@ -260,5 +336,19 @@ impl Config {
             Some((_, key, reason)) => Err(InvalidConfig { key, reason }),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LimitsConfig;
+
+    #[test]
+    fn every_limit_is_in_the_manual() {
+        let manual = include_str!("../../../docs/service.md");
+        let keys = serde_json::to_value(LimitsConfig::default()).unwrap();
+        let keys = keys.as_object().unwrap().keys();
+        let missing: Vec<&String> = keys.filter(|key| !manual.contains(&format!("`{key}`"))).collect();
+        assert!(missing.is_empty(), "docs/service.md has no {missing:?}");
     }
 }

@@ -8,11 +8,35 @@ pub(crate) const BODY_BYTES_MAX: usize = 2 << 20;
 /// Largest RegisterJobDefinition, in bytes (section A3.21).
 pub(crate) const REGISTER_BYTES_MAX: usize = 24 << 10;
 
+/// Largest SubmitServiceJob, in bytes (section I).
+pub(crate) const SERVICE_SUBMIT_BYTES_MAX: usize = 30 << 10;
+
 /// Largest payload of SubmitServiceJob, in bytes (section I).
 pub(crate) const SERVICE_PAYLOAD_BYTES_MAX: usize = 10 << 10;
 
 /// Largest SubmitJob, in bytes (section A4.11).
 pub(crate) const SUBMIT_BYTES_MAX: usize = 30 << 10;
+
+/// Characters of an `evaluateOnExit` condition (section A3.10).
+pub(crate) const CONDITION_CHARACTERS_MAX: usize = 512;
+
+/// Containers of a task or a pod, and init containers of a pod (sections A3.17, A3.20).
+pub(crate) const CONTAINERS_MAX: usize = 10;
+
+/// Ranges of the nodes of a multi-node parallel job (section A3.18).
+pub(crate) const NODE_RANGES_MAX: usize = 5;
+
+/// Consumable resources that a job takes of (section A3.19).
+pub(crate) const CONSUMABLE_RESOURCES_PER_JOB_MAX: usize = 5;
+
+/// Shares that a scheduling policy gives a weight (section A.5).
+pub(crate) const SHARE_DISTRIBUTION_MAX: usize = 500;
+
+/// Capacity limits of a service environment or a quota share (sections A.6, A.8).
+pub(crate) const CAPACITY_LIMITS_MAX: usize = 5;
+
+/// Compute environments of an EKS cluster (section D1.4).
+pub(crate) const ENVIRONMENTS_PER_CLUSTER_MAX: usize = 5;
 
 /// Largest request line and headers together, in bytes (own choice; presigned URLs with session tokens are the longest).
 pub(crate) const HEADER_BYTES_MAX: usize = 32 << 10;
@@ -38,14 +62,12 @@ pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Jobs that one DescribeJobs names (section A4.14).
 pub(crate) const DESCRIBE_JOBS_MAX: usize = 100;
 
-/// Names that one describe call of environments, queues or definitions has, and items of a page (sections A1, A2, A3).
-pub(crate) const DESCRIBE_MAX: usize = 100;
+/// Names that one describe call of environments, queues, definitions or policies has, and items of a page but one of ListJobs without
+/// filters (sections A1, A2, A3, A4.20).
+pub(crate) const PAGE_MAX: usize = 100;
 
 /// Items of a page of ListJobs without filters (section A4.20).
 pub(crate) const LIST_JOBS_MAX: usize = 1_000;
-
-/// Items of a page of ListJobs with filters (section A4.20).
-pub(crate) const LIST_FILTERED_MAX: usize = 100;
 
 /// Characters of the reason of a cancellation or termination (section A.4).
 pub(crate) const STOP_REASON_MAX: usize = 1_024;

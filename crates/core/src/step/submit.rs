@@ -8,7 +8,7 @@ use crate::id::{EnvironmentId, JobId, QueueId};
 use crate::interval_set::IntervalSet;
 use crate::item::{Item, ItemKey, SchedulingPolicy};
 use crate::job::{Dependency, JobStatus, Profile, ServiceClaim, ShareClaim};
-use crate::limits::{CLIENT_TOKENS_CLEARED_MAX, CLIENT_TOKENS_MAX, SHARE_IDENTIFIERS_PER_QUEUE_MAX};
+use crate::limits::{CLIENT_TOKENS_CLEARED_MAX, CLIENT_TOKENS_MAX};
 use crate::name::QueueName;
 use crate::options::max_concurrency_of;
 use crate::queue::Queue;
@@ -235,7 +235,7 @@ impl Step<'_> {
     /// A queue has so many active shares at most (section A4.4).
     fn check_share_count(&self, queue: QueueId, profile: &Profile) -> Result<(), Rejection> {
         let shares = self.state().shares(queue);
-        let max = SHARE_IDENTIFIERS_PER_QUEUE_MAX;
+        let max = self.core.config.limits.share_identifiers_per_queue;
         if shares.policy().is_none() || shares.active() < max {
             return Ok(());
         }

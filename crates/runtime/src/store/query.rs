@@ -17,7 +17,7 @@ pub enum Select<N> {
     Page {
         /// The last name of the page before.
         after: Option<N>,
-        /// 1..=100.
+        /// At least 1.
         limit: usize,
     },
 }
@@ -44,7 +44,7 @@ pub enum ItemSelect {
         name: Option<TextMatch>,
         /// The last key of the page before.
         after: Option<ItemKey>,
-        /// 1..=100.
+        /// At least 1.
         limit: usize,
     },
 }
@@ -73,7 +73,7 @@ pub enum DefinitionQuery {
         is_active: Option<bool>,
         /// The last of the page before.
         after: Option<DefinitionRevision>,
-        /// 1..=100.
+        /// At least 1.
         limit: usize,
     },
 }
@@ -89,7 +89,7 @@ pub struct JobQuery {
     pub filter: Option<JobFilter>,
     /// The last of the page before.
     pub after: Option<JobCursor>,
-    /// 1..=1000.
+    /// At least 1.
     pub limit: usize,
 }
 

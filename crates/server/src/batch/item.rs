@@ -9,7 +9,6 @@ use batchyard_wire::batch::errors::client_exception;
 
 use super::{Batch, page, unavailable};
 use crate::caller::Caller;
-use crate::limits::DESCRIBE_MAX;
 
 impl Batch {
     /// The item with this key.
@@ -28,7 +27,7 @@ impl Batch {
         next_token: Option<&str>,
         key: impl Fn(&str) -> Option<ItemKey>,
     ) -> Result<(Vec<ItemRow>, Option<String>), Fault> {
-        let limit = page::limit(max_results, DESCRIBE_MAX)?;
+        let limit = page::limit(max_results, self.limits.page_items)?;
         let after = page::cursor(next_token)?
             .map(|name| key(&name).ok_or_else(|| client_exception("nextToken is not valid.")))
             .transpose()?;

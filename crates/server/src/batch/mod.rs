@@ -54,10 +54,13 @@ pub(crate) struct Batch {
     limits: LimitsConfig,
     prices: Prices,
     submissions: Option<DefaultDirectRateLimiter>,
+    service_submissions: Option<DefaultDirectRateLimiter>,
     definitions: job_definition::Definitions,
     reads: Arc<Semaphore>,
     /// Held while an item is changed.
     item_changes: Mutex<()>,
+    /// Held while an environment of an EKS cluster is made.
+    cluster_changes: Mutex<()>,
     /// Held while a service job with a client token is submitted.
     token_submissions: Mutex<()>,
 }
@@ -81,11 +84,12 @@ impl Batch {
             allows_processes,
             limits,
             prices: Prices::default(),
-            submissions: NonZeroU32::new(limits.submit_jobs_per_second)
-                .map(|rate| RateLimiter::direct(Quota::per_second(rate))),
+            submissions: limiter(limits.submit_jobs_per_second),
+            service_submissions: limiter(limits.submit_service_jobs_per_second),
             definitions: job_definition::Definitions::default(),
             reads: Arc::new(Semaphore::new(READS_MAX)),
             item_changes: Mutex::default(),
+            cluster_changes: Mutex::default(),
             token_submissions: Mutex::default(),
         }
     }
@@ -123,6 +127,11 @@ impl Batch {
                 server_exception("The state could not be read; the server's log says why.")
             })
     }
+}
+
+/// Lets so many requests through in a second; none where there is no limit.
+fn limiter(per_second: u32) -> Option<DefaultDirectRateLimiter> {
+    NonZeroU32::new(per_second).map(|rate| RateLimiter::direct(Quota::per_second(rate)))
 }
 
 /// The answer at overload, and above a rate that was configured.

@@ -20,7 +20,7 @@ use batchyard_wire::batch::{
 use super::{Batch, unavailable};
 use crate::arn;
 use crate::caller::Caller;
-use crate::limits::TAGS_MAX;
+use crate::config::LimitsConfig;
 
 impl Batch {
     pub(super) async fn tag(
@@ -28,12 +28,12 @@ impl Batch {
         caller: &Caller,
         input: TagResourceRequest,
     ) -> Result<TagResourceResponse, Fault> {
-        check(Some(&input.tags))?;
+        check(Some(&input.tags), &self.limits)?;
         let resource = self.tagged(&input.resource_arn).await?;
         let name = resource.clone();
         let mut all: BTreeMap<String, String> = map(self.read(move |store| store.tags(&name)).await?);
         all.extend(input.tags.clone());
-        check(Some(&all))?;
+        check(Some(&all), &self.limits)?;
         let set = input.tags.into_iter().collect();
         let command = Command::ChangeTags {
             resource,
@@ -173,11 +173,12 @@ impl Target {
 }
 
 /// Checks the tags of a new resource. The texts are our own; the rules are those of section G.7.
-pub(super) fn check(tags: Option<&BTreeMap<String, String>>) -> Result<(), Fault> {
+pub(super) fn check(tags: Option<&BTreeMap<String, String>>, limits: &LimitsConfig) -> Result<(), Fault> {
+    let most = limits.tags;
     let Some(tags) = tags else { return Ok(()) };
-    if tags.len() > TAGS_MAX {
+    if tags.len() > most {
         return Err(client_exception(format!(
-            "A resource can have at most {TAGS_MAX} tags."
+            "A resource can have at most {most} tags."
         )));
     }
     for (key, value) in tags {

@@ -12,6 +12,7 @@ use batchyard_wire::batch::{
 use super::capacity::has_mixed_architectures;
 use super::managed_instances;
 use crate::batch::tags;
+use crate::config::LimitsConfig;
 
 pub(super) type Check = Result<(), Fault>;
 
@@ -28,6 +29,7 @@ pub(super) fn require(is_good: bool, text: &str) -> Check {
 pub(super) fn creation(
     input: &CreateComputeEnvironmentRequest,
     region: &str,
+    limits: &LimitsConfig,
 ) -> Result<EnvironmentName, Fault> {
     let Ok(name) = EnvironmentName::parse(&input.compute_environment_name) else {
         // Own words after the pattern of the queue's (section 0.17).
@@ -39,7 +41,7 @@ pub(super) fn creation(
         input.state != Some(CEState::Disabled),
         "Compute Environment must be created in ENABLED state.",
     )?;
-    tags::check(input.tags.as_ref())?;
+    tags::check(input.tags.as_ref(), limits)?;
     match (&input.r#type, &input.compute_resources) {
         (CEType::Unmanaged, None) => {}
         // Own words (section A1.5).

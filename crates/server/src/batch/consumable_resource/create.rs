@@ -38,7 +38,7 @@ impl Batch {
                 )));
             }
         };
-        tags::check(tags.as_ref())?;
+        tags::check(tags.as_ref(), &self.limits)?;
         let consumable_resource_arn = self.account.batch(&key.resource());
         let put = PutItem {
             key,

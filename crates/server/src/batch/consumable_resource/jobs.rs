@@ -15,7 +15,6 @@ use super::{key, not_found, one_filter, quantity, text_match};
 use crate::batch::job::describe::status_word;
 use crate::batch::job::list::{core_status, cursor, cursor_text};
 use crate::batch::{Batch, page};
-use crate::limits::DESCRIBE_MAX;
 
 impl Batch {
     pub(in crate::batch) async fn jobs_by_consumable(
@@ -35,7 +34,7 @@ impl Batch {
         if self.item(&key).await?.is_none() {
             return Err(not_found(&consumable_resource));
         }
-        let limit = page::limit(max_results, DESCRIBE_MAX)?;
+        let limit = page::limit(max_results, self.limits.page_items)?;
         let after = page::cursor(next_token.as_deref())?
             .map(|text| cursor(&text))
             .transpose()?;

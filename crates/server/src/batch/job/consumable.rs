@@ -9,7 +9,6 @@ use batchyard_wire::batch::{ConsumableResourceProperties, ConsumableResourceRequ
 
 use crate::arn;
 use crate::batch::Batch;
-use crate::batch::job_definition::check::consumable;
 
 /// What is given with the job, which replaces what its definition says; else the definition's.
 pub(super) fn chosen(
@@ -22,7 +21,7 @@ pub(super) fn chosen(
 /// What a job takes, so many times over; whether the resources exist the core says.
 ///
 /// # Errors
-/// For too many of them, one twice, names that are none, and quantities below 1. The texts of the last two are our own.
+/// For names that are none, and quantities below 1. The texts are our own.
 pub(super) fn claims(
     properties: Option<&ConsumableResourceProperties>,
     times: u64,
@@ -30,7 +29,6 @@ pub(super) fn claims(
     let Some(properties) = properties else {
         return Ok(Vec::new());
     };
-    consumable(properties)?;
     let list = properties.consumable_resource_list.iter().flatten();
     list.map(|ConsumableResourceRequirement { consumable_resource, quantity }| {
         let reference = consumable_resource.as_deref().unwrap_or_default();

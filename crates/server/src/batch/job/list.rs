@@ -16,7 +16,6 @@ use crate::arn;
 use crate::batch::job_definition::Reference;
 use crate::batch::job_queue::is_service_queue;
 use crate::batch::{Batch, job_names, page};
-use crate::limits::{LIST_FILTERED_MAX, LIST_JOBS_MAX};
 
 impl Batch {
     pub(in crate::batch) async fn list(&self, input: ListJobsRequest) -> Result<ListJobsResponse, Fault> {
@@ -31,9 +30,9 @@ impl Batch {
         } = input;
         let filters = filters.unwrap_or_default();
         let most = if filters.is_empty() {
-            LIST_JOBS_MAX
+            self.limits.list_jobs_page_items
         } else {
-            LIST_FILTERED_MAX
+            self.limits.page_items
         };
         let limit = page::limit(max_results, most)?;
         let after = page::cursor(next_token.as_deref())?

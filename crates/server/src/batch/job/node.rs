@@ -7,7 +7,6 @@ use std::sync::Arc;
 use batchyard_core::environment::{InstanceTypeName, Platform};
 use batchyard_core::job::Profile;
 use batchyard_core::launch::{LaunchSpec, NodeLaunch, NodeLaunches, Runner};
-use batchyard_core::limits::NODES_MAX;
 use batchyard_core::multi_node::{NodeGroup, NodeShape};
 use batchyard_core::resources::Resources;
 use batchyard_core::time::Millis;
@@ -253,12 +252,8 @@ fn overridden(
     Ok((nodes, of_ranges.collect()))
 }
 
-/// Whether a definition lets the number of nodes be changed to this (section A4.8; the words are our own but for the first and last).
+/// Whether a definition lets the number of nodes be changed to this (section A4.8; the words are our own but for the last).
 fn check_count(nodes: &NodeProperties, count: i32) -> Result<(), Fault> {
-    let max = i32::try_from(NODES_MAX).unwrap_or(i32::MAX);
-    if !(1..=max).contains(&count) {
-        return Err(client_exception("Number of nodes must be between 1 and 1000."));
-    }
     let ranges = &nodes.node_range_properties;
     if !ranges.iter().any(|range| range.target_nodes.ends_with(':')) {
         return Err(client_exception(

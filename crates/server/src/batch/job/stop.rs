@@ -12,7 +12,6 @@ use batchyard_wire::batch::{
 
 use crate::batch::{Batch, job_key, unavailable};
 use crate::caller::Caller;
-use crate::limits::{STOP_JOBS_MAX, STOP_REASON_MAX};
 
 /// A job of a bulk call that could not be stopped.
 pub(in crate::batch) struct Failure {
@@ -112,7 +111,7 @@ impl Batch {
                 "'jobId' is a required field (cannot be an empty string)",
             ));
         }
-        check_reason(reason)?;
+        check_reason(reason, self.limits.reason_characters)?;
         // An unknown job is no error (section A.4), and what cannot be an id names no job.
         let Some(command) = stopping(job, reason) else {
             return Ok(());
@@ -131,11 +130,12 @@ impl Batch {
         reason: &str,
         stopping: Stopping,
     ) -> Result<(Vec<String>, Vec<Failure>), Fault> {
-        check_reason(reason)?;
-        if jobs.is_empty() || jobs.len() > STOP_JOBS_MAX {
+        check_reason(reason, self.limits.reason_characters)?;
+        let most = self.limits.stop_jobs;
+        if jobs.is_empty() || jobs.len() > most {
             // Own words (section K2).
             return Err(client_exception(format!(
-                "jobs must have between 1 and {STOP_JOBS_MAX} entries."
+                "jobs must have between 1 and {most} entries."
             )));
         }
         let (mut successful, mut failures) = (Vec::new(), Vec::new());
@@ -169,16 +169,16 @@ impl Batch {
     }
 }
 
-fn check_reason(reason: &str) -> Result<(), Fault> {
+fn check_reason(reason: &str, most: usize) -> Result<(), Fault> {
     if reason.is_empty() {
         return Err(client_exception(
             "'reason' is a required field (cannot be an empty string)",
         ));
     }
-    if reason.chars().count() > STOP_REASON_MAX {
+    if reason.chars().count() > most {
         // Own words (section A.4).
         return Err(client_exception(format!(
-            "reason must have at most {STOP_REASON_MAX} characters."
+            "reason must have at most {most} characters."
         )));
     }
     Ok(())

@@ -16,12 +16,15 @@ use batchyard_wire::batch::{ArrayJobDependency, JobDependency, SubmitJobRequest,
 use super::overrides::Overrides;
 use super::template::{Additions, Prepared};
 use super::{node, overrides, substitute};
-use crate::batch::job_definition::check::{check_retry_strategy, check_timeout};
+use crate::batch::job_definition::check::{
+    check_node_count, check_retry_strategy, check_timeout, consumable,
+};
 use crate::batch::job_definition::{Known, Reference};
 use crate::batch::scheduling_policy::{bad_share_identifier, is_share_identifier};
 use crate::batch::too_many_requests;
 use crate::batch::{Batch, tags, unavailable, wrapped};
 use crate::caller::Caller;
+use crate::config::LimitsConfig;
 
 /// How often a submission is tried whose dependency ended between being looked up and being submitted. Each try sees
 /// later state, so a second one is rare and a third practically never.
@@ -38,7 +41,7 @@ impl Batch {
         {
             return Err(too_many_requests());
         }
-        check(caller, &input, self.limits.submit_job_bytes)?;
+        check(caller, &input, &self.limits)?;
         // First of all: what the job was made from may be gone by now.
         if let Some(job) = self.submitted_before(caller).await? {
             return Ok(self.submitted(job, input.job_name));
@@ -169,7 +172,8 @@ impl Batch {
 }
 
 /// What the request alone shows to be wrong.
-fn check(caller: &Caller, input: &SubmitJobRequest, bytes_max: usize) -> Result<(), Fault> {
+fn check(caller: &Caller, input: &SubmitJobRequest, limits: &LimitsConfig) -> Result<(), Fault> {
+    let bytes_max = limits.submit_job_bytes;
     if caller.body_bytes > bytes_max {
         // Own words (section A4.11).
         return Err(client_exception(format!(
@@ -194,12 +198,22 @@ fn check(caller: &Caller, input: &SubmitJobRequest, bytes_max: usize) -> Result<
     }
     // Own words from here.
     if let Some(strategy) = &input.retry_strategy {
-        check_retry_strategy(strategy)?;
+        check_retry_strategy(strategy, limits)?;
     }
     if let Some(timeout) = &input.timeout {
         check_timeout(timeout)?;
     }
-    tags::check(input.tags.as_ref())
+    let nodes = input.node_overrides.as_ref();
+    if let Some(count) = nodes.and_then(|nodes| nodes.num_nodes) {
+        check_node_count(count, limits)?;
+    }
+    let of_ranges = nodes.and_then(|nodes| nodes.node_property_overrides.as_deref());
+    let of_ranges = of_ranges.unwrap_or_default().iter();
+    let consumables = of_ranges.filter_map(|range| range.consumable_resource_properties_override.as_ref());
+    consumables
+        .chain(&input.consumable_resource_properties_override)
+        .try_for_each(|properties| consumable(properties, limits))?;
+    tags::check(input.tags.as_ref(), limits)
 }
 
 /// The pattern of section 0.17.

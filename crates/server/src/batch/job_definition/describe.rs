@@ -9,7 +9,6 @@ use batchyard_wire::batch::{DescribeJobDefinitionsRequest, DescribeJobDefinition
 use super::{Reference, read};
 use crate::arn;
 use crate::batch::{Batch, page, tags};
-use crate::limits::DESCRIBE_MAX;
 
 impl Batch {
     pub(in crate::batch) async fn describe_definitions(
@@ -20,7 +19,7 @@ impl Batch {
             job_definitions: Some(Vec::new()),
             next_token: None,
         });
-        let Some(query) = query(input)? else {
+        let Some(query) = query(input, self.limits.page_items)? else {
             return nothing;
         };
         let Page { rows, next } = self.read(move |store| store.definitions(&query)).await?;
@@ -50,7 +49,7 @@ impl Batch {
 }
 
 /// What the request asks of the store; `None` where the answer is empty in any case.
-fn query(input: DescribeJobDefinitionsRequest) -> Result<Option<DefinitionQuery>, Fault> {
+fn query(input: DescribeJobDefinitionsRequest, most: usize) -> Result<Option<DefinitionQuery>, Fault> {
     let DescribeJobDefinitionsRequest {
         job_definition_name,
         job_definitions,
@@ -59,10 +58,10 @@ fn query(input: DescribeJobDefinitionsRequest) -> Result<Option<DefinitionQuery>
         status,
     } = input;
     let references = job_definitions.unwrap_or_default();
-    if references.len() > DESCRIBE_MAX {
+    if references.len() > most {
         // Own words (section A.3: up to 100).
         return Err(client_exception(format!(
-            "jobDefinitions can have at most {DESCRIBE_MAX} entries."
+            "jobDefinitions can have at most {most} entries."
         )));
     }
     if !references.is_empty() {
@@ -99,7 +98,7 @@ fn query(input: DescribeJobDefinitionsRequest) -> Result<Option<DefinitionQuery>
         Some(Some(Reference::Revision(revision))) => Some(revision),
         Some(_) => return Err(client_exception("nextToken is not valid.")),
     };
-    let limit = page::limit(max_results, DESCRIBE_MAX)?;
+    let limit = page::limit(max_results, most)?;
     Ok(Some(DefinitionQuery::Page {
         name,
         is_active,

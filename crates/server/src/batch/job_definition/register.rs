@@ -23,7 +23,7 @@ impl Batch {
                 "A job definition can have at most {most} bytes."
             )));
         }
-        check::check(&input)?;
+        check::check(&input, &self.limits)?;
         let Ok(name) = DefinitionName::parse(&input.job_definition_name) else {
             return Err(client_exception(format!(
                 "Provided name {} is not supported pattern[a-zA-Z_0-9-]{{1,128}}",

@@ -32,7 +32,7 @@ impl Batch {
             return Err(client_exception("Job Queue name should match a valid pattern."));
         };
         check::priority(priority)?;
-        tags::check(tags.as_ref())?;
+        tags::check(tags.as_ref(), &self.limits)?;
         let actions = job_state_time_limit_actions.unwrap_or_default();
         let asked = job_queue_type.as_ref();
         let (environments, job_queue_type) = match service_environment_order.as_deref() {

@@ -14,19 +14,19 @@ use batchyard_wire::batch::{
 use super::QueueDocument;
 use crate::arn;
 use crate::batch::{Batch, page, tags};
-use crate::limits::DESCRIBE_MAX;
 
 impl Batch {
     pub(in crate::batch) async fn describe_queues(
         &self,
         input: DescribeJobQueuesRequest,
     ) -> Result<DescribeJobQueuesResponse, Fault> {
-        let limit = page::limit(input.max_results, DESCRIBE_MAX)?;
+        let most = self.limits.page_items;
+        let limit = page::limit(input.max_results, most)?;
         let names = input.job_queues.unwrap_or_default();
         // Own words (section A.2: up to 100 names).
-        if names.len() > DESCRIBE_MAX {
+        if names.len() > most {
             return Err(client_exception(format!(
-                "jobQueues can have at most {DESCRIBE_MAX} entries."
+                "jobQueues can have at most {most} entries."
             )));
         }
         let select = if names.is_empty() {

@@ -12,16 +12,15 @@ use batchyard_wire::batch::{
 
 use crate::batch::service_environment::is_instance_type;
 
-/// Limits of a share (section A.6).
-const LIMITS_MAX: usize = 5;
-
 /// The limits of a share; 0 is allowed: what it has may all be borrowed.
-pub(super) fn limits(limits: &[QuotaShareCapacityLimit]) -> Result<Vec<CapacityLimit>, Fault> {
+pub(super) fn limits(limits: &[QuotaShareCapacityLimit], most: usize) -> Result<Vec<CapacityLimit>, Fault> {
     if limits.is_empty() {
         return Err(client_exception("Capacitylimits are required."));
     }
-    if limits.len() > LIMITS_MAX {
-        return Err(client_exception("Number of capacity limits exceeds 5."));
+    if limits.len() > most {
+        return Err(client_exception(format!(
+            "Number of capacity limits exceeds {most}."
+        )));
     }
     let mut read: Vec<CapacityLimit> = Vec::with_capacity(limits.len());
     for QuotaShareCapacityLimit {

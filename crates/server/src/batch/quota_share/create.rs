@@ -33,11 +33,11 @@ impl Batch {
             .map_err(|_| client_exception("Quota share name should match a valid pattern."))?;
         let share = QuotaShare {
             switch: state.as_ref().map_or(Switch::Enabled, check::switch),
-            limits: check::limits(&capacity_limits)?,
+            limits: check::limits(&capacity_limits, self.limits.capacity_limits)?,
             sharing: check::sharing(&resource_sharing_configuration)?,
             preempts_in_share: check::preempts_in_share(&preemption_configuration),
         };
-        tags::check(tags.as_ref())?;
+        tags::check(tags.as_ref(), &self.limits)?;
         let queue = self.queue(&job_queue).await?;
         if !self.has_quota_shares(&queue).await? {
             // Own words.

@@ -27,7 +27,11 @@ impl Batch {
         if self.item(&key).await?.is_none() {
             return Err(not_found(&arn));
         }
-        let limits = capacity_limits.as_deref().map(check::limits).transpose()?;
+        let most = self.limits.capacity_limits;
+        let limits = capacity_limits
+            .as_deref()
+            .map(|limits| check::limits(limits, most))
+            .transpose()?;
         let sharing = resource_sharing_configuration
             .as_ref()
             .map(check::sharing)

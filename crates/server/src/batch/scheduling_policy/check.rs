@@ -8,9 +8,6 @@ use batchyard_wire::batch::{
     FairsharePolicy, QuotaShareIdleResourceAssignmentStrategy, QuotaSharePolicy, ShareAttributes,
 };
 
-/// Weights that differ from 1.
-const SHARES_MAX: usize = 500;
-
 /// A week.
 const DECAY_SECONDS_MAX: i32 = 604_800;
 
@@ -27,6 +24,7 @@ const WEIGHT_PARTS: f64 = 10_000.0;
 pub(super) fn policy(
     fair_share: Option<&FairsharePolicy>,
     quota_share: Option<&QuotaSharePolicy>,
+    shares_max: usize,
 ) -> Result<SchedulingPolicy, Fault> {
     match (fair_share, quota_share) {
         (Some(_), Some(_)) => Err(client_exception(
@@ -41,12 +39,12 @@ pub(super) fn policy(
             }
             Ok(SchedulingPolicy::QuotaShare)
         }
-        (Some(policy), None) => fair_share_of(policy).map(SchedulingPolicy::FairShare),
+        (Some(policy), None) => fair_share_of(policy, shares_max).map(SchedulingPolicy::FairShare),
         (None, None) => Ok(SchedulingPolicy::FairShare(FairShare::default())),
     }
 }
 
-fn fair_share_of(policy: &FairsharePolicy) -> Result<FairShare, Fault> {
+fn fair_share_of(policy: &FairsharePolicy, shares_max: usize) -> Result<FairShare, Fault> {
     let FairsharePolicy {
         compute_reservation,
         share_decay_seconds,
@@ -70,10 +68,10 @@ fn fair_share_of(policy: &FairsharePolicy) -> Result<FairShare, Fault> {
         ))
     })?;
     let distribution = share_distribution.as_deref().unwrap_or_default();
-    if distribution.len() > SHARES_MAX {
-        return Err(client_exception(
-            "ShareDistribution size cannot be greater than 500.",
-        ));
+    if distribution.len() > shares_max {
+        return Err(client_exception(format!(
+            "ShareDistribution size cannot be greater than {shares_max}."
+        )));
     }
     let shares: Result<Vec<ShareWeight>, Fault> = distribution.iter().map(share_weight).collect();
     let shares = shares?;

@@ -26,8 +26,12 @@ impl Batch {
         let key = SchedulingPolicyName::parse(&name)
             .map(ItemKey::SchedulingPolicy)
             .map_err(|_| client_exception("Scheduling policy name should match a valid pattern."))?;
-        tags::check(tags.as_ref())?;
-        let policy = check::policy(fairshare_policy.as_ref(), quota_share_policy.as_ref())?;
+        tags::check(tags.as_ref(), &self.limits)?;
+        let policy = check::policy(
+            fairshare_policy.as_ref(),
+            quota_share_policy.as_ref(),
+            self.limits.share_distribution,
+        )?;
         let document = PolicyDocument {
             fairshare_policy,
             quota_share_policy,

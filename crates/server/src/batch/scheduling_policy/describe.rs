@@ -11,7 +11,6 @@ use batchyard_wire::batch::{
 use super::{PolicyDocument, policy_name};
 use crate::batch::item::item_name;
 use crate::batch::{Batch, tags};
-use crate::limits::DESCRIBE_MAX;
 
 impl Batch {
     pub(in crate::batch) async fn describe_policies(
@@ -19,10 +18,9 @@ impl Batch {
         input: DescribeSchedulingPoliciesRequest,
     ) -> Result<DescribeSchedulingPoliciesResponse, Fault> {
         // Own words (section A.5: up to 100).
-        if input.arns.len() > DESCRIBE_MAX {
-            return Err(client_exception(format!(
-                "arns can have at most {DESCRIBE_MAX} entries."
-            )));
+        let most = self.limits.page_items;
+        if input.arns.len() > most {
+            return Err(client_exception(format!("arns can have at most {most} entries.")));
         }
         // Unknown ones are left out without a word, as everywhere.
         let names = input.arns.iter().filter_map(|arn| policy_name(arn));

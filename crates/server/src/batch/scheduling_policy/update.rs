@@ -29,7 +29,11 @@ impl Batch {
         if fairshare_policy.is_none() && quota_share_policy.is_none() {
             return Ok(UpdateSchedulingPolicyResponse {});
         }
-        let policy = check::policy(fairshare_policy.as_ref(), quota_share_policy.as_ref())?;
+        let policy = check::policy(
+            fairshare_policy.as_ref(),
+            quota_share_policy.as_ref(),
+            self.limits.share_distribution,
+        )?;
         let document = PolicyDocument {
             fairshare_policy,
             quota_share_policy,

@@ -28,8 +28,8 @@ impl Batch {
         } = input;
         let name = EnvironmentName::parse_service(&service_environment_name)
             .map_err(|_| client_exception("Service environment name should match a valid pattern."))?;
-        let limits = limits::limits(&capacity_limits)?;
-        tags::check(tags.as_ref())?;
+        let limits = limits::limits(&capacity_limits, self.limits.capacity_limits)?;
+        tags::check(tags.as_ref(), &self.limits)?;
         let put = PutEnvironment {
             name: name.clone(),
             switch: match state {

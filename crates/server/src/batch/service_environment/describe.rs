@@ -13,19 +13,19 @@ use batchyard_wire::batch::{
 
 use super::name;
 use crate::batch::{Batch, page, tags};
-use crate::limits::DESCRIBE_MAX;
 
 impl Batch {
     pub(in crate::batch) async fn describe_service_envs(
         &self,
         input: DescribeServiceEnvironmentsRequest,
     ) -> Result<DescribeServiceEnvironmentsResponse, Fault> {
-        let limit = page::limit(input.max_results, DESCRIBE_MAX)?;
+        let most = self.limits.page_items;
+        let limit = page::limit(input.max_results, most)?;
         let names = input.service_environments.unwrap_or_default();
         // Own words (section A.8: up to 100 names).
-        if names.len() > DESCRIBE_MAX {
+        if names.len() > most {
             return Err(client_exception(format!(
-                "serviceEnvironments can have at most {DESCRIBE_MAX} entries."
+                "serviceEnvironments can have at most {most} entries."
             )));
         }
         let select = if names.is_empty() {

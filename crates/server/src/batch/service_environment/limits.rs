@@ -7,19 +7,18 @@ use batchyard_wire::Fault;
 use batchyard_wire::batch::CapacityLimit;
 use batchyard_wire::batch::errors::client_exception;
 
-/// Limits of an environment or a share (section A.8).
-const LIMITS_MAX: usize = 5;
-
 /// What SageMaker's names of instance types begin with.
 const ML: &str = "ml.";
 
 /// The limits in the scheduler's words.
-pub(super) fn limits(limits: &[CapacityLimit]) -> Result<Vec<item::CapacityLimit>, Fault> {
+pub(super) fn limits(limits: &[CapacityLimit], most: usize) -> Result<Vec<item::CapacityLimit>, Fault> {
     if limits.is_empty() {
         return Err(client_exception("Capacitylimits are required."));
     }
-    if limits.len() > LIMITS_MAX {
-        return Err(client_exception("Number of capacity limits exceeds 5."));
+    if limits.len() > most {
+        return Err(client_exception(format!(
+            "Number of capacity limits exceeds {most}."
+        )));
     }
     let limits: Vec<item::CapacityLimit> = limits.iter().map(limit).collect::<Result<_, Fault>>()?;
     let of_all = limits

@@ -30,7 +30,7 @@ impl Batch {
         }
         let capacity = match &capacity_limits {
             Some(given) => Capacity::Units {
-                limits: limits::limits(given)?,
+                limits: limits::limits(given, self.limits.capacity_limits)?,
             },
             None => row.spec.capacity.clone(),
         };

@@ -14,7 +14,6 @@ use super::{latest, service_jobs, status_word, training_job};
 use crate::batch::job::list;
 use crate::batch::job_queue::is_service_queue;
 use crate::batch::{Batch, page};
-use crate::limits::LIST_FILTERED_MAX;
 
 /// The filter that only this list has.
 const QUOTA_SHARE_NAME: &str = "QUOTA_SHARE_NAME";
@@ -31,7 +30,7 @@ impl Batch {
             max_results,
             next_token,
         } = input;
-        let limit = page::limit(max_results, LIST_FILTERED_MAX)?;
+        let limit = page::limit(max_results, self.limits.page_items)?;
         let after = page::cursor(next_token.as_deref())?
             .map(|text| list::cursor(&text))
             .transpose()?;

@@ -24,11 +24,13 @@ use sha2::{Digest, Sha256};
 use super::payload::{self, Training};
 use super::{ServiceJobDocument, service_jobs};
 use crate::batch::job::submit::{is_job_name, random};
-use crate::batch::job_definition::check::check_timeout;
+use crate::batch::job_definition::check::{
+    check_attempts, check_condition_length, check_conditions, check_timeout,
+};
 use crate::batch::scheduling_policy::{bad_share_identifier, is_share_identifier};
-use crate::batch::{Batch, tags, unavailable};
+use crate::batch::{Batch, tags, too_many_requests, unavailable};
 use crate::caller::Caller;
-use crate::limits::{SERVICE_PAYLOAD_BYTES_MAX, SUBMIT_BYTES_MAX};
+use crate::config::LimitsConfig;
 
 /// Where SageMaker keeps the output of training jobs.
 const LOG_GROUP: &str = "/aws/sagemaker/TrainingJobs";
@@ -39,17 +41,18 @@ const STOP_TIMEOUT: Millis = Millis::from_seconds(120);
 /// How long a client token is known, in milliseconds (own choice: as long as that of UpdateConsumableResource).
 const TOKEN_LIFE_MS: i64 = 8 * 3_600_000;
 
-/// Conditions of a strategy, and characters of one (section A.8).
-const CONDITIONS_MAX: usize = 5;
-const CONDITION_CHARACTERS_MAX: usize = 512;
-
 impl Batch {
     pub(in crate::batch) async fn submit_service(
         &self,
         caller: &Caller,
         input: SubmitServiceJobRequest,
     ) -> Result<SubmitServiceJobResponse, Fault> {
-        check(caller, &input)?;
+        if let Some(submissions) = &self.service_submissions
+            && submissions.check().is_err()
+        {
+            return Err(too_many_requests());
+        }
+        check(caller, &input, &self.limits)?;
         let queue = QueueName::parse(crate::arn::name("job-queue", &input.job_queue))
             .map_err(|_| client_exception(format!("JobQueue {} not found.", input.job_queue)))?;
         let training = payload::read(&input.service_request_payload)?;
@@ -236,16 +239,17 @@ impl Batch {
 }
 
 /// What the request alone shows to be wrong.
-fn check(caller: &Caller, input: &SubmitServiceJobRequest) -> Result<(), Fault> {
+fn check(caller: &Caller, input: &SubmitServiceJobRequest, limits: &LimitsConfig) -> Result<(), Fault> {
     // Own words for the first two (section I).
-    if caller.body_bytes > SUBMIT_BYTES_MAX {
+    let (bytes_max, payload_max) = (limits.submit_service_job_bytes, limits.service_job_payload_bytes);
+    if caller.body_bytes > bytes_max {
         return Err(client_exception(format!(
-            "A service job can have at most {SUBMIT_BYTES_MAX} bytes."
+            "A service job can have at most {bytes_max} bytes."
         )));
     }
-    if input.service_request_payload.len() > SERVICE_PAYLOAD_BYTES_MAX {
+    if input.service_request_payload.len() > payload_max {
         return Err(client_exception(format!(
-            "serviceRequestPayload can have at most {SERVICE_PAYLOAD_BYTES_MAX} bytes."
+            "serviceRequestPayload can have at most {payload_max} bytes."
         )));
     }
     if !is_job_name(&input.job_name) {
@@ -275,32 +279,26 @@ fn check(caller: &Caller, input: &SubmitServiceJobRequest) -> Result<(), Fault> 
         ));
     }
     if let Some(strategy) = &input.retry_strategy {
-        check_retry_strategy(strategy)?;
+        check_retry_strategy(strategy, limits)?;
     }
     if let Some(timeout) = &input.timeout_config {
         check_timeout(&JobTimeout {
             attempt_duration_seconds: timeout.attempt_duration_seconds,
         })?;
     }
-    tags::check(input.tags.as_ref())
+    tags::check(input.tags.as_ref(), limits)
 }
 
 /// As of ordinary jobs, but that only status reasons are looked at, and that they may have any printable character.
-fn check_retry_strategy(strategy: &ServiceJobRetryStrategy) -> Result<(), Fault> {
+fn check_retry_strategy(strategy: &ServiceJobRetryStrategy, limits: &LimitsConfig) -> Result<(), Fault> {
     let ServiceJobRetryStrategy {
         attempts,
         evaluate_on_exit,
     } = strategy;
-    if !(1..=10).contains(attempts) {
-        return Err(client_exception("RetryAttempts must be between 1 and 10."));
-    }
+    check_attempts(*attempts, limits)?;
     let conditions = evaluate_on_exit.as_deref().unwrap_or_default();
+    check_conditions(conditions.len(), limits)?;
     // Own words where they are not those of the definitions' check.
-    if conditions.len() > CONDITIONS_MAX {
-        return Err(client_exception(format!(
-            "evaluateOnExit can have at most {CONDITIONS_MAX} entries."
-        )));
-    }
     for condition in conditions {
         if condition.action.is_none() {
             return Err(client_exception(
@@ -311,11 +309,7 @@ fn check_retry_strategy(strategy: &ServiceJobRetryStrategy) -> Result<(), Fault>
         if text.is_empty() {
             return Err(client_exception("EvaluateOnExit should contain onStatusReason"));
         }
-        if text.chars().count() > CONDITION_CHARACTERS_MAX {
-            return Err(client_exception(
-                "Evaluate on exit condition cannot exceed 512 characters.",
-            ));
-        }
+        check_condition_length(text, limits.evaluate_on_exit_characters)?;
         if text.chars().any(char::is_control) {
             return Err(client_exception(
                 "Evaluate on exit condition contains restricted characters.",

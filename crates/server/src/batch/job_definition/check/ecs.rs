@@ -5,20 +5,21 @@ use std::collections::BTreeSet;
 use batchyard_wire::batch::{EcsProperties, EcsTaskProperties, LogDriver, TaskContainerProperties};
 
 use super::{Check, Platform, container, fargate, linux, log, refuse, require, requirement, runtime, volume};
+use crate::config::LimitsConfig;
 
-pub(super) fn check(ecs: &EcsProperties, platform: Platform) -> Check {
+pub(super) fn check(ecs: &EcsProperties, platform: Platform, limits: &LimitsConfig) -> Check {
     let [task] = ecs.task_properties.as_slice() else {
         // Own words.
         return refuse("ecsProperties must have exactly one entry in taskProperties.");
     };
-    check_task(task, platform)
+    check_task(task, platform, limits.containers_per_task)
 }
 
-fn check_task(task: &EcsTaskProperties, platform: Platform) -> Check {
+fn check_task(task: &EcsTaskProperties, platform: Platform, containers_max: usize) -> Check {
     let containers = task.containers.as_slice();
     require(
-        (1..=10).contains(&containers.len()),
-        "Number of containers must be between 1 and 10",
+        (1..=containers_max).contains(&containers.len()),
+        format!("Number of containers must be between 1 and {containers_max}"),
     )?;
     let names: Vec<&str> = containers.iter().filter_map(|one| one.name.as_deref()).collect();
     let distinct: BTreeSet<&str> = names.iter().copied().collect();

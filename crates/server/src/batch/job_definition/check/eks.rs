@@ -5,21 +5,23 @@ use std::collections::BTreeMap;
 use batchyard_wire::batch::{EksContainer, EksProperties};
 
 use super::{Check, refuse, require};
+use crate::config::LimitsConfig;
 
-pub(super) fn check(eks: &EksProperties) -> Check {
+pub(super) fn check(eks: &EksProperties, limits: &LimitsConfig) -> Check {
     // Own words but where marked.
     let Some(pod) = &eks.pod_properties else {
         return refuse("podProperties must be provided.");
     };
     let containers = pod.containers.as_deref().unwrap_or_default();
     let init_containers = pod.init_containers.as_deref().unwrap_or_default();
+    let (most, most_init) = (limits.containers_per_task, limits.init_containers_per_pod);
     require(
-        (1..=10).contains(&containers.len()),
-        "Number of containers must be between 1 and 10",
+        (1..=most).contains(&containers.len()),
+        format!("Number of containers must be between 1 and {most}"),
     )?;
     require(
-        init_containers.len() <= 10,
-        "Number of initContainers must be at most 10",
+        init_containers.len() <= most_init,
+        format!("Number of initContainers must be at most {most_init}"),
     )?;
     containers.iter().try_for_each(check_pod_container)?;
     let annotations = pod

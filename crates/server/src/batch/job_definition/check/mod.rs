@@ -26,13 +26,16 @@ use batchyard_wire::batch::{
 };
 
 use crate::batch::tags;
+use crate::config::LimitsConfig;
 
 pub(crate) use container::check_environment;
 pub(crate) use eks::check_pod_container;
 pub(crate) use fargate::check_fargate_size;
-pub(crate) use node::bounds as node_bounds;
+pub(crate) use node::{bounds as node_bounds, check_count as check_node_count};
 pub(crate) use requirement::check_resource_requirements;
-pub(crate) use retry::{check_retry_strategy, check_timeout};
+pub(crate) use retry::{
+    check_attempts, check_condition_length, check_conditions, check_retry_strategy, check_timeout,
+};
 
 type Check = Result<(), Fault>;
 
@@ -48,7 +51,7 @@ pub(crate) enum Platform {
 ///
 /// # Errors
 /// For the first thing that is wrong.
-pub(crate) fn check(request: &RegisterJobDefinitionRequest) -> Check {
+pub(crate) fn check(request: &RegisterJobDefinitionRequest, limits: &LimitsConfig) -> Check {
     let RegisterJobDefinitionRequest {
         consumable_resource_properties,
         container_properties,
@@ -95,14 +98,14 @@ pub(crate) fn check(request: &RegisterJobDefinitionRequest) -> Check {
     match r#type {
         JobDefinitionType::Container => match (container_properties, ecs_properties, eks_properties) {
             (Some(container), _, _) => container::check(container, platform)?,
-            (None, Some(ecs), _) => ecs::check(ecs, platform)?,
-            (None, None, Some(eks)) => eks::check(eks)?,
+            (None, Some(ecs), _) => ecs::check(ecs, platform, limits)?,
+            (None, None, Some(eks)) => eks::check(eks, limits)?,
             (None, None, None) => refuse("ECS Container Image must be provided.")?,
         },
         JobDefinitionType::Multinode => {
             require(platform != Platform::Fargate, "Fargate does not support MNP jobs")?;
             match node_properties {
-                Some(nodes) => node::check(nodes)?,
+                Some(nodes) => node::check(nodes, limits)?,
                 None => refuse("Node properties of multinode job is required.")?,
             }
         }
@@ -116,12 +119,14 @@ pub(crate) fn check(request: &RegisterJobDefinitionRequest) -> Check {
         scheduling_priority.is_none_or(is_priority),
         "Scheduling priority must be between 0 and 9999.",
     )?;
-    retry_strategy.as_ref().map_or(Ok(()), check_retry_strategy)?;
+    retry_strategy
+        .as_ref()
+        .map_or(Ok(()), |strategy| check_retry_strategy(strategy, limits))?;
     timeout.as_ref().map_or(Ok(()), check_timeout)?;
     consumable_resource_properties
         .as_ref()
-        .map_or(Ok(()), consumable)?;
-    tags::check(tags.as_ref())
+        .map_or(Ok(()), |properties| consumable(properties, limits))?;
+    tags::check(tags.as_ref(), limits)
 }
 
 fn platform(capabilities: Option<&[PlatformCapability]>, is_eks: bool) -> Result<Platform, Fault> {
@@ -144,11 +149,15 @@ fn platform(capabilities: Option<&[PlatformCapability]>, is_eks: bool) -> Result
 }
 
 /// What a job takes of consumable resources (section A3.11).
-pub(in crate::batch) fn consumable(properties: &ConsumableResourceProperties) -> Check {
+pub(in crate::batch) fn consumable(
+    properties: &ConsumableResourceProperties,
+    limits: &LimitsConfig,
+) -> Check {
+    let most = limits.consumable_resources_per_job;
     let list = properties.consumable_resource_list.as_deref().unwrap_or_default();
     require(
-        list.len() <= 5,
-        "Each ConsumableResourceProperty can have at most 5 consumableResources",
+        list.len() <= most,
+        format!("Each ConsumableResourceProperty can have at most {most} consumableResources"),
     )?;
     let mut names: Vec<_> = list.iter().map(|one| &one.consumable_resource).collect();
     names.sort();

@@ -3,28 +3,27 @@
 use batchyard_wire::batch::{NodeProperties, NodeRangeProperty};
 
 use super::{Check, Platform, container, ecs, eks, require};
+use crate::config::LimitsConfig;
 
-pub(super) fn check(nodes: &NodeProperties) -> Check {
+pub(super) fn check(nodes: &NodeProperties, limits: &LimitsConfig) -> Check {
     let NodeProperties {
         main_node,
         node_range_properties: ranges,
         num_nodes,
     } = nodes;
-    require(
-        (1..=1000).contains(num_nodes),
-        "Number of nodes must be between 1 and 1000.",
-    )?;
+    check_count(*num_nodes, limits)?;
     require(
         (0..*num_nodes).contains(main_node),
         "Main node index is out of range, must be less than numNodes.",
     )?;
+    let most = limits.node_ranges;
     require(
-        ranges.len() <= 5,
-        "Maximum allowed size of node range properties is 5",
+        ranges.len() <= most,
+        format!("Maximum allowed size of node range properties is {most}"),
     )?;
     let mut covered = vec![false; usize::try_from(*num_nodes).unwrap_or(0)];
     for range in ranges {
-        check_range(range)?;
+        check_range(range, limits)?;
         let (first, last) = bounds(&range.target_nodes, *num_nodes);
         for node in first..=last {
             let slot = usize::try_from(node).ok().and_then(|node| covered.get_mut(node));
@@ -45,7 +44,16 @@ pub(super) fn check(nodes: &NodeProperties) -> Check {
     )
 }
 
-fn check_range(range: &NodeRangeProperty) -> Check {
+/// Whether a job may have so many nodes.
+pub(crate) fn check_count(count: i32, limits: &LimitsConfig) -> Check {
+    let most = i32::try_from(limits.nodes).unwrap_or(i32::MAX);
+    require(
+        (1..=most).contains(&count),
+        format!("Number of nodes must be between 1 and {most}."),
+    )
+}
+
+fn check_range(range: &NodeRangeProperty, limits: &LimitsConfig) -> Check {
     let NodeRangeProperty {
         consumable_resource_properties,
         container,
@@ -70,11 +78,11 @@ fn check_range(range: &NodeRangeProperty) -> Check {
     )?;
     consumable_resource_properties
         .as_ref()
-        .map_or(Ok(()), super::consumable)?;
+        .map_or(Ok(()), |properties| super::consumable(properties, limits))?;
     match (container, ecs_properties, eks_properties) {
         (Some(container), _, _) => container::check(container, Platform::Ec2),
-        (None, Some(ecs), _) => ecs::check(ecs, Platform::Ec2),
-        (None, None, Some(eks)) => eks::check(eks),
+        (None, Some(ecs), _) => ecs::check(ecs, Platform::Ec2, limits),
+        (None, None, Some(eks)) => eks::check(eks, limits),
         (None, None, None) => require(
             false,
             format!("Must specify container for node range {target_nodes}"),

@@ -3,17 +3,12 @@
 use batchyard_wire::batch::{EvaluateOnExit, JobTimeout, RetryAction, RetryStrategy};
 
 use super::{Check, refuse, require};
-
-/// Conditions of a strategy (section A3.10).
-const CONDITIONS_MAX: usize = 5;
-
-/// Characters of a condition (section A3.10).
-const CONDITION_CHARACTERS_MAX: usize = 512;
+use crate::config::LimitsConfig;
 
 /// Shortest timeout in seconds (section A3.11).
 const TIMEOUT_SECONDS_MIN: i32 = 60;
 
-pub(crate) fn check_retry_strategy(strategy: &RetryStrategy) -> Check {
+pub(crate) fn check_retry_strategy(strategy: &RetryStrategy, limits: &LimitsConfig) -> Check {
     let RetryStrategy {
         attempts,
         evaluate_on_exit,
@@ -21,20 +16,41 @@ pub(crate) fn check_retry_strategy(strategy: &RetryStrategy) -> Check {
     let Some(attempts) = attempts else {
         return refuse("RetryAttempts must be provided with retry strategy.");
     };
-    require(
-        (1..=10).contains(attempts),
-        "RetryAttempts must be between 1 and 10.",
-    )?;
+    check_attempts(*attempts, limits)?;
     let conditions = evaluate_on_exit.as_deref().unwrap_or_default();
-    // Own words.
-    require(
-        conditions.len() <= CONDITIONS_MAX,
-        format!("evaluateOnExit can have at most {CONDITIONS_MAX} entries."),
-    )?;
-    conditions.iter().try_for_each(condition)
+    check_conditions(conditions.len(), limits)?;
+    conditions
+        .iter()
+        .try_for_each(|one| condition(one, limits.evaluate_on_exit_characters))
 }
 
-fn condition(condition: &EvaluateOnExit) -> Check {
+/// Whether a job may be tried so often.
+pub(crate) fn check_attempts(attempts: i32, limits: &LimitsConfig) -> Check {
+    let most = limits.attempts;
+    require(
+        (1..=i32::from(most)).contains(&attempts),
+        format!("RetryAttempts must be between 1 and {most}."),
+    )
+}
+
+/// Whether a strategy may have so many conditions. Own words.
+pub(crate) fn check_conditions(count: usize, limits: &LimitsConfig) -> Check {
+    let most = limits.evaluate_on_exit;
+    require(
+        count <= most,
+        format!("evaluateOnExit can have at most {most} entries."),
+    )
+}
+
+/// Whether a condition may be so long.
+pub(crate) fn check_condition_length(text: &str, most: usize) -> Check {
+    require(
+        text.chars().count() <= most,
+        format!("Evaluate on exit condition cannot exceed {most} characters."),
+    )
+}
+
+fn condition(condition: &EvaluateOnExit, characters_max: usize) -> Check {
     let EvaluateOnExit {
         action,
         on_exit_code,
@@ -49,12 +65,9 @@ fn condition(condition: &EvaluateOnExit) -> Check {
         !given.is_empty(),
         "EvaluateOnExit should contain at least one of onExitCode, onReason or onStatusReason",
     )?;
-    require(
-        given
-            .iter()
-            .all(|text| text.chars().count() <= CONDITION_CHARACTERS_MAX),
-        "Evaluate on exit condition cannot exceed 512 characters.",
-    )?;
+    given
+        .iter()
+        .try_for_each(|text| check_condition_length(text, characters_max))?;
     let is_text = |text: &String| {
         let inner = text.strip_suffix('*').unwrap_or(text);
         inner

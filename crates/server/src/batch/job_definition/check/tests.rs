@@ -4,6 +4,8 @@ use batchyard_wire::batch::RegisterJobDefinitionRequest;
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
+use crate::config::LimitsConfig;
+
 fn verdict(change: &Value) -> String {
     let mut request = json!({
         "jobDefinitionName": "d",
@@ -15,7 +17,7 @@ fn verdict(change: &Value) -> String {
     });
     merge(&mut request, change);
     let request: RegisterJobDefinitionRequest = serde_json::from_value(request).unwrap();
-    match super::check(&request) {
+    match super::check(&request, &LimitsConfig::default()) {
         Ok(()) => "passes".to_owned(),
         Err(fault) => fault.message,
     }
