@@ -206,7 +206,9 @@ EXTRAS = {
 
 def definitions(member, properties, kind="container", **members):
     required = {"type": st.just(kind), member: properties, **{key: st.just(value) for key, value in members.items()}}
-    return st.fixed_dictionaries(required, optional=EXTRAS)
+    # Pods propagate none.
+    extras = {**EXTRAS, "propagateTags": st.just(False)} if "eksProperties" in required else EXTRAS
+    return st.fixed_dictionaries(required, optional=extras)
 
 
 FARGATE = {"platformCapabilities": ["FARGATE"]}

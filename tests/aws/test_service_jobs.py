@@ -6,8 +6,9 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
+from raw import Raw
 from server import wait_for
-from site_under_test import TERMINAL, unique
+from site_under_test import TERMINAL, refusal, unique
 from test_containers import IMAGE, docker, image
 
 __all__ = ["image"]
@@ -400,11 +401,43 @@ def test_assumed_client_tokens(training, site):
     other = training.submit(**{**request, "clientToken": unique("token")})
     assert other != first
     text = training.refusal(**{**request, "jobName": "twice"})
-    assert text == "clientToken was used for a service job with other parameters."
+    assert text == f"The client token was used for another request, which made the job {first}."
     site.batch.terminate_service_jobs(jobs=[first, other], reason="done")
     training.ended(first)
     # Also when it has ended.
     assert training.submit(**request) == first
+
+
+def test_a_client_token_outlives_the_server(own_site):
+    site = own_site
+    request = {"payload": waiting(), "queue": Training(site).make_queue(), "jobName": "once", "clientToken": "once"}
+    first = Training(site).submit(**request)
+    site.server.kill()
+    site.server.start()
+    site.connect()
+    assert Training(site).submit(**request) == first
+    # A submission of another kind with the same words is another one.
+    definition = site.define("true")
+    raw = Raw(site.server)
+    body = json.dumps({"jobName": "once", "jobQueue": site.queue, "jobDefinition": definition}).encode()
+    signed = raw.signed("/v1/submitjob", body, "POST")
+    headers = {**dict(signed.headers.items()), "X-Batchyard-Client-Token": "once"}
+    status, _, answer = raw.send("/v1/submitjob", body, "POST", headers)
+    assert status == 200 and answer["jobId"] != first
+
+
+def test_no_job_depends_on_a_service_job(training, site):
+    job = training.submit(payload=waiting())
+    submit = {"jobName": "after", "jobQueue": site.queue, "jobDefinition": site.define("true")}
+
+    def after():
+        return refusal(site.batch.submit_job, **submit, dependsOn=[{"jobId": job}])
+
+    unknown = ("ClientException", f"Job {job} in dependsOn not found.")
+    assert after() == unknown
+    site.batch.terminate_service_job(jobId=job, reason="done")
+    training.ended(job)
+    assert after() == unknown
 
 
 def test_tags(training, site):

@@ -171,6 +171,7 @@ impl Yard {
             dependencies: Vec::new(),
             content: self.content.clone(),
             token: None,
+            failure: None,
         })));
     }
 

@@ -10,6 +10,7 @@ use crate::interval_set::IntervalSet;
 use crate::item::{Item, ItemKey};
 use crate::job::{JobStatus, Profile};
 use crate::name::{DefinitionName, EnvironmentKind, EnvironmentName, QueueName, SchedulingPolicyName};
+use crate::reason::StatusReason;
 use crate::report::Report;
 use crate::time::Millis;
 use crate::token::ClientToken;
@@ -211,6 +212,9 @@ pub struct SubmitJob {
     /// What the client marked it with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<ClientToken>,
+    /// Why it fails at once, if it does: some of what is wrong with a job the service says by its state, not by a refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<StatusReason>,
 }
 
 /// A job to wait for.

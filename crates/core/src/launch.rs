@@ -128,6 +128,19 @@ impl Runner {
             Runner::Process(_) | Runner::Container(_) => &[],
         }
     }
+
+    /// Labels all its containers; a process has nothing that could carry them.
+    pub fn label(&mut self, labels: &BTreeMap<String, String>) {
+        match self {
+            Runner::Process(_) => {}
+            Runner::Container(container) => container.labels.clone_from(labels),
+            Runner::Task(task) => {
+                for container in &mut task.containers {
+                    container.container.labels.clone_from(labels);
+                }
+            }
+        }
+    }
 }
 
 /// Several containers that are one attempt (section E.4).
@@ -248,6 +261,9 @@ pub struct ContainerSpec {
     pub log_driver: Option<LogDriver>,
     /// Size of the writable layer in GiB where the runtime's storage can limit it.
     pub ephemeral_storage_gib: Option<u32>,
+    /// Labels that it carries besides those of its engine: the tags that are propagated to it (section G.7).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// What only containers of pods have (section E.5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<PodContainer>,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use batchyard_core::token::ClientToken;
+use sha2::{Digest, Sha256};
 
 /// What an operation knows of its request beside the input.
 #[derive(Debug, Clone)]
@@ -17,4 +18,11 @@ pub(crate) struct Caller {
     pub(crate) client_token: Option<ClientToken>,
     /// Size of the body in bytes.
     pub(crate) body_bytes: usize,
+}
+
+/// What stands for a request beside its client token.
+pub(crate) fn digest(request: &str) -> [u8; 16] {
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&Sha256::digest(request)[..16]);
+    digest
 }

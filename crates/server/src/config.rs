@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{
     CAPACITY_LIMITS_MAX, COMPUTE_ENVIRONMENTS_PER_QUEUE_MAX, CONDITION_CHARACTERS_MAX,
-    CONSUMABLE_RESOURCES_PER_JOB_MAX, CONTAINERS_MAX, DESCRIBE_JOBS_MAX, ENVIRONMENTS_PER_CLUSTER_MAX,
-    LIST_JOBS_MAX, NODE_RANGES_MAX, PAGE_MAX, REGISTER_BYTES_MAX, SERVICE_PAYLOAD_BYTES_MAX,
-    SERVICE_SUBMIT_BYTES_MAX, SHARE_DISTRIBUTION_MAX, STOP_JOBS_MAX, STOP_REASON_MAX, SUBMIT_BYTES_MAX,
-    TAGS_MAX, TIME_LIMIT_SECONDS_MIN,
+    CONSUMABLE_RESOURCES_PER_JOB_MAX, CONTAINER_OVERRIDES_CHARACTERS_MAX, CONTAINERS_MAX, DESCRIBE_JOBS_MAX,
+    ENVIRONMENTS_PER_CLUSTER_MAX, LIST_JOBS_MAX, NODE_RANGES_MAX, PAGE_MAX, REGISTER_BYTES_MAX,
+    SERVICE_PAYLOAD_BYTES_MAX, SERVICE_SUBMIT_BYTES_MAX, SHARE_DISTRIBUTION_MAX, STOP_JOBS_MAX,
+    STOP_REASON_MAX, SUBMIT_BYTES_MAX, TAGS_MAX, TIME_LIMIT_SECONDS_MIN,
 };
 
 /// A server's configuration.
@@ -151,6 +151,8 @@ pub struct LimitsConfig {
     pub submit_service_job_bytes: usize,
     /// Largest payload in it, in bytes.
     pub service_job_payload_bytes: usize,
+    /// Characters of what a job changes of its containers, in JSON; a job with more fails. 0 is no limit.
+    pub container_overrides_characters: usize,
     /// Least `maxTimeSeconds` of a queue's actions on jobs that block it.
     pub time_limit_seconds_min: u32,
     /// SubmitJob requests that are let through in a second; more are answered with `TooManyRequestsException`. 0 is no limit, the service
@@ -240,6 +242,7 @@ impl Default for LimitsConfig {
             reason_characters: STOP_REASON_MAX,
             submit_service_job_bytes: SERVICE_SUBMIT_BYTES_MAX,
             service_job_payload_bytes: SERVICE_PAYLOAD_BYTES_MAX,
+            container_overrides_characters: CONTAINER_OVERRIDES_CHARACTERS_MAX,
             time_limit_seconds_min: TIME_LIMIT_SECONDS_MIN,
             submit_jobs_per_second: 0,
             submit_service_jobs_per_second: 0,

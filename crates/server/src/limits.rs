@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use batchyard_core::time::Millis;
+
 /// Largest body of any request, in bytes: PutLogEvents takes 1 MiB of events (its quota), the rest is room for framing.
 pub(crate) const BODY_BYTES_MAX: usize = 2 << 20;
 
@@ -16,6 +18,9 @@ pub(crate) const SERVICE_PAYLOAD_BYTES_MAX: usize = 10 << 10;
 
 /// Largest SubmitJob, in bytes (section A4.11).
 pub(crate) const SUBMIT_BYTES_MAX: usize = 30 << 10;
+
+/// Characters of what a job changes of its containers (section A4.12: a limit of ECS).
+pub(crate) const CONTAINER_OVERRIDES_CHARACTERS_MAX: usize = 8_192;
 
 /// Characters of an `evaluateOnExit` condition (section A3.10).
 pub(crate) const CONDITION_CHARACTERS_MAX: usize = 512;
@@ -95,6 +100,12 @@ pub(crate) const SNAPSHOT_SHARES_MAX: usize = 20;
 
 /// Characters of the header `X-Batchyard-Client-Token` (own choice: twice what the service's own tokens have).
 pub(crate) const CLIENT_TOKEN_MAX: usize = 128;
+
+/// How long such a token counts (own choice).
+pub(crate) const CLIENT_TOKEN_LIFE: Millis = Millis::from_seconds(24 * 3_600);
+
+/// How long the service's own client tokens count (section A.7; of SubmitServiceJob own choice).
+pub(crate) const SERVICE_TOKEN_LIFE: Millis = Millis::from_seconds(8 * 3_600);
 
 /// How long jobs on instances that are replaced may go on unless said otherwise, in minutes (section A.1).
 pub(crate) const JOB_EXECUTION_TIMEOUT_MINUTES: u64 = 30;

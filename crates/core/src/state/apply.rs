@@ -103,7 +103,8 @@ impl State {
             Change::TokenKept(kept) => self.keep_token(kept),
             Change::TokensForgotten(tokens) => {
                 for kept in tokens.iter().filter_map(|token| self.tokens.remove(token)) {
-                    self.token_ages.remove(&(kept.at, kept.token.token));
+                    let expires_at = kept.expires_at();
+                    self.token_ages.remove(&(expires_at, kept.token.token));
                 }
             }
             Change::JobAdded(added) => self.add_job(added),
@@ -405,7 +406,7 @@ impl State {
 
     pub(super) fn keep_token(&mut self, kept: &KeptToken) {
         let token = &kept.token.token;
-        self.token_ages.insert((kept.at, token.clone()));
+        self.token_ages.insert((kept.expires_at(), token.clone()));
         self.tokens.insert(token.clone(), kept.clone());
     }
 

@@ -106,6 +106,7 @@ pub struct State {
     /// What live attempts hold of consumable resources that come back; none that is 0.
     claimed: BTreeMap<ConsumableResourceName, u64>,
     dependents: BTreeMap<JobId, BTreeSet<Dependent>>,
+    /// Client tokens by when they count no more.
     token_ages: BTreeSet<(Timestamp, Box<str>)>,
     deadlines: BTreeSet<(Timestamp, Deadline)>,
 }
@@ -244,7 +245,7 @@ impl State {
         self.tokens.len()
     }
 
-    /// The tokens that count no more, oldest first.
+    /// The tokens that count no more, those first that have not counted for longest.
     pub(crate) fn expired_tokens(&self, now: Timestamp) -> impl Iterator<Item = &str> {
         let by_age = self.token_ages.iter().map(|(_, token)| &**token);
         by_age.take_while(move |token| {

@@ -5,7 +5,7 @@ use crate::change::{ArrayEnded, Change, JobFailed};
 use crate::id::{JobId, JobKey};
 use crate::interval_set::{Interval, IntervalSet};
 use crate::job::{Body, Dependency};
-use crate::reason::{ARRAY_CHILD_FAILED, DEPENDENT_JOB_FAILED};
+use crate::reason::{ARRAY_CHILD_FAILED, DEPENDENT_JOB_FAILED, StatusReason};
 use crate::state::Dependent;
 use crate::step::Step;
 
@@ -93,7 +93,7 @@ impl Step<'_> {
             self.commit(Change::DependencyMet { job, dependency });
             self.release(job);
         } else {
-            self.fail_waiting(job, endings);
+            self.fail_waiting(job, &DEPENDENT_JOB_FAILED, endings);
         }
     }
 
@@ -130,7 +130,7 @@ impl Step<'_> {
             });
             self.release_children(job, children);
         } else {
-            self.fail_children(job, children, endings);
+            self.fail_children(job, children, &DEPENDENT_JOB_FAILED, endings);
         }
     }
 
@@ -174,14 +174,15 @@ impl Step<'_> {
                 self.release_children(id, &Interval::one(next).into());
             }
         } else if let Some(last) = array.size.checked_sub(1).filter(|last| *last > first) {
-            self.fail_children(id, &Interval::new(first + 1, last).into(), endings);
+            let rest = Interval::new(first + 1, last).into();
+            self.fail_children(id, &rest, &DEPENDENT_JOB_FAILED, endings);
         }
     }
 
-    /// A job fails because one that it depends on has failed.
-    pub(super) fn fail_for_dependency(&mut self, id: JobId) {
+    /// A job that waits fails, an array with all its children that wait.
+    pub(super) fn fail_new(&mut self, id: JobId, reason: &StatusReason) {
         let mut endings = Vec::new();
-        self.fail_waiting(id, &mut endings);
+        self.fail_waiting(id, reason, &mut endings);
         for ending in endings {
             self.follow(ending);
         }
@@ -190,20 +191,20 @@ impl Step<'_> {
     /// Children fail because those that they are paired with have failed.
     pub(super) fn fail_children_for_dependency(&mut self, id: JobId, children: &IntervalSet) {
         let mut endings = Vec::new();
-        self.fail_children(id, children, &mut endings);
+        self.fail_children(id, children, &DEPENDENT_JOB_FAILED, &mut endings);
         for ending in endings {
             self.follow(ending);
         }
     }
 
-    fn fail_waiting(&mut self, id: JobId, endings: &mut Vec<Ending>) {
+    fn fail_waiting(&mut self, id: JobId, reason: &StatusReason, endings: &mut Vec<Ending>) {
         let Some(job) = self.state().job(id) else { return };
         match &job.body {
             Body::Waiting(_) | Body::Ready(_) | Body::MultiNode(_) => {
                 let dependents = self.state().dependents(id).collect();
                 let failed = JobFailed {
                     job: JobKey::whole(id),
-                    status_reason: DEPENDENT_JOB_FAILED,
+                    status_reason: reason.clone(),
                     stopped_by: None,
                     at: self.now,
                 };
@@ -216,12 +217,18 @@ impl Step<'_> {
             }
             Body::Array(array) => {
                 let waiting = array.waiting.clone();
-                self.fail_children(id, &waiting, endings);
+                self.fail_children(id, &waiting, reason, endings);
             }
         }
     }
 
-    fn fail_children(&mut self, id: JobId, children: &IntervalSet, endings: &mut Vec<Ending>) {
+    fn fail_children(
+        &mut self,
+        id: JobId,
+        children: &IntervalSet,
+        reason: &StatusReason,
+        endings: &mut Vec<Ending>,
+    ) {
         let Some(Body::Array(array)) = self.state().job(id).map(|job| &job.body) else {
             return;
         };
@@ -233,7 +240,7 @@ impl Step<'_> {
         self.commit(Change::ChildrenFailed {
             job: id,
             children,
-            status_reason: DEPENDENT_JOB_FAILED,
+            status_reason: reason.clone(),
             at: self.now,
         });
         endings.push(Ending::Children {

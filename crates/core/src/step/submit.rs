@@ -12,6 +12,7 @@ use crate::limits::{CLIENT_TOKENS_CLEARED_MAX, CLIENT_TOKENS_MAX};
 use crate::name::QueueName;
 use crate::options::max_concurrency_of;
 use crate::queue::Queue;
+use crate::reason::DEPENDENT_JOB_FAILED;
 use crate::share::share_of;
 use crate::step::Step;
 use crate::token::{ClientToken, KeptToken};
@@ -38,6 +39,7 @@ impl Step<'_> {
             dependencies,
             content,
             token,
+            failure,
         } = submit;
         if let Some(token) = &token
             && let Some(job) = self.known_token(token)?
@@ -94,8 +96,8 @@ impl Step<'_> {
             self.keep_token(token, id);
         }
         self.commit(Change::JobAdded(Box::new(added)));
-        if has_failed {
-            self.fail_for_dependency(id);
+        if let Some(reason) = failure.or_else(|| has_failed.then_some(DEPENDENT_JOB_FAILED)) {
+            self.fail_new(id, &reason);
         } else {
             let lost = union(lost);
             if !lost.is_empty() {
@@ -308,6 +310,14 @@ impl Step<'_> {
     fn resolve(&self, dependencies: &[DependsOn], array_size: Option<u32>) -> Result<Resolved, Rejection> {
         let mut resolved = Resolved::default();
         for dependency in dependencies {
+            let on = dependency.on;
+            let profile = self.state().job(on.id).map(|job| &job.profile);
+            // Nodes end with their job, and nothing can wait for one. Service jobs are no jobs to others.
+            if profile.is_some_and(|profile| {
+                on.child.is_some() && profile.nodes.is_some() || profile.service.is_some()
+            }) {
+                return Err(Rejection::DependencyNotFound(on));
+            }
             if dependency.is_pairing {
                 let size = array_size.expect("pairings of single jobs were refused");
                 let pairing = self.resolve_pairing(dependency, size)?;
@@ -325,11 +335,6 @@ impl Step<'_> {
                 is_pairing: _,
                 ended,
             } = dependency;
-            let job = self.state().job(on.id);
-            if on.child.is_some() && job.is_some_and(|job| job.profile.nodes.is_some()) {
-                // Nodes end with their job, and nothing can wait for one.
-                return Err(Rejection::DependencyNotFound(*on));
-            }
             let ended = self.state().child_ended(*on).or_else(|| ended.clone());
             match (self.state().status(*on), ended) {
                 (

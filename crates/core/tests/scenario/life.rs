@@ -325,3 +325,40 @@ fn the_deletion_of_a_queue_fails_its_jobs() {
         "#]],
     );
 }
+
+#[test]
+fn what_cannot_run_fails_at_once_and_takes_others_with_it() {
+    check(
+        "
+        environment ce shared; queue q ce
+        submit a q; submit b q after=a fails=too_long; submit c q after=b
+        submit d q array=3 fails=too_long
+        submit e q nodes=2 fails=too_long
+        show
+        ",
+        &expect![[r#"
+            > environment ce shared; queue q ce
+                environment 1 ce is version 1, Enabled
+                queue 1 q is version 1, Enabled
+            > submit a q; submit b q after=a fails=too_long; submit c q after=b
+                a is number 1 of queue 1
+                a RUNNABLE
+                a STARTING in environment 1
+                => launch a#1
+                b is number 2 of queue 1
+                b FAILED: too long
+                c is number 3 of queue 1
+                c FAILED: Dependent Job failed
+            > submit d q array=3 fails=too_long
+                d is number 4 of queue 1
+                d:0-2 FAILED: too long
+                d FAILED as a whole: Array Child Job failed
+            > submit e q nodes=2 fails=too_long
+                e is number 5 of queue 1
+                e FAILED: too long
+            > show
+                ce: 1 vCPU, 512 MiB in use by 1
+                a STARTING
+        "#]],
+    );
+}

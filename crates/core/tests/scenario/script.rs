@@ -14,7 +14,7 @@
 //! update environment NAME … renew=SECONDS       an infrastructure update
 //! delete environment NAME; delete queue NAME; delete item PATH
 //! submit JOB QUEUE [vcpus=1] [memory=512] [gpus=0] [attempts=1] [timeout=SECONDS] [array=N] [sequential] [after=JOB,JOB:0]
-//!        [token=TOKEN:DIGEST] [pair=JOB] [platform=fargate] [share=NAME] [take=CONSUMABLE:1] [exit-on=code:1] [retry-on=status:Host*]
+//!        [token=TOKEN:DIGEST] [life=SECONDS] [fails=REASON] [pair=JOB] [platform=fargate] [share=NAME] [take=CONSUMABLE:1] [exit-on=code:1] [retry-on=status:Host*]
 //!        [priority=N] [definition=NAME] [most=N] [nodes=N] [main=0] [other-vcpus=1] [type=m5.large]
 //! submit JOB QUEUE unit=ml.m5.large:1 [quota=NAME] [priority=N] [preemptions=N] [share=NAME] [attempts=1] …       a service job
 //! terminate-service JOB; prioritize JOB 5
@@ -35,6 +35,7 @@ use batchyard_core::explain::explain;
 use batchyard_core::id::{AttemptKey, InstanceId, JobKey};
 use batchyard_core::job::JobStatus;
 use batchyard_core::name::DefinitionName;
+use batchyard_core::reason::StatusReason;
 use batchyard_core::report::{ContainerEnd, Report};
 use batchyard_core::resources::{Mebibytes, Resources};
 use batchyard_core::snapshot::{QueueSnapshot, Ranked};
@@ -237,8 +238,12 @@ impl Stage {
                 ClientToken {
                     token: token.into(),
                     digest: [digest.parse().expect("a small number"); 16],
+                    life: Millis::from_seconds(words.number("life", 86_400)),
                 }
             }),
+            failure: words
+                .value("fails")
+                .map(|reason| StatusReason::given(reason.replace('_', " "))),
         };
         self.command(Command::SubmitJob(Box::new(submit)));
     }

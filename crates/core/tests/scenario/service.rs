@@ -351,3 +351,72 @@ fn shares_of_service_jobs_are_as_their_queue_wants_them() {
         "#]],
     );
 }
+
+#[test]
+fn nothing_depends_on_a_service_job() {
+    check(
+        "
+        environment se unit=ml.m5.large:2; queue s service-environment/se
+        environment ce shared; queue q ce
+        submit a s unit=ml.m5.large:1
+        submit b q after=a; submit c q array=2 pair=a
+        ",
+        &expect![[r#"
+            > environment se unit=ml.m5.large:2; queue s service-environment/se
+                environment 1 service-environment/se is version 1, Enabled
+                queue 1 s is version 1, Enabled
+            > environment ce shared; queue q ce
+                environment 2 ce is version 1, Enabled
+                queue 2 q is version 1, Enabled
+            > submit a s unit=ml.m5.large:1
+                a is number 1 of queue 1
+                a RUNNABLE
+                a STARTING in environment 1
+                => launch a#1
+            > submit b q after=a; submit c q array=2 pair=a
+                refused: job a, which this job depends on, does not exist
+                refused: job a, which this job depends on, does not exist
+        "#]],
+    );
+}
+
+#[test]
+fn service_jobs_take_turns_by_share_and_priority() {
+    check(
+        "
+        environment se unit=ml.m5.large:1; item scheduling-policy/p; queue s policy=p service-environment/se
+        submit a s unit=ml.m5.large:1 share=x; submit b s unit=ml.m5.large:1 share=x
+        submit c s unit=ml.m5.large:1 share=y; submit d s unit=ml.m5.large:1 share=y priority=9
+        started a; at +10; exited a 0
+        ",
+        &expect![[r#"
+            > environment se unit=ml.m5.large:1; item scheduling-policy/p; queue s policy=p service-environment/se
+                environment 1 service-environment/se is version 1, Enabled
+                scheduling-policy/p is version 1
+                queue 1 s is version 1, Enabled
+            > submit a s unit=ml.m5.large:1 share=x; submit b s unit=ml.m5.large:1 share=x
+                share x of queue 1 has used 0 vCPU seconds
+                a is number 1 of queue 1
+                a RUNNABLE
+                share x of queue 1 has used 1 vCPU seconds
+                a STARTING in environment 1
+                => launch a#1
+                b is number 2 of queue 1
+                b RUNNABLE
+            > submit c s unit=ml.m5.large:1 share=y; submit d s unit=ml.m5.large:1 share=y priority=9
+                share y of queue 1 has used 0 vCPU seconds
+                c is number 3 of queue 1
+                c RUNNABLE
+                d is number 4 of queue 1
+                d RUNNABLE
+            > started a; at +10; exited a 0
+                a RUNNING
+                share x of queue 1 has used 11 vCPU seconds
+                a SUCCEEDED: Received status from SageMaker: Training job completed, exit code 0
+                => forget a#1
+                share y of queue 1 has used 1 vCPU seconds
+                d STARTING in environment 1
+                => launch d#1
+        "#]],
+    );
+}

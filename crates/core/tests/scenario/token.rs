@@ -95,3 +95,37 @@ fn a_token_counts_for_a_day() {
         "#]],
     );
 }
+
+#[test]
+fn a_token_may_count_for_less() {
+    check(
+        "
+        environment ce shared; queue q ce
+        submit a q token=t:1; submit b q token=u:1 life=10; at +10; submit c q token=u:2 life=10
+        submit d q token=t:1
+        ",
+        &expect![[r#"
+            > environment ce shared; queue q ce
+                environment 1 ce is version 1, Enabled
+                queue 1 q is version 1, Enabled
+            > submit a q token=t:1; submit b q token=u:1 life=10; at +10; submit c q token=u:2 life=10
+                token t stands for a
+                a is number 1 of queue 1
+                a RUNNABLE
+                a STARTING in environment 1
+                => launch a#1
+                token u stands for b
+                b is number 2 of queue 1
+                b RUNNABLE
+                b STARTING in environment 1
+                => launch b#1
+                forgotten tokens: u
+                token u stands for c
+                c is number 3 of queue 1
+                c RUNNABLE
+                c STARTING in environment 1
+                => launch c#1
+            > submit d q token=t:1
+        "#]],
+    );
+}

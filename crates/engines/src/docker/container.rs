@@ -78,7 +78,7 @@ pub(super) fn creation(wanted: Wanted<'_>) -> ContainerCreateBody {
         hostname: membership.map(|membership| membership.host.clone()),
         networking_config: membership.map(Membership::to_config),
         user: container.user.clone(),
-        labels: Some(labels.to_map()),
+        labels: Some(labels.with(&container.labels)),
         host_config: Some(HostConfig {
             binds: Some(
                 container
@@ -127,6 +127,7 @@ fn host_config(
     let ContainerSpec {
         image: _,
         entrypoint: _,
+        labels: _,
         user: _,
         // The platform is a parameter of the request, not part of its body.
         platform: _,

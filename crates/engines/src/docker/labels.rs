@@ -2,7 +2,7 @@
 //!
 //! Everything a server needs to go on with a container after a restart is in [`Labels`]; it must not hold what only the launch needs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use batchyard_core::id::{AttemptKey, NodeKey, TaskId};
 use batchyard_core::launch::ContainerDependency;
@@ -10,6 +10,8 @@ use batchyard_core::time::Millis;
 use batchyard_runtime::log::StreamName;
 use serde::{Deserialize, Serialize};
 
+/// What the names of all of them begin with.
+const OWN: &str = "batchyard.";
 /// Marks a container or volume as one server's own.
 pub(super) const NAMESPACE: &str = "batchyard.namespace";
 const ATTEMPT: &str = "batchyard.attempt";
@@ -108,6 +110,16 @@ impl Labels {
         if let Part::Member(member) = part {
             map.insert(CONTAINER.to_owned(), member.name.clone());
         }
+        map
+    }
+
+    /// Together with a user's, who cannot set or hide one that is ours.
+    pub(super) fn with(&self, others: &BTreeMap<String, String>) -> HashMap<String, String> {
+        let others = others.iter().filter(|(name, _)| !name.starts_with(OWN));
+        let mut map: HashMap<String, String> = others
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        map.extend(self.to_map());
         map
     }
 
@@ -243,6 +255,11 @@ mod tests {
                 part: part.clone(),
             };
             let mut map = labels.to_map();
+            let tags = [("team", "a"), (PART, "x"), (NAMESPACE, "other")];
+            let tags = tags.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let mut with_tags = labels.with(&tags.into());
+            assert_eq!(with_tags.remove("team").as_deref(), Some("a"));
+            assert_eq!(with_tags, map);
             assert_eq!(Labels::from_map(&map), Some(labels));
             assert_eq!(attempt_of(&map), Some(attempt));
             map.insert(ATTEMPT.to_owned(), "x".to_owned());

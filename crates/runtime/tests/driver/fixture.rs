@@ -116,6 +116,7 @@ pub(crate) fn submission(number: usize) -> SubmitJob {
             tags: Vec::new(),
         },
         token: None,
+        failure: None,
     }
 }
 

@@ -61,8 +61,6 @@ pub(crate) struct Batch {
     item_changes: Mutex<()>,
     /// Held while an environment of an EKS cluster is made.
     cluster_changes: Mutex<()>,
-    /// Held while a service job with a client token is submitted.
-    token_submissions: Mutex<()>,
 }
 
 impl Batch {
@@ -90,7 +88,6 @@ impl Batch {
             reads: Arc::new(Semaphore::new(READS_MAX)),
             item_changes: Mutex::default(),
             cluster_changes: Mutex::default(),
-            token_submissions: Mutex::default(),
         }
     }
 

@@ -11,14 +11,13 @@ use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
 use super::auth::{Auth, Authenticated, claimed_service};
 use super::{metadata, respond};
 use crate::batch::{Batch, explain};
-use crate::caller::Caller;
-use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT, CLIENT_TOKEN_MAX, REQUESTS_MAX};
+use crate::caller::{Caller, digest};
+use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT, CLIENT_TOKEN_LIFE, CLIENT_TOKEN_MAX, REQUESTS_MAX};
 use crate::logs::LogsApi;
 use crate::sts::Sts;
 
@@ -194,12 +193,10 @@ fn client_token(parts: &Parts, body: &[u8]) -> Result<Option<ClientToken>, Fault
     };
     // What is no JSON is refused later.
     let ordered = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
-    let hash = Sha256::digest(ordered.to_string());
-    let mut digest = [0; 16];
-    digest.copy_from_slice(&hash[..16]);
     Ok(Some(ClientToken {
         token: token.into(),
-        digest,
+        digest: digest(&ordered.to_string()),
+        life: CLIENT_TOKEN_LIFE,
     }))
 }
 

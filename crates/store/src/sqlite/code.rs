@@ -4,7 +4,7 @@ use batchyard_core::environment::{Life, Switch};
 use batchyard_core::id::{EnvironmentId, InstanceId, JobId, JobKey};
 use batchyard_core::job::{JobStatus, Placement};
 use batchyard_core::resources::GpuSet;
-use batchyard_core::time::Timestamp;
+use batchyard_core::time::{Millis, Timestamp};
 use rusqlite::Row;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -71,6 +71,15 @@ pub(super) fn life(code: i64) -> Result<Life, Failure> {
 
 pub(super) fn at(time: Timestamp) -> i64 {
     time.as_millis()
+}
+
+/// For how long a token counts; none counts so long that it does not fit.
+pub(super) fn token_life_code(life: Millis) -> i64 {
+    i64::try_from(life.as_millis()).unwrap_or(i64::MAX)
+}
+
+pub(super) fn token_life(millis: i64) -> Millis {
+    Millis::new(u64::try_from(millis).unwrap_or(0))
 }
 
 pub(super) fn time(millis: i64) -> Timestamp {

@@ -24,6 +24,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::code::{
     LIFE_GONE, from_json, gpus, job_id, life, narrow, placement, status, status_code, switch, time,
+    token_life,
 };
 use super::failure::Failure;
 
@@ -217,7 +218,7 @@ fn items(connection: &Connection) -> Result<Vec<(ItemKey, KeptItem)>, Failure> {
 
 fn tokens(connection: &Connection) -> Result<Vec<KeptToken>, Failure> {
     let mut statement =
-        connection.prepare("SELECT token, digest, job, at FROM client_tokens ORDER BY token")?;
+        connection.prepare("SELECT token, digest, job, at, life FROM client_tokens ORDER BY token")?;
     let kept = statement.query_map([], kept_token)?;
     Ok(kept.collect::<Result<_, _>>()?)
 }
@@ -228,6 +229,7 @@ pub(super) fn kept_token(row: &Row<'_>) -> Result<KeptToken, rusqlite::Error> {
         token: ClientToken {
             token: row.get(0)?,
             digest: row.get(1)?,
+            life: token_life(row.get(4)?),
         },
         job: job_id(row.get(2)?),
         at: time(row.get(3)?),

@@ -247,6 +247,7 @@ pub(crate) fn submission(number: usize) -> SubmitJob {
             },
         },
         token: None,
+        failure: None,
     }
 }
 

@@ -11,6 +11,7 @@ use batchyard_core::job::{Profile, ShareClaim};
 use batchyard_core::name::{EnvironmentName, QueueName};
 use batchyard_core::options::{BACKFILL, MAX_CONCURRENCY};
 use batchyard_core::queue::Order;
+use batchyard_core::reason::StatusReason;
 use batchyard_core::time::{Millis, Timestamp};
 use batchyard_core::token::ClientToken;
 
@@ -189,7 +190,10 @@ impl World {
             token: token.map(|number| ClientToken {
                 token: format!("t{}", number / 2).into(),
                 digest: [number % 2; 16],
+                life: Millis::from_seconds(if number < 2 { 2 } else { 86_400 }),
             }),
+            // Some of those fail at once.
+            failure: (*token == Some(3)).then(|| StatusReason::given("it cannot be run".to_owned())),
         };
         // A token that was used answers the first job.
         if self.command(Command::SubmitJob(Box::new(submit))) == Some(Reply::Job(id)) {

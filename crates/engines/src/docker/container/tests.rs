@@ -10,20 +10,24 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::docker::labels::Part;
 
-fn check(container: &ContainerSpec, resources: Resources, gpus: GpuSet, expected: Expect) {
-    let scratch = scratch_names(std::iter::once(container));
-    let labels = Labels {
+fn labels(scratch_volumes: usize) -> Labels {
+    Labels {
         namespace: "n".to_owned(),
         attempt: "018bcfe5-6800-4000-8000-000000000007/1".parse().unwrap(),
         stream: Some(StreamName {
             group: "/aws/batch/job".to_owned(),
             stream: "a/default/b".to_owned(),
         }),
-        scratch_volumes: scratch.len(),
+        scratch_volumes,
         main_node: None,
         failure_file: None,
         part: Part::Whole,
-    };
+    }
+}
+
+fn check(container: &ContainerSpec, resources: Resources, gpus: GpuSet, expected: Expect) {
+    let scratch = scratch_names(std::iter::once(container));
+    let labels = labels(scratch.len());
     let body = creation(Wanted {
         container,
         command: &["echo".to_owned(), "$HOME".to_owned()],
@@ -57,6 +61,30 @@ fn resources(vcpus: u32, memory: u64, gpus: u16) -> Resources {
         memory: Mebibytes(memory),
         gpus,
     }
+}
+
+#[test]
+fn tags_that_are_propagated_are_labels() {
+    let container = ContainerSpec {
+        labels: BTreeMap::from([("team".to_owned(), "genomics".to_owned())]),
+        ..ContainerSpec::default()
+    };
+    let labels = labels(0);
+    let body = creation(Wanted {
+        container: &container,
+        command: &[],
+        environment: &[],
+        resources: resources(1000, 4, 0),
+        gpus: GpuSet::default(),
+        labels: &labels,
+        scratch: &[],
+        namespaces: Namespaces::default(),
+        membership: None,
+        folder: None,
+    });
+    let carried = body.labels.unwrap();
+    assert_eq!(carried.get("team").map(String::as_str), Some("genomics"));
+    assert_eq!(Labels::from_map(&carried), Some(labels));
 }
 
 #[test]
@@ -149,6 +177,7 @@ fn every_field_is_passed_on() {
             options: BTreeMap::from([("max-size".to_owned(), "1m".to_owned())]),
         }),
         ephemeral_storage_gib: Some(21),
+        labels: BTreeMap::new(),
         pod: None,
     };
     check(

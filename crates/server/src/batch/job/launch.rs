@@ -155,6 +155,7 @@ fn container_spec(container: &ContainerProperties, is_fargate: bool) -> Containe
             .as_ref()
             .and_then(|storage| u32::try_from(storage.size_in_gib).ok()),
         pod: None,
+        ..ContainerSpec::default()
     }
 }
 

@@ -6,6 +6,7 @@
 mod consumable;
 pub(in crate::batch) mod describe;
 mod document;
+mod early_failure;
 pub(crate) mod explain;
 mod launch;
 pub(in crate::batch) mod list;

@@ -9,10 +9,12 @@ use batchyard_core::id::{JobId, JobKey};
 use batchyard_core::job::ShareClaim;
 use batchyard_core::token::ClientToken;
 use batchyard_runtime::driver::CommandError;
+use batchyard_runtime::store::{Store, StoreError};
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 use batchyard_wire::batch::{ArrayJobDependency, JobDependency, SubmitJobRequest, SubmitJobResponse};
 
+use super::early_failure::early_failure;
 use super::overrides::Overrides;
 use super::template::{Additions, Prepared};
 use super::{node, overrides, substitute};
@@ -43,7 +45,7 @@ impl Batch {
         }
         check(caller, &input, &self.limits)?;
         // First of all: what the job was made from may be gone by now.
-        if let Some(job) = self.submitted_before(caller).await? {
+        if let Some(job) = self.submitted_before(caller.client_token.as_ref()).await? {
             return Ok(self.submitted(job, input.job_name));
         }
         let Some(reference) = Reference::parse(&input.job_definition) else {
@@ -69,7 +71,12 @@ impl Batch {
         let (dependencies, is_sequential) = dependencies(&depends_on)?;
         let tags = tags::pairs(input.tags.clone());
         let (share, priority) = (input.share_identifier.clone(), input.scheduling_priority_override);
-        let prepared = prepare(&known, input)?;
+        let propagated = self.propagated_tags(known.template.definition()?, &input).await?;
+        let failure = early_failure(caller, &input, &propagated, &self.limits);
+        let mut prepared = prepare(&known, input)?;
+        if !propagated.is_empty() {
+            prepared.label(&propagated);
+        }
         let Prepared {
             mut profile,
             launch,
@@ -108,6 +115,7 @@ impl Batch {
                 tags,
             },
             token: caller.client_token.clone(),
+            failure,
         };
         let mut tries = 0;
         loop {
@@ -138,8 +146,16 @@ impl Batch {
     }
 
     /// The job that this very request made before, where a client token says that it is the same.
-    async fn submitted_before(&self, caller: &Caller) -> Result<Option<JobId>, Fault> {
-        let Some(ClientToken { token, digest }) = caller.client_token.clone() else {
+    pub(in crate::batch) async fn submitted_before(
+        &self,
+        token: Option<&ClientToken>,
+    ) -> Result<Option<JobId>, Fault> {
+        let Some(ClientToken {
+            token,
+            digest,
+            life: _,
+        }) = token.cloned()
+        else {
             return Ok(None);
         };
         let now = self.now();
@@ -159,16 +175,26 @@ impl Batch {
         let asked = dependencies.to_vec();
         self.read(move |store| {
             let depends_on = |(on, is_pairing)| {
+                let ended = match store.ended(on)? {
+                    Some(ended) if !is_service_job(store, on)? => Some(ended),
+                    Some(_) | None => None,
+                };
                 Ok(DependsOn {
                     on,
                     is_pairing,
-                    ended: store.ended(on)?,
+                    ended,
                 })
             };
             asked.into_iter().map(depends_on).collect()
         })
         .await
     }
+}
+
+/// Whether it is a job of another kind, which others cannot wait for.
+fn is_service_job(store: &dyn Store, key: JobKey) -> Result<bool, StoreError> {
+    let rows = store.jobs(&[key])?;
+    Ok(rows.iter().any(|row| row.profile.service.is_some()))
 }
 
 /// What the request alone shows to be wrong.

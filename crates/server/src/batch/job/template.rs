@@ -31,7 +31,7 @@ pub(in crate::batch) struct Template {
 
 /// What of a definition submissions look at.
 pub(super) struct Definition {
-    revision: DefinitionRevision,
+    pub(super) revision: DefinitionRevision,
     pub(super) capability: PlatformCapability,
     /// Without content where there are nodes.
     pub(super) work: Work,
@@ -39,7 +39,7 @@ pub(super) struct Definition {
     pub(super) parameters: BTreeMap<String, String>,
     retry_strategy: Option<RetryStrategy>,
     timeout: Option<JobTimeout>,
-    propagate_tags: bool,
+    pub(super) propagate_tags: bool,
     scheduling_priority: Option<i32>,
     consumables: Option<ConsumableResourceProperties>,
 }
@@ -62,6 +62,17 @@ pub(super) struct Prepared {
     pub(super) launch: Arc<LaunchSpec>,
     pub(super) nodes: Option<Arc<NodeLaunches>>,
     pub(super) document: Document,
+}
+
+impl Prepared {
+    /// Has the containers carry these labels.
+    pub(super) fn label(&mut self, labels: &BTreeMap<String, String>) {
+        Arc::make_mut(&mut self.launch).runner.label(labels);
+        let nodes = self.nodes.as_mut().map(Arc::make_mut);
+        for group in nodes.into_iter().flat_map(|nodes| &mut nodes.groups) {
+            Arc::make_mut(&mut group.launch).runner.label(labels);
+        }
+    }
 }
 
 impl Template {

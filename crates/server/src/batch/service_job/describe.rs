@@ -22,7 +22,6 @@ impl Batch {
             retry_strategy,
             timeout_config,
             preemption_configuration,
-            request: _,
         } = ServiceJobDocument::read(&row.content.document);
         let attempt = |attempt: &AttemptRow| ServiceJobAttemptDetail {
             service_resource_id: training_job(&row, attempt.attempt),

@@ -36,9 +36,6 @@ struct ServiceJobDocument {
     timeout_config: Option<ServiceJobTimeout>,
     #[serde(skip_serializing_if = "Option::is_none")]
     preemption_configuration: Option<ServiceJobPreemptionConfiguration>,
-    /// A digest of the request, for one that comes again with its client token; empty without a token.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    request: String,
 }
 
 impl ServiceJobDocument {

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use batchyard_core::change::JobContent;
-use batchyard_core::command::{Command, Rejection, SubmitJob};
+use batchyard_core::command::{Command, Rejection, Reply, SubmitJob};
 use batchyard_core::environment::Platform;
-use batchyard_core::id::{JobId, JobKey};
+use batchyard_core::id::JobId;
 use batchyard_core::job::{Profile, ServiceClaim, ShareClaim};
 use batchyard_core::launch::{LaunchSpec, LogTarget};
 use batchyard_core::name::{DefinitionName, QueueName, QuotaShareName};
 use batchyard_core::resources::Resources;
 use batchyard_core::retry;
-use batchyard_core::time::{Millis, Timestamp};
+use batchyard_core::time::Millis;
+use batchyard_core::token::ClientToken;
 use batchyard_runtime::driver::CommandError;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
@@ -19,27 +20,24 @@ use batchyard_wire::batch::{
     JobTimeout, ServiceJobRetryAction, ServiceJobRetryStrategy, SubmitServiceJobRequest,
     SubmitServiceJobResponse,
 };
-use sha2::{Digest, Sha256};
 
+use super::ServiceJobDocument;
 use super::payload::{self, Training};
-use super::{ServiceJobDocument, service_jobs};
 use crate::batch::job::submit::{is_job_name, random};
 use crate::batch::job_definition::check::{
     check_attempts, check_condition_length, check_conditions, check_timeout,
 };
 use crate::batch::scheduling_policy::{bad_share_identifier, is_share_identifier};
 use crate::batch::{Batch, tags, too_many_requests, unavailable};
-use crate::caller::Caller;
+use crate::caller::{Caller, digest};
 use crate::config::LimitsConfig;
+use crate::limits::SERVICE_TOKEN_LIFE;
 
 /// Where SageMaker keeps the output of training jobs.
 const LOG_GROUP: &str = "/aws/sagemaker/TrainingJobs";
 
 /// Time between asking a training job to stop and killing it (SageMaker).
 const STOP_TIMEOUT: Millis = Millis::from_seconds(120);
-
-/// How long a client token is known, in milliseconds (own choice: as long as that of UpdateConsumableResource).
-const TOKEN_LIFE_MS: i64 = 8 * 3_600_000;
 
 impl Batch {
     pub(in crate::batch) async fn submit_service(
@@ -53,33 +51,24 @@ impl Batch {
             return Err(too_many_requests());
         }
         check(caller, &input, &self.limits)?;
+        // First of all: the queue may be gone by now.
+        let token = input
+            .client_token
+            .as_deref()
+            .map(|text| client_token(text, &input));
+        if let Some(job) = self.submitted_before(token.as_ref()).await? {
+            return Ok(self.service_submitted(job, input.job_name));
+        }
         let queue = QueueName::parse(crate::arn::name("job-queue", &input.job_queue))
             .map_err(|_| client_exception(format!("JobQueue {} not found.", input.job_queue)))?;
         let training = payload::read(&input.service_request_payload)?;
         let host = self.driver.read(|core| core.state().host().resources).await;
         let host = host.map_err(|error| unavailable(&error))?;
         let job_name = input.job_name.clone();
-        let Some(token) = input.client_token.clone() else {
-            let id = JobId::new(self.now(), random());
-            let submit = self.service_submission(id, queue, input, training, host)?;
-            self.submit_one(caller, submit).await?;
-            return Ok(self.service_submitted(id, job_name));
-        };
-        // One after another, from looking for the first to the commit: two of the same token would both find none.
-        let _turn = self.token_submissions.lock().await;
-        let digest = digest_of(&input);
-        if let Some((id, first)) = self.submitted_with(&token).await? {
-            if first != digest {
-                // Own words.
-                return Err(client_exception(
-                    "clientToken was used for a service job with other parameters.",
-                ));
-            }
-            return Ok(self.service_submitted(id, job_name));
-        }
-        let [id, _] = ids_of_token(&token, self.now());
-        let submit = self.service_submission(id, queue, input, training, host)?;
-        self.submit_one(caller, submit).await?;
+        let id = JobId::new(self.now(), random());
+        let mut submit = self.service_submission(id, queue, input, training, host)?;
+        submit.token = token;
+        let id = self.submit_one(caller, submit).await?;
         Ok(self.service_submitted(id, job_name))
     }
 
@@ -91,30 +80,19 @@ impl Batch {
         }
     }
 
-    async fn submit_one(&self, caller: &Caller, submit: SubmitJob) -> Result<(), Fault> {
+    /// The job that was added: another one where the same submission got in before this one.
+    async fn submit_one(&self, caller: &Caller, submit: SubmitJob) -> Result<JobId, Fault> {
         let queue = submit.queue.clone();
         let result = self.command(caller, Command::SubmitJob(Box::new(submit))).await;
         match result {
-            Ok(_) => Ok(()),
+            Ok(Reply::Job(id)) => Ok(id),
+            Ok(_) => unreachable!("a submission is answered with a job"),
             // Own words.
             Err(CommandError::Rejected(Rejection::PlatformMismatch(_))) => Err(client_exception(format!(
                 "JobQueue {queue} is not of type SAGEMAKER_TRAINING and cannot run service jobs."
             ))),
             Err(error) => Err(unavailable(&error)),
         }
-    }
-
-    /// The job that was submitted with a token that is still known, and the digest of its request.
-    async fn submitted_with(&self, token: &str) -> Result<Option<(JobId, String)>, Fault> {
-        let now = self.now();
-        let keys = ids_of_token(token, now).map(JobKey::whole);
-        let rows = self.read(move |store| service_jobs(store, &keys)).await?;
-        let is_known = |created_at: Timestamp| created_at.as_millis() > now.as_millis() - TOKEN_LIFE_MS;
-        let known = rows.into_iter().find(|row| is_known(row.state.created_at));
-        Ok(known.map(|row| {
-            let document = ServiceJobDocument::read(&row.content.document);
-            (row.key.id, document.request)
-        }))
     }
 
     fn service_submission(
@@ -125,7 +103,6 @@ impl Batch {
         mut training: Training,
         host: Resources,
     ) -> Result<SubmitJob, Fault> {
-        let request = input.client_token.as_ref().map(|_| digest_of(&input));
         let SubmitServiceJobRequest {
             client_token: _,
             job_name,
@@ -215,7 +192,6 @@ impl Batch {
             retry_strategy,
             timeout_config,
             preemption_configuration,
-            request: request.unwrap_or_default(),
         };
         Ok(SubmitJob {
             id,
@@ -234,6 +210,7 @@ impl Batch {
                 tags: tags::pairs(tags),
             },
             token: None,
+            failure: None,
         })
     }
 }
@@ -346,39 +323,12 @@ fn retry_rules(strategy: &ServiceJobRetryStrategy) -> retry::RetryStrategy {
     }
 }
 
-/// The identifiers that a job with this token has if it was submitted in the present span of a token's life, or in the one before. As
-/// they follow from the token, nothing has to remember it.
-fn ids_of_token(token: &str, now: Timestamp) -> [JobId; 2] {
-    let span = now.as_millis().div_euclid(TOKEN_LIFE_MS);
-    [span, span - 1].map(|span| {
-        let hash = Sha256::digest(format!("service job {span} {token}"));
-        let random = hash
-            .iter()
-            .take(16)
-            .fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
-        JobId::new(Timestamp::from_millis(span * TOKEN_LIFE_MS), random)
-    })
-}
-
-/// 64 hexadecimal digits that stand for the request.
-fn digest_of(input: &SubmitServiceJobRequest) -> String {
-    let text = serde_json::to_string(input).expect("shapes have only text keys");
-    let hash = Sha256::digest(text);
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_of_a_token_are_found_for_its_whole_life() {
-        let start = Timestamp::from_millis(1_700_000_000_000);
-        let [first, _] = ids_of_token("a", start);
-        for later in [1, TOKEN_LIFE_MS / 2, TOKEN_LIFE_MS - 1] {
-            let later = Timestamp::from_millis(start.as_millis() + later);
-            assert!(ids_of_token("a", later).contains(&first));
-        }
-        assert!(!ids_of_token("b", start).contains(&first));
+/// The mark of a request, told apart from those of SubmitJob by a character that these cannot have.
+fn client_token(text: &str, input: &SubmitServiceJobRequest) -> ClientToken {
+    let request = serde_json::to_string(input).expect("shapes have only text keys");
+    ClientToken {
+        token: format!("SubmitServiceJob\n{text}").into(),
+        digest: digest(&request),
+        life: SERVICE_TOKEN_LIFE,
     }
 }

@@ -6,19 +6,19 @@ use batchyard_core::job::{Dependency, JobStatus, Profile, StopCause};
 use batchyard_core::token::{ClientToken, KeptToken};
 
 use super::Writing;
-use crate::sqlite::code::{at, json, number, status_code};
+use crate::sqlite::code::{at, json, number, status_code, token_life_code};
 use crate::sqlite::failure::Failure;
 
 impl Writing<'_> {
     pub(super) fn keep_token(&self, kept: &KeptToken) -> Result<(), Failure> {
         let KeptToken {
-            token: ClientToken { token, digest },
+            token: ClientToken { token, digest, life },
             job,
             at: when,
         } = kept;
         self.run(
-            "INSERT INTO client_tokens (token, digest, job, at) VALUES (?1, ?2, ?3, ?4)",
-            (token, digest, job.to_bytes(), at(*when)),
+            "INSERT INTO client_tokens (token, digest, job, at, life) VALUES (?1, ?2, ?3, ?4, ?5)",
+            (token, digest, job.to_bytes(), at(*when), token_life_code(*life)),
         )
     }
 

@@ -49,8 +49,8 @@ pub(in crate::sqlite) fn client_token(
     connection: &Connection,
     token: &str,
 ) -> Result<Option<KeptToken>, Failure> {
-    let mut statement =
-        connection.prepare_cached("SELECT token, digest, job, at FROM client_tokens WHERE token = ?1")?;
+    let mut statement = connection
+        .prepare_cached("SELECT token, digest, job, at, life FROM client_tokens WHERE token = ?1")?;
     Ok(statement.query_row([token], kept_token).optional()?)
 }
 

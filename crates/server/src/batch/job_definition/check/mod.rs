@@ -61,7 +61,7 @@ pub(crate) fn check(request: &RegisterJobDefinitionRequest, limits: &LimitsConfi
         node_properties,
         parameters: _,
         platform_capabilities,
-        propagate_tags: _,
+        propagate_tags,
         retry_strategy,
         scheduling_priority,
         tags,
@@ -114,6 +114,16 @@ pub(crate) fn check(request: &RegisterJobDefinitionRequest, limits: &LimitsConfi
             refuse(format!("type must be container or multinode, got {other}."))?
         }
     }
+    // Own words (section G.7).
+    let is_pod = eks_properties.is_some()
+        || node_properties
+            .iter()
+            .flat_map(|nodes| &nodes.node_range_properties)
+            .any(|range| range.eks_properties.is_some());
+    require(
+        *propagate_tags != Some(true) || !is_pod,
+        "propagateTags is not applicable for EKS.",
+    )?;
     let is_priority = |priority: i32| (0..=9999).contains(&priority);
     require(
         scheduling_priority.is_none_or(is_priority),
