@@ -142,6 +142,7 @@ impl Yard {
             },
             document: document(),
             tags: Vec::new(),
+            is_valid: true,
         })));
         yard.command(Command::CreateQueue(Box::new(PutQueue {
             name: queue(),

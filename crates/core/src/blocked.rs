@@ -158,7 +158,10 @@ impl Cause {
         let main = profile.nodes.as_ref().map(|shape| shape.main);
         for (environment, hindrance) in hindrances {
             match hindrance {
-                Hindrance::Disabled | Hindrance::Deleting | Hindrance::SingleNodesOnly => {}
+                Hindrance::Disabled
+                | Hindrance::Deleting
+                | Hindrance::Invalid
+                | Hindrance::SingleNodesOnly => {}
                 // Its own jobs hold what this one needs, and will end.
                 Hindrance::MaximumReached { .. } | Hindrance::UnitsReached { .. } => return None,
                 Hindrance::HostBusy { .. } if environment.attempts > 0 => return None,

@@ -143,6 +143,14 @@ pub struct PutEnvironment {
     pub document: Document,
     /// Its first tags; an update has none.
     pub tags: Vec<(String, String)>,
+    /// Whether what its client wrote can work; jobs are not placed in it otherwise.
+    #[serde(default = "yes")]
+    pub is_valid: bool,
+}
+
+/// Commands that were written down without it were about environments that could.
+fn yes() -> bool {
+    true
 }
 
 /// A queue as it is to be.

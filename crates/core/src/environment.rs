@@ -203,6 +203,8 @@ pub enum Switch {
 pub enum Life {
     /// Usable.
     Valid,
+    /// What its client wrote cannot work: it takes no jobs until it is updated. Compute environments only.
+    Invalid,
     /// Gone as soon as its last job has ended.
     Deleting,
 }

@@ -10,6 +10,7 @@ impl Hindrance {
         let vcpus = need.vcpus.ceil();
         match self {
             Hindrance::Disabled => Some("that it is enabled".to_owned()),
+            Hindrance::Invalid => Some("an update that makes it valid".to_owned()),
             Hindrance::OverMaximum { vcpus_max: _ } => Some(format!("maxvCpus of {vcpus}")),
             Hindrance::MaximumReached {
                 vcpus_max: _,

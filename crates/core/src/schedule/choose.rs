@@ -62,6 +62,8 @@ pub enum Hindrance {
     Disabled,
     /// It is being deleted.
     Deleting,
+    /// It is invalid.
+    Invalid,
     /// It takes no multi-node parallel jobs.
     SingleNodesOnly,
     /// It runs jobs of another platform.
@@ -191,8 +193,10 @@ pub(super) fn hindrance_of_spec(
     environment: &Environment,
     profile: &Profile,
 ) -> Option<Hindrance> {
-    if environment.life == Life::Deleting {
-        return Some(Hindrance::Deleting);
+    match environment.life {
+        Life::Valid => {}
+        Life::Invalid => return Some(Hindrance::Invalid),
+        Life::Deleting => return Some(Hindrance::Deleting),
     }
     if environment.switch == Switch::Disabled {
         return Some(Hindrance::Disabled);
@@ -426,6 +430,7 @@ impl fmt::Display for Hindrance {
         match self {
             Hindrance::Disabled => f.write_str("is disabled"),
             Hindrance::Deleting => f.write_str("is being deleted"),
+            Hindrance::Invalid => f.write_str("is invalid: its status reason says why"),
             Hindrance::SingleNodesOnly => f.write_str("takes no multi-node parallel jobs"),
             Hindrance::Platform(Platform::Ec2) => f.write_str("runs EC2 jobs only"),
             Hindrance::Platform(Platform::Fargate) => f.write_str("runs Fargate jobs only"),

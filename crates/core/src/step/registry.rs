@@ -68,6 +68,7 @@ impl Step<'_> {
             spec,
             document,
             tags,
+            is_valid,
         } = put;
         let resource = name.resource();
         let put = EnvironmentPut {
@@ -75,7 +76,7 @@ impl Step<'_> {
             name,
             version,
             switch,
-            life: Life::Valid,
+            life: if is_valid { Life::Valid } else { Life::Invalid },
             spec,
             document,
         };
@@ -186,7 +187,7 @@ impl Step<'_> {
             document,
             tags,
         } = put;
-        let environments = self.environments_for_queue(environments)?;
+        let environments = self.environments_for_queue(id, environments)?;
         let policy_key = policy.clone().map(ItemKey::SchedulingPolicy);
         if let Some(key) = policy_key.filter(|key| self.state().item(key).is_none()) {
             return Err(Rejection::ItemNotFound(key));
@@ -210,12 +211,23 @@ impl Step<'_> {
         Ok(Reply::Queue(id))
     }
 
-    fn environments_for_queue(&self, names: Vec<EnvironmentName>) -> Result<Vec<EnvironmentId>, Rejection> {
+    /// Environments that are usable; those that the queue has already may have become invalid since.
+    fn environments_for_queue(
+        &self,
+        queue: QueueId,
+        names: Vec<EnvironmentName>,
+    ) -> Result<Vec<EnvironmentId>, Rejection> {
+        let present = self.state().queues().find(|(id, _)| *id == queue);
+        let has = |environment: &EnvironmentId| {
+            present.is_some_and(|(_, queue)| queue.environments.contains(environment))
+        };
         let mut ids = Vec::with_capacity(names.len());
         let mut platforms = std::collections::BTreeSet::new();
         for name in names {
             match self.state().environment_named(&name) {
-                Some((id, environment)) if environment.life == Life::Valid => {
+                Some((id, environment))
+                    if environment.life == Life::Valid || environment.life == Life::Invalid && has(&id) =>
+                {
                     platforms.insert(environment.spec.platform);
                     ids.push(id);
                 }

@@ -86,6 +86,7 @@ pub(crate) fn check_waits_are_for_good(state: &State, now: Timestamp) {
                 Hindrance::HostBusy { .. } => !are_some_kept,
                 Hindrance::Disabled
                 | Hindrance::Deleting
+                | Hindrance::Invalid
                 | Hindrance::SingleNodesOnly
                 | Hindrance::Platform(_)
                 | Hindrance::OverMaximum { .. }

@@ -235,3 +235,64 @@ fn a_deleted_queue_is_held_up_by_nothing() {
         "#]],
     );
 }
+
+#[test]
+fn an_invalid_environment_takes_no_jobs_until_it_is_updated() {
+    check(
+        "
+        environment ce shared; queue q ce
+        submit a q; update environment ce shared invalid
+        submit b q; explain b
+        queue other ce
+        update queue q priority=2 ce
+        started a; exited a 0
+        update environment ce shared
+        started b
+        update environment ce shared invalid disabled; exited b 0
+        update queue q disabled ce; delete queue q; delete environment ce
+        ",
+        &expect![[r#"
+            > environment ce shared; queue q ce
+                environment 1 ce is version 1, Enabled
+                queue 1 q is version 1, Enabled
+            > submit a q; update environment ce shared invalid
+                a is number 1 of queue 1
+                a RUNNABLE
+                a STARTING in environment 1
+                => launch a#1
+                environment 1 ce is version 2, Enabled, invalid
+            > submit b q; explain b
+                b is number 2 of queue 1
+                b RUNNABLE
+                queue 1 is held up by b: ACTION_REQUIRED - CE(s) associated with the job queue are invalid.
+                b is RUNNABLE in queue q; it needs 1 vCPU, 512 MiB.
+                It is next in its queue, and cannot start:
+                  compute environment ce is invalid: its status reason says why; needed: an update that makes it valid
+            > queue other ce
+                refused: compute environment ce does not exist
+            > update queue q priority=2 ce
+                queue 1 q is version 2, Enabled
+            > started a; exited a 0
+                a RUNNING
+                a SUCCEEDED: Essential container in task exited, exit code 0
+                => forget a#1
+            > update environment ce shared
+                environment 1 ce is version 3, Enabled
+                queue 1 is held up no more
+                b STARTING in environment 1
+                => launch b#1
+            > started b
+                b RUNNING
+            > update environment ce shared invalid disabled; exited b 0
+                environment 1 ce is version 4, Disabled, invalid
+                b SUCCEEDED: Essential container in task exited, exit code 0
+                => forget b#1
+            > update queue q disabled ce; delete queue q; delete environment ce
+                queue 1 q is version 3, Disabled
+                queue 1 is being deleted
+                queue 1 is gone
+                environment 1 is being deleted
+                environment 1 is gone
+        "#]],
+    );
+}

@@ -39,6 +39,7 @@ pub(crate) fn put_environment(name: &str, words: &Words) -> Box<PutEnvironment> 
             },
             document: document(),
             tags: Vec::new(),
+            is_valid: true,
         });
     }
     let capacity = match words.list("types") {
@@ -75,6 +76,7 @@ pub(crate) fn put_environment(name: &str, words: &Words) -> Box<PutEnvironment> 
         },
         document: document(),
         tags: Vec::new(),
+        is_valid: !words.has("invalid"),
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use batchyard_core::array::StatusCounts;
 use batchyard_core::change::{AfterAttempt, AttemptEnded, Change, StopKind};
 use batchyard_core::effect::Effect;
-use batchyard_core::environment::{Environment, Switch};
+use batchyard_core::environment::{Environment, Life, Switch};
 use batchyard_core::id::{AttemptKey, JobId, JobKey};
 use batchyard_core::interval_set::IntervalSet;
 use batchyard_core::job::{Body, Job, Placement, Preemption, StopCause};
@@ -81,8 +81,16 @@ impl Names {
     pub(crate) fn change(&self, change: &Change) -> String {
         match change {
             Change::EnvironmentPut(put) => format!(
-                "environment {:?} {} is version {}, {:?}",
-                put.id.0, put.name, put.version, put.switch
+                "environment {:?} {} is version {}, {:?}{}",
+                put.id.0,
+                put.name,
+                put.version,
+                put.switch,
+                if put.life == Life::Invalid {
+                    ", invalid"
+                } else {
+                    ""
+                }
             ),
             Change::EnvironmentRenewal { environment, renewal } => match renewal {
                 None => format!("environment {} is renewed", environment.0),

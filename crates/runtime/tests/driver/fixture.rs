@@ -43,6 +43,7 @@ pub(crate) fn registry() -> [Command; 3] {
         },
         document: document(),
         tags: Vec::new(),
+        is_valid: true,
     };
     let put_queue = PutQueue {
         name: QueueName::parse("q").unwrap(),

@@ -58,6 +58,8 @@ pub(super) fn life_code(life: Life) -> i64 {
     match life {
         Life::Valid => 0,
         Life::Deleting => 1,
+        // Below 2, which is gone: that is what queries and indices look at.
+        Life::Invalid => -1,
     }
 }
 
@@ -65,6 +67,7 @@ pub(super) fn life(code: i64) -> Result<Life, Failure> {
     match code {
         0 => Ok(Life::Valid),
         1 => Ok(Life::Deleting),
+        -1 => Ok(Life::Invalid),
         _ => Err(Failure::damaged("life", code)),
     }
 }

@@ -39,6 +39,8 @@ impl World {
             spec: environment_spec(*kind),
             document: document(),
             tags: Vec::new(),
+            // An update from an outdated reading is refused: only new ones are invalid, until they are updated.
+            is_valid: !(*is_outdated && *is_enabled),
         });
         let known = self.core.state().environment_named(&name);
         let version = known.map_or(1, |(_, environment)| environment.version) + u64::from(*is_outdated);

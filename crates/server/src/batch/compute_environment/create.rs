@@ -8,7 +8,7 @@ use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 use batchyard_wire::batch::{CreateComputeEnvironmentRequest, CreateComputeEnvironmentResponse};
 
-use super::{EnvironmentDocument, capacity, check};
+use super::{EnvironmentDocument, capacity, check, flaw};
 use crate::batch::{Batch, tags, unavailable};
 use crate::caller::Caller;
 use crate::limits::PAGE_MAX;
@@ -41,26 +41,28 @@ impl Batch {
             }
             None => None,
         };
+        let spec = capacity::spec(
+            compute_resources.as_ref(),
+            eks_configuration.is_some(),
+            &self.prices,
+        )?;
+        let document = EnvironmentDocument {
+            r#type,
+            compute_resources,
+            unmanaged_vcpus,
+            service_role,
+            eks_configuration,
+            ecs_settings,
+            update_policy: None,
+            context,
+        };
         let put = PutEnvironment {
             name: name.clone(),
             switch: Switch::Enabled,
-            spec: capacity::spec(
-                compute_resources.as_ref(),
-                eks_configuration.is_some(),
-                &self.prices,
-            )?,
-            document: EnvironmentDocument {
-                r#type,
-                compute_resources,
-                unmanaged_vcpus,
-                service_role,
-                eks_configuration,
-                ecs_settings,
-                update_policy: None,
-                context,
-            }
-            .write(),
+            spec,
+            document: document.write(),
             tags: tags::pairs(tags),
+            is_valid: flaw::flaw(&document).is_none(),
         };
         self.command(caller, Command::CreateEnvironment(Box::new(put)))
             .await

@@ -10,7 +10,7 @@ use batchyard_wire::batch::{
     DescribeComputeEnvironmentsResponse, OrchestrationType, UpdatePolicy,
 };
 
-use super::EnvironmentDocument;
+use super::{EnvironmentDocument, flaw};
 use crate::arn;
 use crate::batch::{Batch, page, tags};
 
@@ -64,6 +64,7 @@ impl Batch {
         } = row;
         let document = EnvironmentDocument::read(&document);
         let is_eks = document.eks_configuration.is_some();
+        let flaw = flaw::flaw(&document).filter(|_| life == Life::Invalid);
         let compute_resources = document.compute_resources.map(|resources| {
             let has_instances = matches!(spec.capacity, Capacity::Instances(_));
             with_defaults(resources, has_instances.then_some(instance_vcpus))
@@ -87,11 +88,12 @@ impl Batch {
                 Switch::Disabled => CEState::Disabled,
             }),
             status: Some(match life {
-                Life::Valid if is_renewing => CEStatus::Updating,
+                Life::Valid | Life::Invalid if is_renewing => CEStatus::Updating,
                 Life::Valid => CEStatus::Valid,
+                Life::Invalid => CEStatus::Invalid,
                 Life::Deleting => CEStatus::Deleting,
             }),
-            status_reason: Some("ComputeEnvironment Healthy".to_owned()),
+            status_reason: Some(flaw.unwrap_or_else(|| "ComputeEnvironment Healthy".to_owned())),
             tags: Some(tags::map(tags)),
             r#type: Some(document.r#type),
             unmanaged_vcpus: document.unmanaged_vcpus,

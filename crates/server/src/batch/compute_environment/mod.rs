@@ -5,6 +5,7 @@ mod check;
 mod create;
 mod delete;
 mod describe;
+mod flaw;
 mod managed_instances;
 mod strategy;
 mod update;

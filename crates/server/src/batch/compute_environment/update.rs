@@ -10,7 +10,7 @@ use batchyard_wire::batch::{
     UpdateComputeEnvironmentRequest, UpdateComputeEnvironmentResponse, UpdatePolicy,
 };
 
-use super::{EnvironmentDocument, capacity, check, managed_instances};
+use super::{EnvironmentDocument, capacity, check, flaw, managed_instances};
 use crate::batch::{Batch, unavailable};
 use crate::caller::Caller;
 use crate::limits::JOB_EXECUTION_TIMEOUT_MINUTES;
@@ -53,6 +53,7 @@ impl Batch {
             spec,
             document: document.write(),
             tags: Vec::new(),
+            is_valid: flaw::flaw(&document).is_none(),
         };
         let command = Command::UpdateEnvironment {
             put: Box::new(put),

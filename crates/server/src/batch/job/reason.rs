@@ -293,6 +293,7 @@ fn of_hindrance(environment: &EnvironmentName, hindrance: &Hindrance, need: Reso
     let (because, max, now, host) = match hindrance {
         Hindrance::Disabled => ("disabled", None, None, None),
         Hindrance::Deleting => ("deleting", None, None, None),
+        Hindrance::Invalid => ("invalid", None, None, None),
         Hindrance::SingleNodesOnly => ("singleNodesOnly", None, None, None),
         Hindrance::Platform(_) => ("platform", None, None, None),
         Hindrance::OverMaximum { vcpus_max } => ("overMaximum", number(vcpus_max), None, None),

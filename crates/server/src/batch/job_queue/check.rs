@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use batchyard_core::blocked::{LimitedReason, TimeLimitAction};
 use batchyard_core::environment::{Capacity, Life, NUM_INSTANCES, Platform};
 use batchyard_core::item::SchedulingPolicy;
-use batchyard_core::name::SchedulingPolicyName;
+use batchyard_core::name::{EnvironmentName, SchedulingPolicyName};
 use batchyard_core::time::Millis;
 use batchyard_runtime::store::EnvironmentRow;
 use batchyard_wire::Fault;
@@ -20,10 +20,12 @@ use crate::batch::Batch;
 use crate::limits::TIME_LIMIT_SECONDS_MAX;
 
 impl Batch {
-    /// The environments of a queue in the order to try them, each with its `order`.
+    /// The environments of a queue in the order to try them, each with its `order`. Those that are `present` in it may have become
+    /// invalid since.
     pub(super) async fn ordered_environments(
         &self,
         order: &[ComputeEnvironmentOrder],
+        present: &[EnvironmentName],
     ) -> Result<Vec<(i32, EnvironmentRow)>, Fault> {
         if order.is_empty() {
             return Err(client_exception("computeEnvironmentOrder is required."));
@@ -41,7 +43,12 @@ impl Batch {
         let mut environments: Vec<(i32, EnvironmentRow)> = Vec::new();
         for entry in order {
             let row = self.environment(&entry.compute_environment).await?;
-            let row = row.filter(|row| row.life == Life::Valid).ok_or_else(|| {
+            let is_usable = |row: &EnvironmentRow| match row.life {
+                Life::Valid => true,
+                Life::Invalid => present.contains(&row.name),
+                Life::Deleting => false,
+            };
+            let row = row.filter(is_usable).ok_or_else(|| {
                 client_exception(
                     "Compute Environments must be created and valid before attaching them to a job queue",
                 )

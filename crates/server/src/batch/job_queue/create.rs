@@ -43,7 +43,7 @@ impl Batch {
             _ => {
                 check::not_for_service(asked)?;
                 let order = compute_environment_order.unwrap_or_default();
-                let environments = self.ordered_environments(&order).await?;
+                let environments = self.ordered_environments(&order, &[]).await?;
                 let natural = check::queue_type(&environments, asked)?;
                 (environments, natural)
             }

@@ -96,6 +96,7 @@ impl Batch {
             },
             status: Some(match life {
                 Life::Valid => JQStatus::Valid,
+                Life::Invalid => JQStatus::Invalid,
                 Life::Deleting => JQStatus::Deleting,
             }),
             status_reason: Some("JobQueue Healthy".to_owned()),

@@ -52,7 +52,7 @@ impl Batch {
                 Some(ordered)
             }
             (Some(order), _) => {
-                let ordered = self.ordered_environments(&order).await?;
+                let ordered = self.ordered_environments(&order, &row.environments).await?;
                 document.job_queue_type = check::queue_type(&ordered, None)?;
                 Some(ordered)
             }

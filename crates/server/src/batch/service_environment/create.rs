@@ -43,6 +43,7 @@ impl Batch {
             },
             document: document(),
             tags: tags::pairs(tags),
+            is_valid: true,
         };
         self.command(caller, Command::CreateEnvironment(Box::new(put)))
             .await

@@ -84,6 +84,7 @@ impl Batch {
             }),
             status: Some(match life {
                 Life::Valid => ServiceEnvironmentStatus::Valid,
+                Life::Invalid => ServiceEnvironmentStatus::Invalid,
                 Life::Deleting => ServiceEnvironmentStatus::Deleting,
             }),
             tags: Some(tags::map(tags)),

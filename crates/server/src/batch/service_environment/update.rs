@@ -44,6 +44,7 @@ impl Batch {
             spec: EnvironmentSpec { capacity, ..row.spec },
             document: row.document,
             tags: Vec::new(),
+            is_valid: true,
         };
         let command = Command::UpdateEnvironment {
             put: Box::new(put),
