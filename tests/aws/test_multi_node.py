@@ -31,13 +31,22 @@ def define(site, ranges, count=2, main=0, **more):
             "numNodes": count,
             "mainNode": main,
             "nodeRangeProperties": [
-                {"targetNodes": target, **(one if "ecsProperties" in one else {"container": one})}
+                {"targetNodes": target, **(one if {"ecsProperties", "eksProperties"} & set(one) else {"container": one})}
                 for target, one in ranges.items()
             ],
         },
         **more,
     )
     return made["jobDefinitionArn"]
+
+
+def pod_container(**more):
+    return {"image": "busybox", "resources": {"limits": {"cpu": "1", "memory": "64Mi"}}, **more}
+
+
+def pod(container=None, **more):
+    """A node range with a pod."""
+    return {"eksProperties": {"podProperties": {"containers": [container or pod_container()], **more}}}
 
 
 def until(*paths):
@@ -453,35 +462,30 @@ def test_queues_that_cannot_run_nodes(site):
 
 
 def test_ranges_that_do_not_run_here(site):
-    side = {**node("true"), "name": "side", "essential": False}
-    several = define(site, {"0": node("true"), "1": task("true", side)})
-    kubernetes = site.batch.register_job_definition(
-        jobDefinitionName=unique("nodes"),
-        type="multinode",
-        nodeProperties={
-            "numNodes": 1,
-            "mainNode": 0,
-            "nodeRangeProperties": [
-                {
-                    "targetNodes": "0",
-                    "eksProperties": {
-                        "podProperties": {
-                            "containers": [{"image": "busybox", "resources": {"limits": {"cpu": "1", "memory": "64Mi"}}}]
-                        }
-                    },
-                }
-            ],
-        },
-    )["jobDefinitionArn"]
-    mixed = define(site, {"0": node("true"), "1": node("true", image="busybox")})
+    several = task("true", {**node("true"), "name": "side", "essential": False})
     begin = "Jobs of this definition are not served by this version of Batchyard: node range "
-    for definition, text in [
-        (several, f"{begin}1: tasks of several containers are not implemented yet"),
-        (kubernetes, f"{begin}0: jobs on Kubernetes are not implemented yet"),
-        (mixed, "The nodes of a job must either all be processes (image host://) or all be containers."),
+    for ranges, text in [
+        (
+            {"0": node("true"), "1": several},
+            f"{begin}1: process containers (image host://) run alone, not in a task of several",
+        ),
+        (
+            {"0": node("true"), "1": node("true", image="busybox")},
+            "The nodes of a job must either all be processes (image host://) or all be containers.",
+        ),
+        (
+            {"0": pod(), "1": node("true", image="busybox")},
+            "The node ranges of a job must either all have eksProperties or none of them.",
+        ),
+        ({"0:": pod(initContainers=[pod_container()])}, f"{begin}0:: initContainers is not implemented yet"),
     ]:
+        definition = define(site, ranges)
         answer = refusal(site.batch.submit_job, jobName="refused", jobQueue=site.queue, jobDefinition=definition)
         assert answer == ("ClientException", text)
+    answer = refusal(
+        site.batch.submit_job, jobName="refused", jobQueue=site.queue, jobDefinition=define(site, {"0:": pod()})
+    )
+    assert answer[1].endswith("can not run Jobs with capability EKS")
 
 
 def test_killed_server_finds_the_nodes_again(own_site, tmp_path):

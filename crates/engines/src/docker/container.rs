@@ -234,17 +234,25 @@ fn shares(vcpus: MilliVcpus) -> i64 {
     i64::try_from(shares).expect("32 bits times 1.024 fit in 63")
 }
 
+/// The variables with the main node's address, which only the other nodes have.
+pub(super) fn with_main_address(environment: &[Variable], membership: Option<&Membership>) -> Vec<Variable> {
+    let mut variables = environment.to_vec();
+    // Names are unique, and this one is not the user's (section F1.1).
+    if let Some(address) = membership.and_then(|membership| membership.main_address.as_ref()) {
+        variables.retain(|variable| variable.name != MAIN_ADDRESS);
+        variables.push(Variable {
+            name: MAIN_ADDRESS.to_owned(),
+            value: address.clone(),
+        });
+    }
+    variables
+}
+
 fn environment_lines(environment: &[Variable], gpus: GpuSet, membership: Option<&Membership>) -> Vec<String> {
-    let mut lines: Vec<String> = environment
+    let mut lines: Vec<String> = with_main_address(environment, membership)
         .iter()
         .map(|Variable { name, value }| format!("{name}={value}"))
         .collect();
-    // Names are unique, and this one is not the user's (section F1.1).
-    if let Some(address) = membership.and_then(|membership| membership.main_address.as_ref()) {
-        let own = format!("{MAIN_ADDRESS}=");
-        lines.retain(|line| !line.starts_with(&own));
-        lines.push(format!("{own}{address}"));
-    }
     if !gpus.is_empty() {
         let indexes: Vec<String> = gpus.indexes().map(|index| index.to_string()).collect();
         lines.push(format!("NVIDIA_VISIBLE_DEVICES={}", indexes.join(",")));

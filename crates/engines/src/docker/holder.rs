@@ -16,6 +16,7 @@ use super::container::Namespaces;
 use super::daemon::Failure;
 use super::labels::{Labels, holder_name};
 use super::launch::Setback;
+use super::network::Membership;
 use super::reason::Reason;
 
 /// The image's name in the daemon. The number changes with the program.
@@ -48,13 +49,13 @@ const CODE_AARCH64: [u8; 28] = [
     0xfa, 0xff, 0xff, 0x17, // b to the beginning
 ];
 
-/// Whether a task's containers share what somebody must hold.
-pub(super) fn is_needed(network: &str, task: &TaskSpec) -> bool {
-    network != HOST || task.processes == Sharing::Task || task.ipc == Sharing::Task
+/// Whether a task's containers share what somebody must hold. A node's are on the network of its attempt, as one host.
+pub(super) fn is_needed(network: &str, task: &TaskSpec, is_node: bool) -> bool {
+    is_node || network != HOST || task.processes == Sharing::Task || task.ipc == Sharing::Task
 }
 
 /// The namespaces of a task's containers.
-pub(super) fn namespaces(context: &Context, task: &TaskSpec, attempt: AttemptKey) -> Namespaces {
+pub(super) fn namespaces(network: &str, task: &TaskSpec, attempt: AttemptKey, is_node: bool) -> Namespaces {
     let held = || format!("container:{}", holder_name(attempt));
     let mode = |sharing: Sharing| match sharing {
         Sharing::Usual => None,
@@ -63,7 +64,7 @@ pub(super) fn namespaces(context: &Context, task: &TaskSpec, attempt: AttemptKey
         Sharing::Task => Some(held()),
     };
     Namespaces {
-        network: if context.network == HOST {
+        network: if network == HOST && !is_node {
             HOST.to_owned()
         } else {
             held()
@@ -73,14 +74,22 @@ pub(super) fn namespaces(context: &Context, task: &TaskSpec, attempt: AttemptKey
     }
 }
 
-/// Makes the holder unless it is there, and starts it.
-pub(super) async fn hold(context: &Context, labels: &Labels, task: &TaskSpec) -> Result<(), Setback> {
-    let body = ContainerCreateBody {
+/// The body of the request that creates the holder. That of a node is what the other nodes see of it.
+fn creation(
+    network: &str,
+    labels: &Labels,
+    task: &TaskSpec,
+    membership: Option<&Membership>,
+) -> ContainerCreateBody {
+    let network = membership.map_or(network, |membership| membership.network.as_str());
+    ContainerCreateBody {
         image: Some(IMAGE.to_owned()),
         cmd: Some(vec![format!("/{PROGRAM}")]),
         labels: Some(labels.to_map()),
+        hostname: membership.map(|membership| membership.host.clone()),
+        networking_config: membership.map(Membership::to_config),
         host_config: Some(HostConfig {
-            network_mode: Some(context.network.clone()),
+            network_mode: Some(network.to_owned()),
             ipc_mode: (task.ipc == Sharing::Task).then(|| "shareable".to_owned()),
             // The first process of shared ones inherits orphans, and must reap them.
             init: (task.processes == Sharing::Task).then_some(true),
@@ -91,7 +100,17 @@ pub(super) async fn hold(context: &Context, labels: &Labels, task: &TaskSpec) ->
             ..HostConfig::default()
         }),
         ..ContainerCreateBody::default()
-    };
+    }
+}
+
+/// Makes the holder unless it is there, and starts it.
+pub(super) async fn hold(
+    context: &Context,
+    labels: &Labels,
+    task: &TaskSpec,
+    membership: Option<&Membership>,
+) -> Result<(), Setback> {
+    let body = creation(&context.network, labels, task, membership);
     let mut has_image = false;
     loop {
         match create(context, labels, body.clone()).await {
@@ -209,4 +228,42 @@ fn tar(name: &str, content: &[u8]) -> Vec<u8> {
     // Two empty records are its end.
     archive.resize(archive.len() + 2 * RECORD, 0);
     archive
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::labels::Part;
+
+    #[test]
+    fn the_holder_of_a_node_is_the_node_on_its_network() {
+        let attempt = "018bcfe5-6800-4000-8000-000000000007:1/1".parse().unwrap();
+        let labels = Labels {
+            namespace: "n".to_owned(),
+            attempt,
+            stream: None,
+            scratch_volumes: 0,
+            main_node: Some("018bcfe5-6800-4000-8000-000000000007:0/1".parse().unwrap()),
+            failure_file: None,
+            part: Part::Holder,
+        };
+        let membership = Membership {
+            network: "batchyard-main".to_owned(),
+            host: "node-1".to_owned(),
+            main_address: Some("10.0.0.2".to_owned()),
+        };
+        let task = TaskSpec::default();
+        // On the host's network a task needs no holder, as a node it does.
+        assert!(!is_needed(HOST, &task, false) && is_needed(HOST, &task, true));
+        let body = creation(HOST, &labels, &task, Some(&membership));
+        assert_eq!(body.hostname.as_deref(), Some("node-1"));
+        let mode = body.host_config.and_then(|config| config.network_mode);
+        assert_eq!(mode.as_deref(), Some("batchyard-main"));
+        let endpoints = body.networking_config.and_then(|config| config.endpoints_config);
+        assert!(endpoints.is_some_and(|endpoints| endpoints.contains_key("batchyard-main")));
+        // Its containers are where it is.
+        let shared = namespaces(HOST, &task, attempt, true);
+        assert_eq!(shared.network, format!("container:{}", holder_name(attempt)));
+        assert_eq!(namespaces(HOST, &task, attempt, false).network, HOST);
+    }
 }

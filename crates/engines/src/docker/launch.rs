@@ -15,7 +15,7 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use super::Context;
-use super::container::{Namespaces, Wanted, creation, scratch_names};
+use super::container::{Namespaces, Wanted, creation, scratch_names, with_main_address};
 use super::daemon::Failure;
 use super::folder;
 use super::holder::{hold, namespaces};
@@ -151,21 +151,27 @@ async fn try_to_make(
     made: &mut usize,
 ) -> Result<(), Setback> {
     context.daemon.client().map_err(|_| Setback::Unreachable)?;
+    let membership = match order.node {
+        Some(node) => Some(join_network(context, order.attempt, node, wishes).await?),
+        None => None,
+    };
     if let Some(holder) = &group.holder {
         let _permit = permit(context, wishes).await?;
-        hold(context, holder, task).await?;
+        hold(context, holder, task, membership.as_ref()).await?;
     }
     let scratch = scratch_names(task.containers.iter().map(|one| &one.container));
     for ((one, member), labels) in task.containers.iter().zip(&order.members).zip(&group.members) {
+        // The network and the name on it are the holder's; the variable is each container's own.
+        let environment = with_main_address(&member.environment, membership.as_ref());
         let body = creation(Wanted {
             container: &one.container,
             command: &one.command,
-            environment: &member.environment,
+            environment: &environment,
             resources: one.resources,
             gpus: member.gpus,
             labels,
             scratch: &scratch,
-            namespaces: namespaces(context, task, labels.attempt),
+            namespaces: namespaces(&context.network, task, labels.attempt, order.node.is_some()),
             membership: None,
             // Only training jobs have one.
             folder: None,

@@ -13,7 +13,7 @@ use bollard::query_parameters::{InspectContainerOptions, InspectNetworkOptions, 
 
 use super::Context;
 use super::daemon::Failure;
-use super::labels::{attempt_of, namespace_filter, network_labels, whole_name};
+use super::labels::{attempt_of, holder_name, namespace_filter, network_labels, whole_name};
 
 /// A node's place on the network of its attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,15 +96,23 @@ async fn make(context: &Context, main: AttemptKey, network: &str) -> Result<(), 
 /// The address of the main node's container; `None` where it does not run (any more).
 async fn address_of(context: &Context, main: AttemptKey, network: &str) -> Result<Option<String>, Failure> {
     let client = context.daemon.client()?;
-    let name = whole_name(main);
-    let found = client
-        .inspect_container(&name, None::<InspectContainerOptions>)
-        .await;
-    let found = match found.map_err(Failure::from) {
-        Ok(found) => found,
-        Err(failure) if failure.is_not_found() => return Ok(None),
-        Err(failure) => return Err(failure),
-    };
+    let mut found = None;
+    // Of a task what holds its network; that runs until the attempt is forgotten, so that this node finds it even where the task has
+    // ended, and is stopped a moment later.
+    for name in [whole_name(main), holder_name(main)] {
+        let seen = client
+            .inspect_container(&name, None::<InspectContainerOptions>)
+            .await;
+        match seen.map_err(Failure::from) {
+            Ok(seen) => {
+                found = Some(seen);
+                break;
+            }
+            Err(failure) if failure.is_not_found() => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    let Some(found) = found else { return Ok(None) };
     let networks = found.network_settings.and_then(|settings| settings.networks);
     let endpoint = networks.and_then(|mut networks| networks.remove(network));
     let address = endpoint.and_then(|endpoint| endpoint.ip_address);

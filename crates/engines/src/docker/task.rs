@@ -45,8 +45,7 @@ impl Group {
             attempt: order.attempt,
             stream,
             scratch_volumes,
-            // Nodes of several containers are refused before.
-            main_node: None,
+            main_node: order.node.map(|node| node.main),
             // Only training jobs have one.
             failure_file: None,
             part,
@@ -80,7 +79,8 @@ impl Group {
         Group {
             attempt: order.attempt,
             members: members.map(member).collect(),
-            holder: holder::is_needed(network, task).then(|| labels(Part::Holder, None)),
+            holder: holder::is_needed(network, task, order.node.is_some())
+                .then(|| labels(Part::Holder, None)),
         }
     }
 

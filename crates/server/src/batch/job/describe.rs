@@ -18,6 +18,7 @@ use batchyard_wire::batch::{
 };
 
 use super::document::JobDocument;
+use super::work::Shown;
 use super::{node, pod};
 use crate::arn;
 use crate::batch::{Batch, job_key, job_names, tags, wrapped};
@@ -71,7 +72,7 @@ impl Batch {
         let JobDocument {
             mut container,
             mut ecs_properties,
-            eks_properties,
+            mut eks_properties,
             mut node_properties,
             depends_on,
             parameters,
@@ -82,7 +83,11 @@ impl Batch {
             scheduling_priority,
         } = JobDocument::read(&content.document);
         if let (Some(node), Some(properties)) = (key.child, &node_properties) {
-            (container, ecs_properties) = node::details(properties, node);
+            Shown {
+                container,
+                ecs: ecs_properties,
+                eks: eks_properties,
+            } = node::details(properties, node);
             node_properties = None;
         }
         let JobStateRow {

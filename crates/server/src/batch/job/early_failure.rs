@@ -72,7 +72,13 @@ impl Batch {
         if !input.propagate_tags.unwrap_or(definition.propagate_tags) {
             return Ok(BTreeMap::new());
         }
-        if matches!(definition.work, Work::Pod(_)) {
+        let mut ranges = definition
+            .nodes
+            .iter()
+            .flat_map(|nodes| &nodes.node_range_properties);
+        let is_pod =
+            matches!(definition.work, Work::Pod(_)) || ranges.any(|range| range.eks_properties.is_some());
+        if is_pod {
             // Own words (section G.7).
             return Err(client_exception("propagateTags is not applicable for EKS."));
         }

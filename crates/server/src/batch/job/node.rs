@@ -9,19 +9,18 @@ use batchyard_core::job::Profile;
 use batchyard_core::launch::{LaunchSpec, NodeLaunch, NodeLaunches, Runner};
 use batchyard_core::multi_node::{NodeGroup, NodeShape};
 use batchyard_core::resources::Resources;
-use batchyard_core::time::Millis;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 use batchyard_wire::batch::{
-    ContainerDetail, ContainerProperties, EcsPropertiesDetail, EcsTaskProperties, NodeOverrides,
-    NodeProperties, NodePropertyOverride, NodeRangeProperty,
+    EcsProperties, EcsTaskProperties, EksProperties, NodeOverrides, NodeProperties, NodePropertyOverride,
+    NodeRangeProperty,
 };
 
 use super::document::JobDocument;
 use super::overrides::Overrides;
 use super::template::{Additions, Definition, Prepared};
-use super::work::{PROCESSES_ARE_OFF, STOP_TIMEOUT, Work, detail, unsupported};
-use super::{consumable, launch, overrides, resources, substitute, task};
+use super::work::{PROCESSES_ARE_OFF, Setting, Shown, Work};
+use super::{consumable, overrides, substitute, task};
 use crate::batch::job_definition::check::Platform as Capability;
 use crate::batch::job_definition::check::node_bounds;
 
@@ -29,42 +28,31 @@ use crate::batch::job_definition::check::node_bounds;
 pub(super) fn check(nodes: &NodeProperties, allows_processes: bool) -> Result<(), String> {
     for range in &nodes.node_range_properties {
         let target = &range.target_nodes;
-        let container = container_of(range).map_err(|reason| format!("node range {target}: {reason}"))?;
-        let is_process = container.image.as_deref().is_some_and(launch::is_process);
-        if is_process && !allows_processes {
-            return Err(PROCESSES_ARE_OFF.to_owned());
-        }
-        if let Some(member) = unsupported(&container) {
-            return Err(format!("node range {target}: {member} is not implemented yet"));
-        }
+        let work = work_of(range).map_err(|reason| format!("node range {target}: {reason}"))?;
+        work.check(allows_processes).map_err(|reason| match reason {
+            // It is not the range's matter.
+            reason if reason == PROCESSES_ARE_OFF => reason,
+            reason => format!("node range {target}: {reason}"),
+        })?;
     }
     Ok(())
 }
 
-/// The one container of a range, in the form of `container`.
-fn container_of(range: &NodeRangeProperty) -> Result<ContainerProperties, String> {
-    match (&range.container, task_of(range)) {
-        (Some(container), _) => Ok(container.clone()),
-        (None, Some(task)) => only_of(task),
-        (None, None) if range.eks_properties.is_some() => {
-            Err("jobs on Kubernetes are not implemented yet".to_owned())
-        }
-        (None, None) => Err("it has no container".to_owned()),
+/// What the nodes of a range run, before a job changes it.
+fn work_of(range: &NodeRangeProperty) -> Result<Work, String> {
+    let pod = range
+        .eks_properties
+        .as_ref()
+        .and_then(|eks| eks.pod_properties.as_ref());
+    match (&range.container, task_of(range), pod) {
+        (Some(container), ..) => Ok(Work::Container(Box::new(container.clone()))),
+        (None, Some(task), _) => Ok(Work::Task {
+            containers: task::containers(task),
+            task: Box::new(task.clone()),
+        }),
+        (None, None, Some(pod)) => Ok(Work::Pod(Box::new(pod.clone()))),
+        (None, None, None) => Err("it has no container".to_owned()),
     }
-}
-
-/// The one container of a task.
-fn only_of(task: &EcsTaskProperties) -> Result<ContainerProperties, String> {
-    let mut containers = task::containers(task);
-    if containers.len() != 1 {
-        return Err("tasks of several containers are not implemented yet".to_owned());
-    }
-    task::check(task, &containers)?;
-    let modes = [("ipcMode", &task.ipc_mode), ("pidMode", &task.pid_mode)];
-    if let Some((member, _)) = modes.iter().find(|(_, mode)| mode.is_some()) {
-        return Err(format!("{member} is not implemented yet for nodes"));
-    }
-    Ok(containers.remove(0))
 }
 
 fn task_of(range: &NodeRangeProperty) -> Option<&EcsTaskProperties> {
@@ -83,14 +71,14 @@ pub(super) fn prepare(
     let (mut nodes, mut of_ranges) = overridden(nodes, node_overrides)?;
     let mut ranges = Vec::new();
     for range in &mut nodes.node_range_properties {
-        let container = container_of(range).map_err(client_exception)?;
-        let container = match of_ranges.remove(&range.target_nodes) {
-            Some(given) => apply(container, range, given)?,
-            None => container,
+        let work = work_of(range).map_err(client_exception)?;
+        let work = match of_ranges.remove(&range.target_nodes) {
+            Some(given) => apply(work, range, given)?,
+            None => work,
         };
-        let container = substitute::in_container(container, &parameters)?;
-        ranges.push(Range::new(definition, range, &container)?);
-        settle(range, container);
+        let work = substitute::substitute(work, &parameters)?;
+        ranges.push(Range::new(definition, range, work.clone())?);
+        settle(range, work);
     }
     let Some(main) = u32::try_from(nodes.main_node).ok() else {
         return Err(client_exception("mainNode must not be negative."));
@@ -103,6 +91,13 @@ pub(super) fn prepare(
         let properties = range.and_then(|range| range.consumable_resource_properties.as_ref());
         let count = u64::from(group.last.saturating_sub(group.first)) + 1;
         consumables.extend(consumable::claims(properties, count)?);
+    }
+    let platform = ranges.first().map_or(Platform::Ec2, |range| range.platform);
+    if ranges.iter().any(|range| range.platform != platform) {
+        // Own words: no environment is of both kinds.
+        return Err(client_exception(
+            "The node ranges of a job must either all have eksProperties or none of them.",
+        ));
     }
     let shape = NodeShape {
         count: u32::try_from(nodes.num_nodes).unwrap_or(0),
@@ -148,7 +143,7 @@ pub(super) fn prepare(
     let stop_timeouts = launches.groups.iter().map(|group| group.launch.stop_timeout);
     let (retry, timeout) = definition.retry_and_timeout(&additions);
     let profile = Profile {
-        platform: Platform::Ec2,
+        platform,
         resources: shape.total(),
         retry,
         timeout,
@@ -159,10 +154,14 @@ pub(super) fn prepare(
         service: None,
         nodes: Some(shape),
     };
-    let document = JobDocument {
+    let mut document = JobDocument {
         node_properties: Some(nodes),
         ..definition.document(additions)
     };
+    if platform == Platform::Eks {
+        // Pods have none (section A3.3).
+        document.platform_capabilities.clear();
+    }
     Ok(Prepared {
         profile,
         launch,
@@ -172,12 +171,13 @@ pub(super) fn prepare(
 }
 
 /// The instance type that a range asks for (section B11.10).
-fn instance_type(
-    range: &NodeRangeProperty,
-    container: &ContainerProperties,
-) -> Result<Option<InstanceTypeName>, Fault> {
+fn instance_type(range: &NodeRangeProperty, work: &Work) -> Result<Option<InstanceTypeName>, Fault> {
     let of_range = range.instance_types.as_ref().and_then(|types| types.first());
-    let Some(name) = of_range.or(container.instance_type.as_ref()) else {
+    let of_container = match work {
+        Work::Container(container) => container.instance_type.as_ref(),
+        Work::Task { .. } | Work::Pod(_) => None,
+    };
+    let Some(name) = of_range.or(of_container) else {
         return Ok(None);
     };
     // Own words; a type newer than our table is refused too, as nobody could say what it has.
@@ -188,35 +188,24 @@ fn instance_type(
 
 /// What all nodes of a range run.
 struct Range {
+    platform: Platform,
     resources: Resources,
     instance_type: Option<InstanceTypeName>,
     launch: Arc<LaunchSpec>,
 }
 
 impl Range {
-    fn new(
-        definition: &Definition,
-        range: &NodeRangeProperty,
-        container: &ContainerProperties,
-    ) -> Result<Range, Fault> {
-        let task = task_of(range);
-        let only = task.and_then(|task| task.containers.first());
-        let stop_timeout: Millis = only.map_or(STOP_TIMEOUT, task::stop_timeout);
-        let resources = resources::needed(container)?;
-        let source = launch::Source {
-            container,
+    fn new(definition: &Definition, range: &NodeRangeProperty, work: Work) -> Result<Range, Fault> {
+        let instance_type = instance_type(range, &work)?;
+        let plan = work.plan(Setting {
             definition: definition.name(),
-            stream_part: task
-                .and_then(|task| task.containers.first()?.name.as_deref())
-                .unwrap_or("default"),
-            is_fargate: false,
-            resources,
-            stop_timeout,
-        };
+            capability: Capability::Ec2,
+        })?;
         Ok(Range {
-            resources,
-            instance_type: instance_type(range, container)?,
-            launch: Arc::new(launch::spec(&source)?),
+            platform: plan.platform,
+            resources: plan.resources,
+            instance_type,
+            launch: Arc::new(plan.launch),
         })
     }
 }
@@ -276,11 +265,7 @@ fn check_count(nodes: &NodeProperties, count: i32) -> Result<(), Fault> {
     Ok(())
 }
 
-fn apply(
-    container: ContainerProperties,
-    range: &mut NodeRangeProperty,
-    given: NodePropertyOverride,
-) -> Result<ContainerProperties, Fault> {
+fn apply(work: Work, range: &mut NodeRangeProperty, given: NodePropertyOverride) -> Result<Work, Fault> {
     let NodePropertyOverride {
         consumable_resource_properties_override,
         container_overrides,
@@ -293,7 +278,7 @@ fn apply(
         range.consumable_resource_properties = consumable_resource_properties_override;
     }
     // Own words from here.
-    if eks_properties_override.is_some() {
+    if eks_properties_override.is_some() && !matches!(work, Work::Pod(_)) {
         return Err(client_exception(
             "eksPropertiesOverride is only applicable for node ranges with eksProperties.",
         ));
@@ -313,39 +298,34 @@ fn apply(
     let given = Overrides {
         container: container_overrides,
         ecs: ecs_properties_override,
-        eks: None,
+        eks: eks_properties_override,
     };
-    let work = match task_of(range) {
-        Some(task) => Work::Task {
-            task: Box::new(task.clone()),
-            containers: vec![container.clone()],
-        },
-        None => Work::Container(Box::new(container.clone())),
-    };
-    let mut container = match overrides::of_request(&work, Capability::Ec2, given)? {
-        Some(Work::Container(container)) => *container,
-        Some(Work::Task { mut containers, .. }) => containers.remove(0),
-        Some(Work::Pod(_)) | None => container,
-    };
-    if instance_type.is_some() {
+    let mut work = overrides::of_request(&work, Capability::Ec2, given)?.unwrap_or(work);
+    if let (Work::Container(container), Some(_)) = (&mut work, &instance_type) {
         container.instance_type = instance_type;
     }
-    Ok(container)
+    Ok(work)
 }
 
-/// Puts the final container where the range has it, for descriptions.
-fn settle(range: &mut NodeRangeProperty, container: ContainerProperties) {
-    let task = range
-        .ecs_properties
-        .as_mut()
-        .and_then(|ecs| ecs.task_properties.first_mut());
-    match task.and_then(|task| task.containers.first_mut()) {
-        Some(of_task) if range.container.is_none() => {
-            of_task.command = container.command;
-            of_task.environment = container.environment;
-            of_task.resource_requirements = container.resource_requirements;
+/// Puts what finally runs where the range has it, for descriptions.
+fn settle(range: &mut NodeRangeProperty, work: Work) {
+    match work {
+        Work::Container(container) => range.container = Some(*container),
+        Work::Task { mut task, containers } => {
+            for (of_task, container) in task.containers.iter_mut().zip(containers) {
+                of_task.command = container.command;
+                of_task.environment = container.environment;
+                of_task.resource_requirements = container.resource_requirements;
+            }
+            range.ecs_properties = Some(EcsProperties {
+                task_properties: vec![*task],
+            });
         }
-        Some(_) | None => range.container = Some(container),
+        Work::Pod(pod) => {
+            range.eks_properties = Some(EksProperties {
+                pod_properties: Some(*pod),
+            });
+        }
     }
 }
 
@@ -390,18 +370,11 @@ fn range_of(nodes: &NodeProperties, node: i32) -> Option<usize> {
     narrowest.map(|(index, _)| index)
 }
 
-/// What a description of a node shows: its container, or its task.
-pub(super) fn details(
-    nodes: &NodeProperties,
-    node: u32,
-) -> (Option<ContainerDetail>, Option<EcsPropertiesDetail>) {
+/// What a description of a node shows: its container, its task or its pod.
+pub(super) fn details(nodes: &NodeProperties, node: u32) -> Shown {
     let range = i32::try_from(node).ok().and_then(|node| range_of(nodes, node));
-    let Some(range) = range.and_then(|range| nodes.node_range_properties.get(range)) else {
-        return (None, None);
-    };
-    match (&range.container, task_of(range)) {
-        (Some(container), _) => (Some(detail(container)), None),
-        (None, Some(task)) => (None, Some(task::detail(task, &task::containers(task)))),
-        (None, None) => (None, None),
-    }
+    let range = range.and_then(|range| nodes.node_range_properties.get(range));
+    range
+        .and_then(|range| work_of(range).ok())
+        .map_or(Shown::default(), |work| work.shown())
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use batchyard_wire::Fault;
-use batchyard_wire::batch::ContainerProperties;
 use batchyard_wire::batch::errors::client_exception;
 
 use super::work::Work;
@@ -30,15 +29,6 @@ pub(super) fn substitute(mut work: Work, parameters: &BTreeMap<String, String>) 
     };
     in_words(words, parameters)?;
     Ok(work)
-}
-
-/// The same with a single container.
-pub(super) fn in_container(
-    mut container: ContainerProperties,
-    parameters: &BTreeMap<String, String>,
-) -> Result<ContainerProperties, Fault> {
-    in_words(container.command.iter_mut().flatten(), parameters)?;
-    Ok(container)
 }
 
 fn in_words<'a>(

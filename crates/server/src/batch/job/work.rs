@@ -87,53 +87,46 @@ impl Work {
         Ok(())
     }
 
+    /// What DescribeJobs shows of it.
+    pub(super) fn shown(&self) -> Shown {
+        match self {
+            Work::Container(container) => Shown {
+                container: Some(detail(container)),
+                ..Shown::default()
+            },
+            Work::Task { task, containers } => Shown {
+                ecs: Some(task::detail(task, containers)),
+                ..Shown::default()
+            },
+            Work::Pod(pod) => Shown {
+                eks: Some(pod::detail(pod)),
+                ..Shown::default()
+            },
+        }
+    }
+
     /// What it comes to.
     ///
     /// # Errors
     /// For resources that are missing or do not fit together, and for a process without a command.
     pub(super) fn plan(self, setting: Setting<'_>) -> Result<Plan, Fault> {
-        match self {
-            Work::Container(container) => {
-                let launch = one(&container, setting, "default", STOP_TIMEOUT)?;
-                let mut plan = Plan::of_ecs(setting, launch);
-                plan.shown.container = Some(detail(&container));
-                Ok(plan)
-            }
-            Work::Task { task, containers } => {
-                let mut plan = Plan::of_ecs(setting, task::launch(&task, &containers, setting)?);
-                plan.shown.ecs = Some(task::detail(&task, &containers));
-                Ok(plan)
-            }
-            Work::Pod(pod) => {
-                let launch = pod::launch(&pod, setting)?;
-                Ok(Plan {
-                    platform: Platform::Eks,
-                    resources: launch.resources,
-                    stop_timeout: launch.stop_timeout,
-                    launch,
-                    shown: Shown {
-                        eks: Some(pod::detail(&pod)),
-                        ..Shown::default()
-                    },
-                })
-            }
-        }
-    }
-}
-
-impl Plan {
-    fn of_ecs(setting: Setting<'_>, launch: LaunchSpec) -> Plan {
-        Plan {
-            platform: match setting.capability {
-                Capability::Fargate => Platform::Fargate,
-                Capability::ManagedInstances => Platform::ManagedInstances,
-                Capability::Ec2 => Platform::Ec2,
+        let launch = match &self {
+            Work::Container(container) => one(container, setting, "default", STOP_TIMEOUT)?,
+            Work::Task { task, containers } => task::launch(task, containers, setting)?,
+            Work::Pod(pod) => pod::launch(pod, setting)?,
+        };
+        Ok(Plan {
+            platform: match (&self, setting.capability) {
+                (Work::Pod(_), _) => Platform::Eks,
+                (_, Capability::Fargate) => Platform::Fargate,
+                (_, Capability::ManagedInstances) => Platform::ManagedInstances,
+                (_, Capability::Ec2) => Platform::Ec2,
             },
             resources: launch.resources,
             stop_timeout: launch.stop_timeout,
             launch,
-            shown: Shown::default(),
-        }
+            shown: self.shown(),
+        })
     }
 }
 
