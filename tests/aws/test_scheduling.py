@@ -7,7 +7,7 @@ import pytest
 
 from raw import Raw
 from server import BINARY, wait_for
-from site_under_test import environment_resources, refusal, unique
+from site_under_test import environment_resources, process_properties, refusal, unique
 
 
 @pytest.fixture
@@ -50,7 +50,8 @@ def test_shares_go_by_what_they_have_used(site, gate):
     first = site.submit(waiting(site, gate), queue, shareIdentifier="busy")
     site.reached(first, "RUNNING")
     quick = site.define("true")
-    busy = [site.submit(quick, queue, shareIdentifier="busy") for _ in range(2)]
+    # Their priority counts among themselves only (section C3.6).
+    busy = [site.submit(quick, queue, shareIdentifier="busy", schedulingPriorityOverride=9999) for _ in range(2)]
     new = [site.submit(quick, queue, shareIdentifier="new") for _ in range(2)]
     wait_for("the share to have used something", lambda: share_of(site, busy[0])["own"]["usedVcpuSeconds"] > 4)
     assert share_of(site, busy[0])["next"]["shareIdentifier"] == "new"
@@ -85,6 +86,29 @@ def test_weights_and_priorities(site, gate):
     for job in [low, middle, high, *teams]:
         site.ended(job)
     assert started_in_order(site, [low, middle, high]) == [high, middle, low]
+
+
+def test_use_comes_to_the_inverse_of_the_weights(site, gate):
+    distribution = [{"shareIdentifier": "whole", "weightFactor": 1}, {"shareIdentifier": "half", "weightFactor": 0.5}]
+    queue = make_queue(site, schedulingPolicyArn=policy(site, shareDecaySeconds=3600, shareDistribution=distribution))
+    running = site.submit(waiting(site, gate), queue, shareIdentifier="other")
+    site.reached(running, "RUNNING")
+    definition, count = site.define("true"), 30
+    arrays = {
+        share: site.submit(definition, queue, shareIdentifier=share, arrayProperties={"size": count})
+        for share in ("whole", "half")
+    }
+    gate.touch()
+    for array in arrays.values():
+        assert site.ended(array)["status"] == "SUCCEEDED"
+    children = {f"{array}:{index}": share for share, array in arrays.items() for index in range(count)}
+    order = [children[child] for child in started_in_order(site, children)]
+    # One has used up its children at the end of these; until then it had twice as much, whenever one looks.
+    for looked_at in (15, 30, 45):
+        part = order[:looked_at].count("half") / looked_at
+        assert abs(part - 2 / 3) <= 1.5 / looked_at, order
+    used = site.batch.get_job_queue_snapshot(jobQueue=queue)["queueUtilization"]["fairshareUtilization"]
+    assert used["activeShareCount"] == 3
 
 
 def test_the_compute_reservation_is_kept_for_other_shares(site, gate):
@@ -165,6 +189,86 @@ def test_a_consumable_resource_that_does_not_come_back(site):
     site.batch.update_consumable_resource(consumableResource=name, operation="ADD", quantity=1)
     assert site.ended(waits)["status"] == "SUCCEEDED"
     assert site.batch.describe_consumable_resource(consumableResource=name)["totalQuantity"] == 0
+
+
+def test_children_take_of_a_consumable_resource_each_for_itself(site, gate):
+    name = unique("licence")
+    site.batch.create_consumable_resource(consumableResourceName=name, totalQuantity=4)
+    takes = {"consumableResourceList": [{"consumableResource": name, "quantity": 2}]}
+    queue = make_queue(site, vcpus=8)
+    array = site.submit(
+        waiting(site, gate, consumableResourceProperties=takes), queue, arrayProperties={"size": 4}
+    )
+    site.reached(f"{array}:1", "RUNNING")
+    assert reasons(site, f"{array}:2")["consumableResource"]["available"] == 0
+    assert site.job(f"{array}:2")["status"] == "RUNNABLE"
+    in_use = lambda: site.batch.describe_consumable_resource(consumableResource=name)["inUseQuantity"]
+    assert in_use() == 4
+    # More of it lets the next one go.
+    site.batch.update_consumable_resource(consumableResource=name, operation="ADD", quantity=2)
+    site.reached(f"{array}:2", "RUNNING")
+    site.batch.update_consumable_resource(consumableResource=name, operation="REMOVE", quantity=2)
+    assert site.job(f"{array}:3")["status"] == "RUNNABLE"
+    gate.touch()
+    assert site.ended(array)["status"] == "SUCCEEDED"
+    wait_for("all to be given back", lambda: in_use() == 0)
+
+
+def test_a_retry_takes_of_a_consumable_resource_again(site):
+    name = unique("budget")
+    site.batch.create_consumable_resource(
+        consumableResourceName=name, totalQuantity=3, resourceType="NON_REPLENISHABLE"
+    )
+    takes = {"consumableResourceList": [{"consumableResource": name, "quantity": 1}]}
+    job = site.submit(
+        site.define("false", consumableResourceProperties=takes), make_queue(site), retryStrategy={"attempts": 3}
+    )
+    assert len(site.ended(job)["attempts"]) == 3
+    assert site.batch.describe_consumable_resource(consumableResource=name)["totalQuantity"] == 0
+
+
+def test_nodes_take_of_a_consumable_resource_as_their_range_says(site, gate):
+    name, other = unique("licence"), unique("licence")
+    for each, total in ((name, 3), (other, 1)):
+        site.batch.create_consumable_resource(consumableResourceName=each, totalQuantity=total)
+    takes = lambda resource, quantity: {
+        "consumableResourceList": [{"consumableResource": resource, "quantity": quantity}]
+    }
+    script = f"until test -e {gate}; do sleep 0.05; done"
+    ranges = [
+        {"targetNodes": "0", "consumableResourceProperties": takes(other, 1)},
+        {"targetNodes": "1:2", "consumableResourceProperties": takes(name, 2)},
+    ]
+    container = process_properties(["/bin/sh", "-c", script])
+    made = site.batch.register_job_definition(
+        jobDefinitionName=unique("nodes"),
+        type="multinode",
+        nodeProperties={
+            "numNodes": 3,
+            "mainNode": 0,
+            "nodeRangeProperties": [{**each, "container": container} for each in ranges],
+        },
+    )
+    queue = make_queue(site, vcpus=8)
+    job = site.submit(made["jobDefinitionArn"], queue)
+    site.reached(job, "RUNNABLE")
+    # Two nodes take two each, which is one more than there is: not one node starts.
+    assert reasons(site, job)["consumableResource"]["quantity"] == 4
+    shown = site.job(job)["consumableResourceProperties"]["consumableResourceList"]
+    assert {each["consumableResource"].rsplit("/", 1)[1]: each["quantity"] for each in shown} == {name: 4, other: 1}
+    # What is given with the job counts instead.
+    override = {"targetNodes": "1:2", "consumableResourcePropertiesOverride": takes(name, 1)}
+    second = site.submit(
+        made["jobDefinitionArn"], site.queue, nodeOverrides={"nodePropertyOverrides": [override]}
+    )
+    site.reached(f"{second}#2", "RUNNING")
+    in_use = lambda resource: site.batch.describe_consumable_resource(consumableResource=resource)["inUseQuantity"]
+    assert (in_use(name), in_use(other)) == (2, 1)
+    gate.touch()
+    assert site.ended(second)["status"] == "SUCCEEDED"
+    site.batch.update_consumable_resource(consumableResource=name, operation="SET", quantity=4)
+    assert site.ended(job)["status"] == "SUCCEEDED"
+    wait_for("all to be given back", lambda: (in_use(name), in_use(other)) == (0, 0))
 
 
 def test_bad_consumable_resources_are_refused(site):

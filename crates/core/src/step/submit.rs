@@ -105,10 +105,6 @@ impl Step<'_> {
             }
             self.release(id);
         }
-        if self.state().shares(queue).policy().is_some() {
-            // With another active share less is reserved, also where its job waits for others.
-            self.core.wake(queue);
-        }
         Ok(Reply::Job(id))
     }
 
