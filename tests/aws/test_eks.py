@@ -54,7 +54,7 @@ def log(site, job, name="Default"):
     return site.stream(f"{definition}/{name}/{task}")
 
 
-def test_success(site, run):
+def test_assumed_a_pod_ends_with_the_reasons_of_other_jobs(site, run):
     job = run(pod("sh", "-c", "echo $0 $1", args=["one", "two"]))
     assert (job["status"], job["statusReason"]) == ("SUCCEEDED", EXITED), job
     assert "container" not in job and "ecsProperties" not in job

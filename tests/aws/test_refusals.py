@@ -1033,6 +1033,12 @@ def test_tags(site, definition):
     for operation, more in ((call, {"tags": {"k": "v"}}), (site.batch.list_tags_for_resource, {})):
         assert refusal(operation, resourceArn=site.make_arn("job", f"{array}:0"), **more)[0] == CLIENT
     assert site.batch.list_tags_for_resource(resourceArn=arn)["tags"] == {}
+    # Fifty there may be, but not one more, whatever asks for it.
+    call(resourceArn=arn, tags={f"k{number}": "v" for number in range(50)})
+    call(resourceArn=arn, tags={"k7": "other"})
+    assert refusal(call, resourceArn=arn, tags={"k50": "v"}) == (CLIENT, "A resource can have at most 50 tags.")
+    site.batch.untag_resource(resourceArn=arn, tagKeys=[f"k{number}" for number in range(50)])
+    assert site.batch.list_tags_for_resource(resourceArn=arn)["tags"] == {}
 
 
 @pytest.mark.parametrize(
