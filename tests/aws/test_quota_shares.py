@@ -249,6 +249,17 @@ def test_jobs_of_shares(site, training, queue):
     for status, count in (("RUNNABLE", 2), ("RUNNING", 0)):
         found = site.batch.list_service_jobs(jobQueue=queue, filters=filters, jobStatus=status)
         assert len(found["jobSummaryList"]) == count
+    site.batch.terminate_service_jobs(jobs=jobs, reason="done")
+    for job in jobs:
+        training.ended(job)
+    remove(site, arn)
+
+
+def test_assumed_a_deleted_share_ends_its_jobs(site, training, queue):
+    arn = create(site, queue)
+    share = arn.rsplit("/", 1)[1]
+    big = document(instance="ml.m5.24xlarge")
+    jobs = [training.submit(payload=big, queue=queue, quotaShareName=share) for _ in range(2)]
     remove(site, arn)
     for job in jobs:
         ended = training.ended(job)
