@@ -106,7 +106,7 @@ pub(crate) enum Reason {
     Environment {
         /// Which.
         environment: String,
-        /// Why not, in a word: `disabled`, `deleting`, `singleNodesOnly`, `platform`, `overMaximum`, `overTypes`, `noSuchType`, `overHost`,
+        /// Why not, in a word: `disabled`, `deleting`, `invalid`, `singleNodesOnly`, `platform`, `overMaximum`, `overTypes`, `noSuchType`, `overHost`,
         /// `overUnits` need something of the environment to be changed; `maximumReached`, `unitsReached` and `hostBusy` pass.
         because: String,
         /// The same as a sentence, after the environment's name.
