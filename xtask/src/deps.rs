@@ -9,27 +9,35 @@ use serde_json::Value;
 use crate::workspace;
 
 /// For each crate the crates of the workspace that it may depend on; the table of ARCHITECTURE.md.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("wire", &[]),
     ("core", &[]),
     ("iam", &[]),
+    ("sim", &["core"]),
     ("runtime", &["core"]),
     ("store", &["core", "runtime"]),
     ("logs", &["core", "runtime"]),
     ("engines", &["core", "runtime"]),
     (
         "server",
-        &["wire", "core", "iam", "runtime", "store", "logs", "engines"],
+        &[
+            "wire", "core", "iam", "sim", "runtime", "store", "logs", "engines",
+        ],
     ),
     // The command line is a client of the server too, so it knows the wire and how to sign; the supervisor is the
-    // engine's.
-    ("cli", &["wire", "iam", "server", "engines"]),
+    // engine's; simulations of traces need no server.
+    ("cli", &["wire", "iam", "sim", "server", "engines"]),
     ("xtask", &[]),
 ];
 
 /// The pure crates, with the external crates that they may depend on: none that does I/O, reads clocks or spawns.
-const PURE: [(&str, &[&str]); 3] = [
+const PURE: [(&str, &[&str]); 4] = [
     ("core", &["serde", "serde_json", "sha2", "thiserror"]),
+    // Reads traces from readers and site files from texts that it is given.
+    (
+        "sim",
+        &["csv", "jiff", "serde", "serde_json", "thiserror", "toml"],
+    ),
     (
         "wire",
         &[

@@ -37,7 +37,20 @@ impl RunTimes {
     /// What the runs say; `None` without any.
     #[must_use]
     pub fn estimate(&self) -> Option<Estimate> {
-        let mut sorted = self.0.clone();
+        self.estimate_beyond(Millis::default())
+    }
+
+    /// What the runs say of one that has gone on for `elapsed`: how long it takes as a whole, as those took that were not shorter. One that
+    /// has outrun all of them is expected to be overdue as long again as it is by now. `None` without any run.
+    #[must_use]
+    pub fn estimate_beyond(&self, elapsed: Millis) -> Option<Estimate> {
+        let longest = *self.0.iter().max()?;
+        if longest < elapsed {
+            let overdue = elapsed.as_millis() - longest.as_millis();
+            let run = Millis::new(elapsed.as_millis().saturating_add(overdue));
+            return Some(Estimate { p50: run, p90: run });
+        }
+        let mut sorted: Vec<Millis> = self.0.iter().copied().filter(|run| *run >= elapsed).collect();
         sorted.sort_unstable();
         let nearest_rank = |percent: usize| {
             let rank = (sorted.len() * percent).div_ceil(100).max(1);
@@ -64,5 +77,21 @@ mod tests {
         assert_eq!(RunTimes::default().estimate(), None);
         let one = RunTimes::default().with(Millis::new(7)).estimate().unwrap();
         assert_eq!((one.p50, one.p90), (Millis::new(7), Millis::new(7)));
+    }
+
+    #[test]
+    fn runs_that_were_shorter_say_nothing_about_one_that_goes_on() {
+        let runs = [1, 2, 10, 20].map(Millis::from_seconds);
+        let runs = runs
+            .into_iter()
+            .fold(RunTimes::default(), |runs, run| runs.with(run));
+        let after = |seconds: u64| {
+            let estimate = runs.estimate_beyond(Millis::from_seconds(seconds)).unwrap();
+            [estimate.p50, estimate.p90].map(|run| run.as_millis() / 1000)
+        };
+        assert_eq!([0, 2, 3, 11].map(after), [[2, 20], [10, 20], [10, 20], [20, 20]]);
+        // Overdue by five seconds, and expected to be so for five more.
+        assert_eq!([20, 25].map(after), [[20, 20], [30, 30]]);
+        assert_eq!(RunTimes::default().estimate_beyond(Millis::new(1)), None);
     }
 }

@@ -33,7 +33,7 @@ pub use crate::fleet::Host;
 pub use restore::{RestoreError, Stored, StoredInstance};
 
 /// The revisions of a job definition.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Revisions {
     /// The highest ever registered; the next gets one more (section A3.1).
     pub highest: u32,
@@ -222,6 +222,11 @@ impl State {
     #[must_use]
     pub fn run_times(&self, definition: &DefinitionName) -> Option<&RunTimes> {
         self.run_times.get(definition)
+    }
+
+    /// How long the last jobs of each definition ran, by name.
+    pub fn histories(&self) -> impl Iterator<Item = (&DefinitionName, &RunTimes)> {
+        self.run_times.iter()
     }
 
     /// A scheduling policy, consumable resource or quota share.

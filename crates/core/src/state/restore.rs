@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 use crate::token::KeptToken;
 
 /// The primary half of a state, as a store gives it back.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Stored {
     /// The numbers for the next new things.
     pub counters: Counters,

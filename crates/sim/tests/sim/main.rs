@@ -1,0 +1,6 @@
+//! Playback, forecasts and simulations, by scripts with golden output and by properties.
+
+mod forecast;
+mod playback;
+mod prediction;
+mod stage;
