@@ -26,6 +26,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 
+use crate::expected::ExpectedStart;
 use patience::Patience;
 
 /// Largest answer that is read, in bytes (own choice; 100 described jobs of the largest size are a few MiB).
@@ -96,6 +97,8 @@ pub(crate) struct Explanation {
     pub(crate) status: String,
     /// Why it is in that state.
     pub(crate) explanation: String,
+    /// When it is expected to start, while it is queued.
+    pub(crate) expected_start: Option<ExpectedStart>,
 }
 
 /// An answer as it came.
@@ -150,18 +153,33 @@ impl Client {
     /// # Errors
     /// As for [`Client::call`].
     pub(crate) async fn explain(&self, job: &str) -> Result<serde_json::Value, CallError> {
-        let path_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-        let job: String = job
-            .bytes()
-            .map(|byte| match path_safe(byte) {
-                true => char::from(byte).to_string(),
-                false => format!("%{byte:02X}"),
-            })
-            .collect();
+        self.ask(format!("explain/{}", percent_encoded(job)), String::new())
+            .await
+    }
+
+    /// Asks when these jobs are expected to start; the answer as it came.
+    ///
+    /// # Errors
+    /// As for [`Client::call`].
+    pub(crate) async fn forecast(&self, jobs: &[&str]) -> Result<serde_json::Value, CallError> {
+        let query = format!("jobs={}", percent_encoded(&jobs.join(",")));
+        self.ask("forecast".to_owned(), query).await
+    }
+
+    /// The scheduler's state, for simulations.
+    ///
+    /// # Errors
+    /// As for [`Client::call`].
+    pub(crate) async fn state(&self) -> Result<serde_json::Value, CallError> {
+        self.ask("state".to_owned(), String::new()).await
+    }
+
+    /// One of Batchyard's own operations, all of which only read.
+    async fn ask(&self, operation: String, query: String) -> Result<serde_json::Value, CallError> {
         let request = EncodedRequest {
             method: "GET",
-            path: format!("/batchyard/v1/explain/{job}"),
-            query: String::new(),
+            path: format!("/batchyard/v1/{operation}"),
+            query,
             content_type: "application/json",
             target: None,
             body: Vec::new(),
@@ -318,6 +336,17 @@ fn refusal(answer: &Answer) -> Option<CallError> {
     refused
         .filter(|_| !answer.status.is_success())
         .map(CallError::Refused)
+}
+
+/// The text as it stands in a path or a query.
+fn percent_encoded(text: &str) -> String {
+    let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    text.bytes()
+        .map(|byte| match is_safe(byte) {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        })
+        .collect()
 }
 
 /// The server did nothing but ask for less.

@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use jiff::tz::TimeZone;
 
 use crate::ServerArguments;
 use crate::client::Explanation;
+use crate::duration::now;
 use crate::job::JobId;
 use crate::output;
 
@@ -34,6 +36,7 @@ pub(crate) async fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode
         job_id,
         status,
         explanation,
+        expected_start,
     } = serde_json::from_value(found)?;
     let explanation = explanation.trim_end();
     // The server's sentences name job and state as a rule; where they do not, the reader still needs them.
@@ -41,5 +44,9 @@ pub(crate) async fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode
         output::print(format_args!("{job_id} is {status}\n"))?;
     }
     output::print(format_args!("{explanation}\n"))?;
+    let expected = expected_start.map(|expected| expected.sentences(now(), &TimeZone::system()));
+    if let Some(expected) = expected.filter(|expected| !expected.is_empty()) {
+        output::print(format_args!("{expected}\n"))?;
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -11,6 +11,7 @@ mod config;
 mod demo;
 mod duration;
 mod environment;
+mod expected;
 mod explain;
 mod follow;
 mod interrupt;

@@ -1,5 +1,6 @@
 //! `batchyard ps`: the jobs there are.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anstyle::Style;
@@ -8,11 +9,13 @@ use batchyard_wire::batch::{
     ListJobsRequest,
 };
 use clap::Args;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::ServerArguments;
 use crate::client::{CallError, Client};
 use crate::duration::{Milliseconds, now};
+use crate::expected::{ExpectedStart, JobForecast};
 use crate::job::{Times, joined};
 use crate::output::{self, BAD, FAINT, GOOD};
 use crate::table::{Cell, Column, Table};
@@ -20,6 +23,9 @@ use crate::terminal;
 
 /// Jobs of one page of ListJobs at most (AWS's limit).
 const PAGE_MAX: usize = 1_000;
+
+/// Jobs that one forecast is asked for (own choice: their ids fit into a request line).
+const FORECAST_MAX: usize = 100;
 
 /// States of jobs that wait or run, in the order in which a job goes through them.
 const LIVE: [JobStatus; 5] = [
@@ -101,7 +107,11 @@ pub(crate) async fn run(arguments: &PsArguments) -> anyhow::Result<ExitCode> {
         false if listed.is_empty() && !arguments.all && arguments.status.is_none() => {
             output::note("no jobs wait or run; `batchyard ps --all` lists those that have ended too");
         }
-        false => output::print(table(&listed, now()).render(terminal::width()))?,
+        false => {
+            let expected = expected(&client, &listed).await;
+            let table = table(&listed, &expected, now(), &TimeZone::system());
+            output::print(table.render(terminal::width()))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -155,17 +165,42 @@ async fn list(
     Ok(())
 }
 
-fn table(listed: &[Listed], now: i64) -> Table {
-    let mut table = Table::new(vec![
+/// When the queued ones of these jobs are expected to start, by id.
+async fn expected(client: &Client, listed: &[Listed]) -> BTreeMap<String, ExpectedStart> {
+    let is_queued = |listed: &&Listed| {
+        use JobStatus::{Pending, Runnable, Submitted};
+        matches!(listed.job.status, Some(Submitted | Pending | Runnable))
+    };
+    let queued = listed.iter().filter(is_queued);
+    let queued: Vec<&str> = queued.map(|listed| listed.job.job_id.as_str()).collect();
+    let mut expected = BTreeMap::new();
+    for jobs in queued.chunks(FORECAST_MAX) {
+        // The list is worth showing without it, by a server that cannot look ahead now, or never could.
+        let Ok(answer) = client.forecast(jobs).await else {
+            break;
+        };
+        let jobs = serde_json::from_value::<Vec<JobForecast>>(answer["jobs"].clone()).unwrap_or_default();
+        expected.extend(jobs.into_iter().map(|job| (job.job_id, job.expected_start)));
+    }
+    expected
+}
+
+fn table(listed: &[Listed], expected: &BTreeMap<String, ExpectedStart>, now: i64, zone: &TimeZone) -> Table {
+    let mut columns = vec![
         Column::text("JOB"),
         Column::flexible("NAME", 8),
         Column::text("STATUS"),
         Column::flexible("QUEUE", 5),
         Column::number("WAIT"),
+        Column::number("STARTS"),
         Column::number("RUN"),
         Column::number("EXIT"),
         Column::flexible("REASON", 6),
-    ]);
+    ];
+    if expected.is_empty() {
+        columns.retain(|column| column.title != "STARTS");
+    }
+    let mut table = Table::new(columns);
     for Listed { queue, job } in listed {
         let times = Times {
             created_at: job.created_at,
@@ -176,16 +211,24 @@ fn table(listed: &[Listed], now: i64) -> Table {
         let status = job.status.clone().unwrap_or_default();
         let span =
             |span: Option<Milliseconds>| Cell::from(span.map_or_else(String::new, |span| span.to_string()));
-        table.push(vec![
+        let starts = expected.get(&job.job_id);
+        let starts = starts.map_or_else(String::new, |starts| starts.cell(now, zone));
+        let mut row = vec![
             Cell::from(job.job_id.as_str()),
             Cell::from(job.job_name.as_str()),
             Cell::styled(status.as_str(), style_of(&status)),
             Cell::from(queue.as_str()),
             span(times.wait(now)),
+        ];
+        if !expected.is_empty() {
+            row.push(Cell::from(starts));
+        }
+        row.extend([
             span(times.run(now)),
             Cell::from(exit_code.map_or_else(String::new, |code| code.to_string())),
             Cell::from(remark(job, reason.as_deref())),
         ]);
+        table.push(row);
     }
     table
 }
@@ -254,8 +297,6 @@ fn status(text: &str) -> Result<JobStatus, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use expect_test::expect;
 
     use super::*;
@@ -312,12 +353,27 @@ mod tests {
 
     #[test]
     fn jobs_are_rows() {
-        let text = table(&jobs(), 65_000).render(None);
+        let text = table(&jobs(), &BTreeMap::new(), 65_000, &TimeZone::UTC).render(None);
         expect![[r#"
             JOB   NAME      STATUS   QUEUE     WAIT    RUN  EXIT  REASON
             1c0e  simulate  PENDING  default  1m00s               20 jobs: 5 running, 15 succeeded
             97bb  sort      RUNNING  default   10ms  1m01s
             88aa  align     FAILED   default  250ms  1m00s   137  Essential container in task exited: OutOfMemoryError: container killed
+        "#]].assert_eq(&anstream::adapter::strip_str(&text).to_string());
+    }
+
+    #[test]
+    fn queued_jobs_have_an_expected_start() {
+        let starts = ExpectedStart {
+            p50: Some(125_000),
+            ..ExpectedStart::default()
+        };
+        let expected = BTreeMap::from([("1c0e".to_owned(), starts)]);
+        let text = table(&jobs()[..2], &expected, 65_000, &TimeZone::UTC).render(None);
+        expect![[r#"
+            JOB   NAME      STATUS   QUEUE     WAIT    STARTS    RUN  EXIT  REASON
+            1c0e  simulate  PENDING  default  1m00s  00:02:05               20 jobs: 5 running, 15 succeeded
+            97bb  sort      RUNNING  default   10ms            1m01s
         "#]].assert_eq(&anstream::adapter::strip_str(&text).to_string());
     }
 

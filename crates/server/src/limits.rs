@@ -121,3 +121,19 @@ pub(crate) const PURGE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Rows that one purge removes at once, so that commits get their turn (own choice).
 pub(crate) const PURGE_ROWS_MAX: usize = 1_000;
+
+/// A copy of the core is made when so many times as long has passed as the last one took (own choice): copies cost the driver at most a
+/// twentieth of its time.
+pub(crate) const DRIVER_SHARE: u32 = 20;
+
+/// A forecast is used again for so many times as long as it took to make (own choice): forecasts take at most a fifth of one processor.
+pub(crate) const PROCESSOR_SHARE: u32 = 4;
+
+/// How long one forecast may take to make (own choice); what it did not come to is known to be later.
+pub(crate) const FORECAST_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Jobs of one answer of a forecast (own choice, as of a page of ListJobs).
+pub(crate) const FORECAST_JOBS_MAX: usize = 1_000;
+
+/// Live jobs of a state that is handed out (own choice: some tens of megabytes, as much as clients read).
+pub(crate) const STATE_JOBS_MAX: usize = 100_000;

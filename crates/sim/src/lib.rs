@@ -9,9 +9,11 @@
 //! |---|---|
 //! | how virtual time passes | [`playback`] |
 //! | when queued jobs are expected to start | [`forecast`] |
+//! | what is simulated | [`site`], [`present`], [`submission`] |
 
 pub mod forecast;
 pub mod limits;
 pub mod playback;
+pub mod present;
 pub mod site;
 pub mod submission;

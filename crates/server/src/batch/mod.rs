@@ -6,6 +6,7 @@
 mod api;
 mod compute_environment;
 mod consumable_resource;
+mod forecast;
 mod interrupt;
 mod item;
 mod job;
@@ -40,6 +41,7 @@ use crate::config::LimitsConfig;
 use crate::limits::READS_MAX;
 use crate::prices::Prices;
 
+pub(crate) use forecast::ForecastQuery;
 pub(crate) use job::explain::explain;
 pub(crate) use task::Task;
 
@@ -57,6 +59,8 @@ pub(crate) struct Batch {
     service_submissions: Option<DefaultDirectRateLimiter>,
     definitions: job_definition::Definitions,
     reads: Arc<Semaphore>,
+    copies: forecast::Copies,
+    forecasts: forecast::Forecasts,
     /// Held while an item is changed.
     item_changes: Mutex<()>,
     /// Held while an environment of an EKS cluster is made.
@@ -86,6 +90,8 @@ impl Batch {
             service_submissions: limiter(limits.submit_service_jobs_per_second),
             definitions: job_definition::Definitions::default(),
             reads: Arc::new(Semaphore::new(READS_MAX)),
+            copies: forecast::Copies::default(),
+            forecasts: forecast::Forecasts::default(),
             item_changes: Mutex::default(),
             cluster_changes: Mutex::default(),
         }

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use super::auth::{Auth, Authenticated, claimed_service};
 use super::{metadata, respond};
-use crate::batch::{Batch, explain};
+use crate::batch::{Batch, ForecastQuery, explain};
 use crate::caller::{Caller, digest};
 use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT, CLIENT_TOKEN_LIFE, CLIENT_TOKEN_MAX, REQUESTS_MAX};
 use crate::logs::LogsApi;
@@ -140,9 +140,9 @@ impl Gateway {
             request_id: Arc::clone(request_id),
             body_bytes: body.len(),
         };
-        if let Some(job) = explained_job(parts) {
-            return match explain(&self.batch, &job).await {
-                Ok(explanation) => respond::json(&explanation, request_id),
+        if let Some(own) = own_operation(parts) {
+            return match self.serve_own(own, request_id).await {
+                Ok(answer) => answer,
                 Err(fault) => respond::fault(&fault, &Protocol::RestJson, request_id),
             };
         }
@@ -165,6 +165,14 @@ impl Gateway {
             Ok(answer) => respond::answer(answer, request_id),
             Err(fault) => respond::fault(&fault, &service.facts().protocol, request_id),
         }
+    }
+
+    async fn serve_own(&self, own: OwnOperation, request_id: &str) -> Result<Response<Full<Bytes>>, Fault> {
+        Ok(match own {
+            OwnOperation::Explain { job } => respond::json(&explain(&self.batch, &job).await?, request_id),
+            OwnOperation::Forecast(query) => respond::json(&self.batch.forecast(query).await?, request_id),
+            OwnOperation::State => respond::json(&self.batch.present().await?, request_id),
+        })
     }
 
     async fn serve(&self, service: Service, caller: &Caller, raw: &RawRequest<'_>) -> Result<Answer, Fault> {
@@ -220,14 +228,38 @@ fn protocol_of(parts: &Parts, body: &[u8]) -> &'static Protocol {
     &service.facts().protocol
 }
 
-/// The job that `GET /batchyard/v1/explain/ID` asks for.
-fn explained_job(parts: &Parts) -> Option<String> {
-    let job = parts.uri.path().strip_prefix("/batchyard/v1/explain/")?;
-    (parts.method == Method::GET).then(|| {
-        percent_encoding::percent_decode_str(job)
-            .decode_utf8_lossy()
-            .into_owned()
-    })
+/// Operations of Batchyard's own, signed as those of AWS Batch.
+enum OwnOperation {
+    /// `GET /batchyard/v1/explain/ID`.
+    Explain {
+        /// The job's id as it was given.
+        job: String,
+    },
+    /// `GET /batchyard/v1/forecast?queue=NAME&jobs=ID,ID`.
+    Forecast(ForecastQuery),
+    /// `GET /batchyard/v1/state`.
+    State,
+}
+
+fn own_operation(parts: &Parts) -> Option<OwnOperation> {
+    let path = parts.uri.path().strip_prefix("/batchyard/v1/")?;
+    if parts.method != Method::GET {
+        return None;
+    }
+    match path.split_once('/') {
+        Some(("explain", job)) => {
+            let job = percent_encoding::percent_decode_str(job).decode_utf8_lossy();
+            Some(OwnOperation::Explain {
+                job: job.into_owned(),
+            })
+        }
+        None if path == "forecast" => {
+            let query = parts.uri.query().unwrap_or_default();
+            Some(OwnOperation::Forecast(ForecastQuery::parse(query)))
+        }
+        None if path == "state" => Some(OwnOperation::State),
+        _ => None,
+    }
 }
 
 async fn read(body: Incoming) -> Result<Bytes, Fault> {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use batchyard_core::Core;
 use batchyard_core::explain::{Because, Held, explain};
 use batchyard_core::id::{JobId, JobKey, QueueId};
-use batchyard_core::job::{Body, Job};
+use batchyard_core::job::{Body, Job, JobStatus};
 use batchyard_core::schedule::Hindrance;
 use batchyard_core::state::State;
 use batchyard_core::time::Timestamp;
@@ -123,6 +123,8 @@ pub struct Forecast {
     pub at: Timestamp,
     /// How many jobs were queued in each queue, an array with children that have not started counting once.
     pub queued: BTreeMap<QueueId, usize>,
+    /// How many children of each array had not started.
+    arrays: BTreeMap<JobId, usize>,
     half: Look,
     nine_tenths: Look,
 }
@@ -132,10 +134,14 @@ impl Forecast {
     /// clock to see how long it takes.
     #[must_use]
     pub fn new(core: Core, now: Timestamp, bounds: Bounds, may_go_on: &dyn Fn() -> bool) -> Forecast {
-        let mut queued = BTreeMap::new();
+        let (mut queued, mut arrays) = (BTreeMap::new(), BTreeMap::new());
         for (id, job) in core.state().jobs() {
-            if queued_of(id, job).is_some() {
+            let count = queued_of(job);
+            if count > 0 {
                 *queued.entry(job.queue).or_default() += 1;
+            }
+            if matches!(job.body, Body::Array(_)) {
+                arrays.insert(id, count);
             }
         }
         let half = look(core.clone(), now, Quantile::Half, bounds, may_go_on);
@@ -143,43 +149,53 @@ impl Forecast {
         Forecast {
             at: now,
             queued,
+            arrays,
             half,
             nine_tenths,
         }
     }
 
-    /// What is expected of a job or child that was queued at the moment of the forecast; of an array see [`whole`](Forecast::whole).
-    /// Of one that was not queued the answer means nothing.
+    /// What is expected of a job, a child, or a multi-node job by one of its nodes; `None` if it was not queued at the moment of the
+    /// forecast. Of an array see [`whole`](Forecast::whole).
     #[must_use]
-    pub fn of(&self, key: JobKey) -> Expected {
+    pub fn of(&self, key: JobKey) -> Option<Expected> {
+        let started = |key: JobKey| self.half.starts.get(&key).map(|_| key);
+        let whole = JobKey::whole(key.id);
+        let waits = |key: JobKey| {
+            let status = self.half.core.state().status(key);
+            matches!(status, Some(JobStatus::Pending | JobStatus::Runnable)).then_some(key)
+        };
+        // Nodes start with their job.
+        let is_child = self.arrays.contains_key(&key.id);
+        let key = started(key)
+            .or_else(|| started(whole).filter(|_| !is_child))
+            .or_else(|| waits(key))?;
         let half = self.half.starts.get(&key).copied();
         let nine_tenths = self.nine_tenths.starts.get(&key).copied();
-        self.expected(key, half, nine_tenths)
+        Some(self.expected(key, half, nine_tenths))
     }
 
-    /// What is expected of a job as a whole, as it was in the state that the forecast was made from; `None` if nothing of it waited.
+    /// What is expected of a job as a whole; `None` if nothing of it was queued at the moment of the forecast.
     #[must_use]
-    pub fn whole(&self, id: JobId, job: &Job) -> Option<Whole> {
-        match queued_of(id, job)? {
-            Queued::One(key) => Some(Whole {
-                first: self.of(key),
+    pub fn whole(&self, id: JobId) -> Option<Whole> {
+        let key = JobKey::whole(id);
+        let Some(count) = self.arrays.get(&id).copied() else {
+            return Some(Whole {
+                first: self.of(key)?,
                 last: None,
-            }),
-            Queued::Children(count) => {
-                let (half, nine_tenths) = (children(&self.half, id), children(&self.nine_tenths, id));
-                // Those that did not start come after those that did.
-                let last = |starts: &[(JobKey, Start)]| {
-                    let is_complete = starts.len() >= count;
-                    starts.last().filter(|_| is_complete).map(|(_, start)| *start)
-                };
-                let first = |starts: &[(JobKey, Start)]| starts.first().map(|(_, start)| *start);
-                let key = JobKey::whole(id);
-                Some(Whole {
-                    first: self.expected(key, first(&half), first(&nine_tenths)),
-                    last: Some(self.expected(key, last(&half), last(&nine_tenths))),
-                })
-            }
+            });
+        };
+        if count == 0 {
+            return None;
         }
+        let (half, nine_tenths) = (children(&self.half, id), children(&self.nine_tenths, id));
+        // Those that did not start come after those that did.
+        let last = |starts: &[Start]| starts.last().filter(|_| starts.len() >= count).copied();
+        let first = |starts: &[Start]| starts.first().copied();
+        Some(Whole {
+            first: self.expected(key, first(&half), first(&nine_tenths)),
+            last: Some(self.expected(key, last(&half), last(&nine_tenths))),
+        })
     }
 
     /// The jobs of a queue in the order in which they are expected to start, arrays by the first of their children, those of which
@@ -195,7 +211,7 @@ impl Forecast {
         let mut ordered: Vec<(Timestamp, JobId)> = first.iter().map(|(id, at)| (*at, *id)).collect();
         ordered.sort_unstable();
         let left = self.half.core.state().jobs();
-        let left = left.filter(|(id, job)| job.queue == queue && queued_of(*id, job).is_some());
+        let left = left.filter(|(_, job)| job.queue == queue && queued_of(job) > 0);
         let left = left.map(|(id, _)| id).filter(|id| !first.contains_key(id));
         ordered
             .into_iter()
@@ -259,42 +275,27 @@ impl Forecast {
     }
 }
 
-/// What of a job waits.
-enum Queued {
-    /// The job itself.
-    One(JobKey),
-    /// So many of its children.
-    Children(usize),
-}
-
-/// What of a job has not started, or is to start again; `None` if all of it runs.
-fn queued_of(id: JobId, job: &Job) -> Option<Queued> {
+/// How much of a job has not started, or is to start again: children of an array, 1 or 0 of others.
+fn queued_of(job: &Job) -> usize {
     let waits = match &job.body {
         Body::Waiting(_) => true,
         Body::Ready(execution) => execution.attempt.is_none(),
         Body::MultiNode(multi_node) => multi_node.gang.is_none(),
         Body::Array(array) => {
-            let again = array
-                .executions
-                .values()
-                .filter(|execution| execution.attempt.is_none());
+            let executions = array.executions.values();
+            let again = executions.filter(|execution| execution.attempt.is_none());
             let fresh = usize::try_from(array.waiting.count() + array.runnable.count()).unwrap_or(usize::MAX);
-            let count = fresh.saturating_add(again.count());
-            return (count > 0).then_some(Queued::Children(count));
+            return fresh.saturating_add(again.count());
         }
     };
-    waits.then_some(Queued::One(JobKey::whole(id)))
+    usize::from(waits)
 }
 
 /// The starts of an array's children, first to last.
-fn children(look: &Look, id: JobId) -> Vec<(JobKey, Start)> {
+fn children(look: &Look, id: JobId) -> Vec<Start> {
     let range = JobKey::child(id, 0)..=JobKey::child(id, u32::MAX);
-    let mut starts: Vec<(JobKey, Start)> = look
-        .starts
-        .range(range)
-        .map(|(key, start)| (*key, *start))
-        .collect();
-    starts.sort_unstable_by_key(|(key, start)| (start.at, *key));
+    let mut starts: Vec<Start> = look.starts.range(range).map(|(_, start)| *start).collect();
+    starts.sort_unstable_by_key(|start| start.at);
     starts
 }
 

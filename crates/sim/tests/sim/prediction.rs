@@ -174,7 +174,7 @@ fn forecast(playback: &Playback<World>) -> BTreeMap<JobKey, Expected> {
                 core.state().status(key),
                 Some(JobStatus::Pending | JobStatus::Runnable)
             ) {
-                expected.insert(key, forecast.of(key));
+                expected.insert(key, forecast.of(key).expect("it is queued"));
             }
         }
     }

@@ -219,8 +219,7 @@ impl Stage {
         self.print(&format!("forecast at {}:", seconds(now)));
         let (queue, _) = core.state().queues().next().expect("there is one");
         for id in forecast.in_order(queue, 100) {
-            let job = core.state().job(id).expect("it is queued");
-            let whole = forecast.whole(id, job).expect("it is queued");
+            let whole = forecast.whole(id).expect("it is queued");
             let name = self.playback().script().name(JobKey::whole(id));
             let last = whole
                 .last
@@ -230,7 +229,7 @@ impl Stage {
         }
         for (name, child) in words.iter().filter_map(|word| word.split_once(':')) {
             let key = JobKey::child(self.jobs[name], child.parse().expect("it is a number"));
-            let expected = self.written(forecast.of(key));
+            let expected = self.written(forecast.of(key).expect("it is queued"));
             self.print(&format!("     {name}:{child} {expected}"));
         }
     }

@@ -1,12 +1,14 @@
 //! Why a job is where it is: Batchyard's own operation, `GET /batchyard/v1/explain/ID`.
 
 use batchyard_core::id::NodeKey;
+use batchyard_core::job::JobStatus;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 use serde::{Deserialize, Serialize};
 
 use super::describe::status_word;
 use super::reason::{self, Reason, ShareReason};
+use crate::batch::forecast::ExpectedStart;
 use crate::batch::{Batch, job_key, job_names, unavailable};
 
 /// The answer.
@@ -28,6 +30,9 @@ pub(crate) struct JobExplanation {
     /// How its share stands, in a fair-share queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) share: Option<ShareReason>,
+    /// When it is expected to start, while it is queued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expected_start: Option<ExpectedStart>,
 }
 
 /// Explains a job, live or ended.
@@ -43,6 +48,11 @@ pub(crate) async fn explain(batch: &Batch, job: &str) -> Result<JobExplanation, 
         .await
         .map_err(|error| unavailable(&error))?;
     if let Some(found) = live {
+        let may_start = matches!(found.status, JobStatus::Pending | JobStatus::Runnable);
+        let expected_start = match may_start {
+            true => batch.expected_start(key).await?,
+            false => None,
+        };
         let node = NodeKey::of(key).filter(|_| found.nodes.is_some());
         return Ok(JobExplanation {
             job_id: node.map_or_else(|| key.to_string(), |node| node.to_string()),
@@ -51,6 +61,7 @@ pub(crate) async fn explain(batch: &Batch, job: &str) -> Result<JobExplanation, 
             job_queue: Some(found.queue.to_string()),
             reasons: reason::of(&found),
             share: found.turn.as_ref().map(reason::of_turn),
+            expected_start,
         });
     }
     let rows = batch.read(move |store| store.jobs(&[key])).await?;
@@ -74,5 +85,6 @@ pub(crate) async fn explain(batch: &Batch, job: &str) -> Result<JobExplanation, 
         job_queue: None,
         reasons: Vec::new(),
         share: None,
+        expected_start: None,
     })
 }
