@@ -167,20 +167,26 @@ mod tests {
             basis: vec!["runs".to_owned(), "timeouts".to_owned()],
             ..ExpectedStart::default()
         };
-        check(&start, &expect![[r#"
+        check(
+            &start,
+            &expect![[r#"
             14:02
             It is expected to start about 14:02 (in 2h02m), or 14:30 if jobs run as long as nine of ten did. Where a definition has no history its timeout counts.
-        "#]]);
+        "#]],
+        );
         let latest = ExpectedStart {
             p50: Some(NOON + 5_400),
             p90: Some(NOON + 5_400),
             basis: vec!["runs".to_owned(), "atLatest".to_owned()],
             ..ExpectedStart::default()
         };
-        check(&latest, &expect![[r#"
+        check(
+            &latest,
+            &expect![[r#"
             12:00:05
             It is expected to start at the latest about 12:00:05 (in 5.4s).
-        "#]]);
+        "#]],
+        );
         let array = ExpectedStart {
             last: Some(Box::new(ExpectedStart {
                 p50: Some(minutes(800)),
@@ -188,10 +194,13 @@ mod tests {
             })),
             ..start
         };
-        check(&array, &expect![[r#"
+        check(
+            &array,
+            &expect![[r#"
             14:02
             Its first child is expected to start about 14:02 (in 2h02m), or 14:30 if jobs run as long as nine of ten did. The last one starts about 2026-11-24 01:20 (in 13h20m). Where a definition has no history its timeout counts.
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -201,21 +210,30 @@ mod tests {
             ..ExpectedStart::default()
         };
         let job_id = "5f1c".to_owned();
-        check(&unknown(Unknown::Endless { job_id }), &expect![[r#"
+        check(
+            &unknown(Unknown::Endless { job_id }),
+            &expect![[r#"
             ?
             Its start cannot be predicted: it waits for job 5f1c, which has no history and no timeout.
-        "#]]);
-        check(&unknown(Unknown::Never), &expect![[r#"
+        "#]],
+        );
+        check(
+            &unknown(Unknown::Never),
+            &expect![[r#"
             never
             As things are, it never starts.
-        "#]]);
+        "#]],
+        );
         let far = ExpectedStart {
             not_before: Some(minutes(3_000)),
             ..ExpectedStart::default()
         };
-        check(&far, &expect![[r#"
+        check(
+            &far,
+            &expect![[r#"
             >2026-11-25 14:00
             It is not expected to start before 2026-11-25 14:00 (in 2d02h).
-        "#]]);
+        "#]],
+        );
     }
 }

@@ -23,6 +23,7 @@ mod output;
 mod ps;
 mod run;
 mod serve;
+mod simulate;
 mod table;
 mod tail;
 mod terminal;
@@ -69,6 +70,7 @@ enum Command {
     Kill(kill::KillArguments),
     /// Take capacity away under its jobs, as when Spot instances are reclaimed
     Interrupt(interrupt::InterruptArguments),
+    Simulate(Box<simulate::SimulateArguments>),
     /// Price an option on a server of its own: everything at work, in a few seconds
     Demo(demo::DemoArguments),
     /// Print the variables that let AWS clients use the server
@@ -126,6 +128,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Explain(arguments) => serve::runtime()?.block_on(explain::run(&arguments)),
         Command::Kill(arguments) => serve::runtime()?.block_on(kill::run(&arguments)),
         Command::Interrupt(arguments) => serve::runtime()?.block_on(interrupt::run(&arguments)),
+        Command::Simulate(arguments) => serve::runtime()?.block_on(simulate::run(&arguments)),
         Command::Demo(arguments) => serve::runtime()?.block_on(demo::run(&arguments)),
         Command::Env(ServerArguments { data }) => environment::print(data).map(|()| ExitCode::SUCCESS),
         Command::Serve(arguments) => serve::run(&arguments),

@@ -374,7 +374,8 @@ mod tests {
             JOB   NAME      STATUS   QUEUE     WAIT    STARTS    RUN  EXIT  REASON
             1c0e  simulate  PENDING  default  1m00s  00:02:05               20 jobs: 5 running, 15 succeeded
             97bb  sort      RUNNING  default   10ms            1m01s
-        "#]].assert_eq(&anstream::adapter::strip_str(&text).to_string());
+        "#]]
+        .assert_eq(&anstream::adapter::strip_str(&text).to_string());
     }
 
     #[test]

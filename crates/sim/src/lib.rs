@@ -9,11 +9,20 @@
 //! |---|---|
 //! | how virtual time passes | [`playback`] |
 //! | when queued jobs are expected to start | [`forecast`] |
-//! | what is simulated | [`site`], [`present`], [`submission`] |
+//! | what is simulated on | [`site`], [`present`] |
+//! | what is submitted, and what becomes of it | [`workload`], [`submission`], [`replay`], [`onward`] |
+//! | what came of it | [`report`] |
+//! | all of that together | [`simulation`] |
 
 pub mod forecast;
 pub mod limits;
+pub mod onward;
 pub mod playback;
 pub mod present;
+pub mod replay;
+pub mod report;
+pub mod simulation;
 pub mod site;
 pub mod submission;
+mod words;
+pub mod workload;

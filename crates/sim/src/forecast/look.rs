@@ -5,24 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use batchyard_core::Core;
 use batchyard_core::change::Change;
 use batchyard_core::id::{AttemptKey, JobKey, QueueId};
-use batchyard_core::job::Profile;
-use batchyard_core::name::DefinitionName;
-use batchyard_core::runs::RunTimes;
 use batchyard_core::state::State;
 use batchyard_core::time::{Millis, Timestamp};
 
-use super::{Basis, Bounds};
+use super::{Basis, Bounds, Histories, Quantile};
 use crate::limits::STEPS_AHEAD_MAX;
 use crate::playback::{Manners, Playback, Run, Script, Stops};
-
-/// Which of the known run times a look counts with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Quantile {
-    /// Half of the runs took no longer.
-    Half,
-    /// Nine of ten took no longer, and what is stopped takes its grace.
-    NineTenths,
-}
 
 /// A start that was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,9 +34,7 @@ pub(super) struct Look {
 }
 
 struct Guesses {
-    quantile: Quantile,
-    /// As they were at the beginning: the look adds its own guesses to those of the core.
-    histories: BTreeMap<DefinitionName, RunTimes>,
+    histories: Histories,
     starts: BTreeMap<JobKey, Start>,
     /// How the ends of live attempts are known.
     live: BTreeMap<JobKey, Basis>,
@@ -73,10 +59,7 @@ pub(super) fn look(
         },
     };
     let guesses = Guesses {
-        quantile,
-        histories: (core.state().histories())
-            .map(|(name, runs)| (name.clone(), runs.clone()))
-            .collect(),
+        histories: Histories::of(core.state(), quantile),
         starts: BTreeMap::new(),
         live: BTreeMap::new(),
         endless: BTreeSet::new(),
@@ -104,23 +87,6 @@ pub(super) fn look(
 }
 
 impl Guesses {
-    fn guess(&self, profile: &Profile, elapsed: Millis) -> Option<(Millis, Basis)> {
-        let runs = profile
-            .definition
-            .as_ref()
-            .and_then(|name| self.histories.get(name));
-        let estimate = runs.and_then(|runs| runs.estimate_beyond(elapsed));
-        let by_runs = estimate.map(|estimate| match self.quantile {
-            Quantile::Half => estimate.p50,
-            Quantile::NineTenths => estimate.p90,
-        });
-        match (by_runs, profile.timeout) {
-            (Some(run), timeout) if timeout.is_none_or(|timeout| run < timeout) => Some((run, Basis::RUNS)),
-            (_, Some(timeout)) => Some((timeout, Basis::TIMEOUTS)),
-            (_, None) => None,
-        }
-    }
-
     fn note_start(&mut self, state: &State, job: JobKey, now: Timestamp) {
         // The job was live when it was placed; with a run time of nothing it may have ended since.
         let queue = state.job(job.id).map(|job| job.queue);
@@ -150,7 +116,7 @@ impl Script for Guesses {
         if job.profile.nodes.is_some() && key.child != Some(job.profile.main_node()) {
             return Run::Endless;
         }
-        match self.guess(&job.profile, elapsed) {
+        match self.histories.guess(&job.profile, elapsed) {
             Some((after, basis)) => {
                 self.live.insert(key, basis);
                 Run::Ends { after, exit_code: 0 }

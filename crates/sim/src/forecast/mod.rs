@@ -6,6 +6,7 @@
 //! cap all, and stand in where there is no history. An attempt with neither goes on for ever: jobs that start nevertheless start then
 //! at the latest; of the others nothing can be said.
 
+mod guess;
 mod look;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,8 @@ use batchyard_core::state::State;
 use batchyard_core::time::Timestamp;
 
 use crate::limits::{CHAIN_MAX, STARTS_AHEAD_MAX};
-use look::{Look, Quantile, Start, look};
+pub use guess::{Histories, Quantile};
+use look::{Look, Start, look};
 
 /// How far a forecast looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

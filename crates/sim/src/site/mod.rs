@@ -1,5 +1,8 @@
 //! What is simulated on: a host, compute environments, queues with their policies, prices.
 
+mod edit;
+mod file;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,12 +15,16 @@ use batchyard_core::item::{FairShare, Item, ItemKey, SchedulingPolicy};
 use batchyard_core::limits::Limits;
 use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName, SchedulingPolicyName};
 use batchyard_core::options::{BACKFILL, MAX_CONCURRENCY, QueueOptions};
-use batchyard_core::resources::Resources;
+use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
 use batchyard_core::state::Stored;
 use batchyard_core::time::Timestamp;
 use batchyard_core::{Core, CoreConfig, Output};
 
 use crate::submission::DEFINITION;
+
+pub use edit::{Edit, EditError, ParseEditError};
+pub use file::FileError;
+use file::MEMORY_UNLIMITED;
 
 /// A site as it is before the first job.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,18 +80,26 @@ pub struct Prices {
 pub struct SetUpError(#[from] Rejection);
 
 impl Site {
-    /// One environment straight on a host, and one queue in order of submission, both called `default`.
+    /// One environment straight on a host, and one queue in order of submission, both called `default`. Without an amount of memory there
+    /// is enough.
     #[must_use]
-    pub fn simple(host: Resources) -> Site {
+    pub fn simple(vcpus: u32, memory_mib: Option<u64>, gpus: u16, backfill: bool) -> Site {
         let environment = EnvironmentName::parse("default").expect("it is a name");
         Site {
-            host,
+            host: Resources {
+                vcpus: MilliVcpus::whole(vcpus),
+                memory: memory_mib.map_or(MEMORY_UNLIMITED, Mebibytes),
+                gpus,
+            },
             queues: vec![Queue {
                 name: QueueName::parse("default").expect("it is a name"),
                 priority: 1,
                 environments: vec![environment.clone()],
                 fair_share: None,
-                options: QueueOptions::default(),
+                options: QueueOptions {
+                    max_concurrency: None,
+                    backfill,
+                },
             }],
             environments: vec![Environment {
                 name: environment,

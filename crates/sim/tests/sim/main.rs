@@ -3,4 +3,7 @@
 mod forecast;
 mod playback;
 mod prediction;
+mod report;
+mod site;
 mod stage;
+mod workload;

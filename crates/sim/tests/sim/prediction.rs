@@ -133,11 +133,7 @@ fn definition(number: u8) -> DefinitionName {
 }
 
 fn playback(planned: Vec<Planned>) -> Playback<World> {
-    let site = Site::simple(Resources {
-        vcpus: MilliVcpus::whole(VCPUS),
-        memory: Mebibytes(1 << 20),
-        gpus: 0,
-    });
+    let site = Site::simple(VCPUS, None, 0, false);
     let mut playback = Playback::new(
         site.core(START).expect("it is as the test made it"),
         START,

@@ -108,7 +108,7 @@ struct Stage {
 impl Stage {
     fn new() -> Self {
         Stage {
-            site: Site::simple(vcpus(4)),
+            site: Site::simple(4, None, 0, false),
             manners: Manners::default(),
             playback: None,
             jobs: BTreeMap::new(),
@@ -141,7 +141,9 @@ impl Stage {
         };
         let number = |name: &str| option(name).map(|value| value.parse::<u64>().expect("it is a number"));
         match words[..] {
-            ["host", count] => self.site = Site::simple(vcpus(count.parse().expect("it is a number"))),
+            ["host", count] => {
+                self.site = Site::simple(count.parse().expect("it is a number"), None, 0, false)
+            }
             ["start-latency", count] => {
                 self.manners.start_latency = Millis::from_seconds(count.parse().expect("it is a number"));
             }

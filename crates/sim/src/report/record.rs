@@ -1,0 +1,215 @@
+//! What happened in a playback, as far as reports tell: who held what from when to when, and since when it could have started.
+
+use std::collections::{BTreeMap, HashMap};
+
+use batchyard_core::change::{AfterAttempt, Change};
+use batchyard_core::environment::InstanceTypeName;
+use batchyard_core::id::{ArrayIndex, InstanceId, JobId, JobKey, QueueId};
+use batchyard_core::interval_set::IntervalSet;
+use batchyard_core::job::Body;
+use batchyard_core::resources::Resources;
+use batchyard_core::share::share_of;
+use batchyard_core::state::State;
+use batchyard_core::time::Timestamp;
+
+/// All that was seen.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// Queues and their shares, as they first held something.
+    pub(super) lanes: Vec<Lane>,
+    /// In order of their starts.
+    pub(super) slices: Vec<Slice>,
+    /// In the order in which they were made.
+    pub(super) instances: Vec<Lifetime>,
+    /// Attempts that ended without success and were not followed by another.
+    pub(super) failed: usize,
+    /// Jobs and children that failed without having run.
+    pub(super) never_ran: usize,
+    lane_numbers: BTreeMap<QueueId, BTreeMap<Box<str>, u32>>,
+    /// Slices that go on. A hash map, as its order shows nowhere.
+    open: HashMap<JobKey, usize>,
+    ready: HashMap<JobId, Ready>,
+    open_instances: HashMap<InstanceId, usize>,
+}
+
+/// A share of a queue; of a queue without shares all of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lane {
+    pub(super) queue: QueueId,
+    pub(super) share: Box<str>,
+}
+
+/// What one attempt held.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slice {
+    pub(super) lane: u32,
+    pub(super) need: Resources,
+    /// Whether it ran on an instance.
+    pub(super) is_on_instance: bool,
+    /// Since when nothing but want of room, or of a turn, kept it.
+    pub(super) ready: Timestamp,
+    pub(super) start: Timestamp,
+    /// Whether it ran already when the playback began: then its wait is not the playback's.
+    pub(super) was_running: bool,
+    /// `None` while it runs.
+    pub(super) end: Option<Timestamp>,
+}
+
+/// An instance from its making to its end.
+#[derive(Clone, Debug)]
+pub(super) struct Lifetime {
+    pub(super) instance_type: InstanceTypeName,
+    pub(super) start: Timestamp,
+    pub(super) end: Option<Timestamp>,
+}
+
+/// Since when a job is runnable, or its children are.
+#[derive(Clone, Debug)]
+enum Ready {
+    Whole(Timestamp),
+    /// Latest last.
+    Children(Vec<(IntervalSet, Timestamp)>),
+}
+
+impl Record {
+    /// Notes what runs and waits in a state that a playback begins with.
+    #[must_use]
+    pub fn of(state: &State, now: Timestamp) -> Self {
+        let mut record = Record::default();
+        for (key, _, execution) in state.live_attempts() {
+            if let Some(attempt) = &execution.attempt {
+                record.begin(state, key.job, attempt.placement.instance.is_some(), now);
+            }
+        }
+        for slice in &mut record.slices {
+            slice.was_running = true;
+        }
+        for (_, facts) in state.environments() {
+            for (id, instance) in &facts.instances {
+                record.add_instance(*id, instance.instance_type, now);
+            }
+        }
+        for (id, job) in state.jobs() {
+            let ready = match &job.body {
+                Body::Array(array) => Ready::Children(vec![(array.runnable.clone(), id.submitted_at())]),
+                Body::Ready(_) | Body::MultiNode(_) => Ready::Whole(id.submitted_at()),
+                Body::Waiting(_) => continue,
+            };
+            record.ready.insert(id, ready);
+        }
+        record
+    }
+
+    /// Notes a change. `state` is as it was left by the step that made it.
+    pub fn note(&mut self, state: &State, change: &Change, now: Timestamp) {
+        match change {
+            Change::JobReady(id) => {
+                self.ready.insert(*id, Ready::Whole(now));
+            }
+            Change::ChildrenReady { job, children } => {
+                let ready = self.ready.entry(*job).or_insert(Ready::Children(Vec::new()));
+                if let Ready::Children(sets) = ready {
+                    sets.push((children.clone(), now));
+                }
+            }
+            Change::AttemptPlaced { job, placement, .. } => {
+                self.begin(state, *job, placement.instance.is_some(), now);
+            }
+            Change::GangPlaced(placed) => {
+                for (node, placement) in (0..).zip(&placed.placements) {
+                    let key = JobKey::child(placed.job, node);
+                    self.begin(state, key, placement.instance.is_some(), now);
+                }
+            }
+            Change::AttemptEnded(ended) => {
+                self.end(ended.job, now);
+                match ended.next {
+                    AfterAttempt::Retried => {
+                        self.ready.insert(ended.job.id, Ready::Whole(now));
+                    }
+                    AfterAttempt::Failed => self.failed += 1,
+                    AfterAttempt::Succeeded => {}
+                }
+                if ended.job.child.is_none() && ended.next.status().is_terminal() {
+                    self.ready.remove(&ended.job.id);
+                }
+            }
+            Change::JobFailed(failed) => {
+                self.never_ran += 1;
+                self.ready.remove(&failed.job.id);
+            }
+            Change::ChildrenFailed { children, .. } => {
+                self.never_ran += usize::try_from(children.count()).unwrap_or(usize::MAX);
+            }
+            Change::ArrayEnded(ended) => {
+                self.ready.remove(&ended.job);
+            }
+            Change::InstanceAdded(added) => self.add_instance(added.id, added.instance_type, now),
+            Change::InstanceRemoved { instance, .. } => {
+                if let Some(index) = self.open_instances.remove(instance) {
+                    self.instances[index].end = Some(now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn add_instance(&mut self, id: InstanceId, instance_type: InstanceTypeName, start: Timestamp) {
+        self.open_instances.insert(id, self.instances.len());
+        self.instances.push(Lifetime {
+            instance_type,
+            start,
+            end: None,
+        });
+    }
+
+    fn begin(&mut self, state: &State, key: JobKey, is_on_instance: bool, now: Timestamp) {
+        // It was live when it was placed. What ends within the same step holds nothing for any time.
+        let Some(job) = state.job(key.id) else {
+            return;
+        };
+        let ready = match self.ready.get(&key.id) {
+            Some(Ready::Whole(at)) => *at,
+            Some(Ready::Children(sets)) => ready_of(sets, key.child).unwrap_or(now),
+            None => now,
+        };
+        let lane = self.lane(job.queue, share_of(&job.profile));
+        self.open.insert(key, self.slices.len());
+        self.slices.push(Slice {
+            lane,
+            need: job.profile.need(key.child),
+            is_on_instance,
+            ready,
+            start: now,
+            was_running: false,
+            end: None,
+        });
+    }
+
+    fn end(&mut self, key: JobKey, now: Timestamp) {
+        if let Some(index) = self.open.remove(&key) {
+            self.slices[index].end = Some(now);
+        }
+    }
+
+    fn lane(&mut self, queue: QueueId, share: &str) -> u32 {
+        let of_queue = self.lane_numbers.entry(queue).or_default();
+        if let Some(number) = of_queue.get(share) {
+            return *number;
+        }
+        let number = u32::try_from(self.lanes.len()).expect("there are fewer shares than jobs");
+        of_queue.insert(share.into(), number);
+        self.lanes.push(Lane {
+            queue,
+            share: share.into(),
+        });
+        number
+    }
+}
+
+/// Since when a child is runnable: as was said of it last.
+fn ready_of(sets: &[(IntervalSet, Timestamp)], child: Option<ArrayIndex>) -> Option<Timestamp> {
+    let child = child?;
+    let set = sets.iter().rev().find(|(children, _)| children.contains(child))?;
+    Some(set.1)
+}

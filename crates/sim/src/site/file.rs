@@ -1,0 +1,348 @@
+//! Sites as TOML. What the file may say is documented in `docs/simulate.md`.
+
+use std::collections::BTreeMap;
+
+use batchyard_core::environment::{Capacity, InstanceChoice, InstancePlan, InstanceTypeName};
+use batchyard_core::item::{FairShare, ShareWeight};
+use batchyard_core::limits::IDLE_INSTANCE_DELAY;
+use batchyard_core::name::{EnvironmentName, ParseNameError, QueueName};
+use batchyard_core::options::QueueOptions;
+use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
+use batchyard_core::time::Millis;
+use serde::Deserialize;
+
+use super::{Environment, Prices, Queue, Site};
+
+/// Memory where a site names none: more than any job asks for (own choice).
+pub(super) const MEMORY_UNLIMITED: Mebibytes = Mebibytes(1 << 40);
+
+/// A site file cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It is no TOML, or says something that means nothing here; the text has the line.
+    #[error("read the site")]
+    Toml(#[from] toml::de::Error),
+    /// A name is none.
+    #[error("read the site")]
+    Name(#[from] ParseNameError),
+    /// Something is missing or makes no sense.
+    #[error("read the site: {what} {problem}")]
+    Value {
+        /// What it is about.
+        what: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    host: HostPart,
+    #[serde(default, rename = "environment")]
+    environments: Vec<EnvironmentPart>,
+    #[serde(default, rename = "queue")]
+    queues: Vec<QueuePart>,
+    #[serde(default)]
+    prices: PricesPart,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HostPart {
+    vcpus: Option<u32>,
+    memory_mib: Option<u64>,
+    gpus: Option<u16>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EnvironmentPart {
+    name: String,
+    max_vcpus: Option<u32>,
+    #[serde(default)]
+    min_vcpus: u32,
+    #[serde(default)]
+    desired_vcpus: u32,
+    #[serde(default)]
+    instance_types: Vec<String>,
+    #[serde(default)]
+    strategy: Strategy,
+    idle_seconds: Option<u64>,
+}
+
+/// As the service has them; on one site they differ in nothing but whether the order of the types counts.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Strategy {
+    #[default]
+    BestFitProgressive,
+    BestFit,
+    SpotCapacityOptimized,
+    SpotPriceCapacityOptimized,
+    /// In the order in which the types are named.
+    SpotCapacityOptimizedPrioritized,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QueuePart {
+    name: String,
+    #[serde(default = "one")]
+    priority: i32,
+    environments: Option<Vec<String>>,
+    fair_share: Option<FairSharePart>,
+    #[serde(default)]
+    backfill: bool,
+    max_concurrency: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FairSharePart {
+    #[serde(default)]
+    decay_seconds: u64,
+    #[serde(default)]
+    reservation_percent: u8,
+    #[serde(default)]
+    weights: BTreeMap<String, f64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PricesPart {
+    vcpu_hour: Option<f64>,
+    #[serde(default)]
+    instance_hour: BTreeMap<String, f64>,
+    #[serde(default)]
+    currency: String,
+}
+
+fn one() -> i32 {
+    1
+}
+
+impl Site {
+    /// Reads a site file.
+    ///
+    /// # Errors
+    /// When it is no TOML, has keys or values that mean nothing, or lacks an environment or a queue.
+    pub fn parse(text: &str) -> Result<Site, FileError> {
+        let File {
+            host,
+            environments,
+            queues,
+            prices,
+        } = toml::from_str(text)?;
+        if environments.is_empty() || queues.is_empty() {
+            return Err(wrong(
+                "a site",
+                "needs at least one [[environment]] and one [[queue]]",
+            ));
+        }
+        let environments = environments
+            .into_iter()
+            .map(EnvironmentPart::read)
+            .collect::<Result<Vec<_>, _>>()?;
+        let names: Vec<EnvironmentName> = environments
+            .iter()
+            .map(|environment| environment.name.clone())
+            .collect();
+        let queues = queues
+            .into_iter()
+            .map(|queue| queue.read(&names))
+            .collect::<Result<Vec<_>, _>>()?;
+        let host = host.read(&environments)?;
+        Ok(Site {
+            host,
+            environments,
+            queues,
+            prices: prices.read()?,
+        })
+    }
+}
+
+impl HostPart {
+    /// As large as the environments' maxima together unless it says otherwise.
+    fn read(self, environments: &[Environment]) -> Result<Resources, FileError> {
+        let HostPart {
+            vcpus,
+            memory_mib,
+            gpus,
+        } = self;
+        let mut maxima = environments
+            .iter()
+            .map(|environment| match &environment.capacity {
+                Capacity::Shared { vcpus_max } => *vcpus_max,
+                Capacity::Instances(plan) => Some(plan.vcpus_max),
+                Capacity::Units { .. } => None,
+            });
+        let sum = maxima.try_fold(0_u32, |sum, max| Some(sum.saturating_add(max?)));
+        let missing = || wrong("host", "needs vcpus where an environment has no max_vcpus");
+        Ok(Resources {
+            vcpus: MilliVcpus::whole(vcpus.or(sum).ok_or_else(missing)?),
+            memory: memory_mib.map_or(MEMORY_UNLIMITED, Mebibytes),
+            gpus: gpus.unwrap_or(0).min(GPUS_MAX),
+        })
+    }
+}
+
+/// GPUs that a host of the core has at most.
+const GPUS_MAX: u16 = 64;
+
+impl EnvironmentPart {
+    fn read(self) -> Result<Environment, FileError> {
+        let EnvironmentPart {
+            name,
+            max_vcpus,
+            min_vcpus,
+            desired_vcpus,
+            instance_types,
+            strategy,
+            idle_seconds,
+        } = self;
+        let what = format!("environment {name}");
+        let name = EnvironmentName::parse(&name)?;
+        if instance_types.is_empty() {
+            return Ok(Environment {
+                name,
+                capacity: Capacity::Shared { vcpus_max: max_vcpus },
+            });
+        }
+        let find = |name: &String| {
+            InstanceTypeName::find(name)
+                .ok_or_else(|| wrong(&what, &format!("has no known instance type {name}")))
+        };
+        let types = instance_types.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+        let vcpus_max = max_vcpus.ok_or_else(|| wrong(&what, "has instances and needs max_vcpus"))?;
+        Ok(Environment {
+            name,
+            capacity: Capacity::Instances(InstancePlan {
+                types,
+                choice: match strategy {
+                    Strategy::SpotCapacityOptimizedPrioritized => InstanceChoice::Ordered,
+                    Strategy::BestFitProgressive
+                    | Strategy::BestFit
+                    | Strategy::SpotCapacityOptimized
+                    | Strategy::SpotPriceCapacityOptimized => InstanceChoice::Smallest,
+                },
+                vcpus_min: min_vcpus,
+                vcpus_desired: desired_vcpus,
+                vcpus_max,
+                idle_delay: idle_seconds.map_or(IDLE_INSTANCE_DELAY, Millis::from_seconds),
+            }),
+        })
+    }
+}
+
+impl QueuePart {
+    /// With all environments unless it names some.
+    fn read(self, all: &[EnvironmentName]) -> Result<Queue, FileError> {
+        let QueuePart {
+            name,
+            priority,
+            environments,
+            fair_share,
+            backfill,
+            max_concurrency,
+        } = self;
+        let what = format!("queue {name}");
+        if max_concurrency == Some(0) {
+            return Err(wrong(&what, "has a max_concurrency of 0 and would run nothing"));
+        }
+        let environments = match environments {
+            None => all.to_vec(),
+            Some(names) => names
+                .iter()
+                .map(|name| EnvironmentName::parse(name))
+                .collect::<Result<_, _>>()?,
+        };
+        Ok(Queue {
+            name: QueueName::parse(&name)?,
+            priority,
+            environments,
+            fair_share: fair_share.map(|part| part.read(&what)).transpose()?,
+            options: QueueOptions {
+                max_concurrency,
+                backfill,
+            },
+        })
+    }
+}
+
+impl FairSharePart {
+    fn read(self, what: &str) -> Result<FairShare, FileError> {
+        let FairSharePart {
+            decay_seconds,
+            reservation_percent,
+            weights,
+        } = self;
+        if reservation_percent > 99 {
+            return Err(wrong(what, "has a reservation_percent that is not 0 to 99"));
+        }
+        let weight = |(share, weight): (String, f64)| {
+            // As the service has them: 0.0001 to 999.9999.
+            if !(0.0001..=999.9999).contains(&weight) {
+                return Err(wrong(
+                    what,
+                    &format!("has a weight for {share} that is not 0.0001 to 999.9999"),
+                ));
+            }
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "its range was checked"
+            )]
+            let weight = (weight * 10_000.0).round() as u32;
+            let (name, is_prefix) = share
+                .strip_suffix('*')
+                .map_or((share.as_str(), false), |name| (name, true));
+            Ok(ShareWeight {
+                share: name.into(),
+                is_prefix,
+                weight,
+            })
+        };
+        Ok(FairShare {
+            decay: Millis::from_seconds(decay_seconds),
+            reservation_percent,
+            shares: weights.into_iter().map(weight).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl PricesPart {
+    fn read(self) -> Result<Prices, FileError> {
+        let PricesPart {
+            vcpu_hour,
+            instance_hour,
+            currency,
+        } = self;
+        let all = vcpu_hour.iter().chain(instance_hour.values());
+        if !all.into_iter().all(|price| price.is_finite() && *price >= 0.0) {
+            return Err(wrong("prices", "must not be negative"));
+        }
+        let unknown = instance_hour
+            .keys()
+            .find(|name| InstanceTypeName::find(name).is_none());
+        if let Some(name) = unknown {
+            return Err(wrong(
+                "prices",
+                &format!("name {name}, which is no known instance type"),
+            ));
+        }
+        Ok(Prices {
+            vcpu_hour,
+            instance_hour,
+            currency,
+        })
+    }
+}
+
+fn wrong(what: &str, problem: &str) -> FileError {
+    FileError::Value {
+        what: what.to_owned(),
+        problem: problem.to_owned(),
+    }
+}

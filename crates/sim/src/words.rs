@@ -1,0 +1,9 @@
+//! Numbers of things, as people write them.
+
+/// `1 job`, `2 jobs`.
+pub(crate) fn jobs(count: usize) -> String {
+    match count {
+        1 => "1 job".to_owned(),
+        _ => format!("{count} jobs"),
+    }
+}
