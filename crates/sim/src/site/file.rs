@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use batchyard_core::environment::{Capacity, InstanceChoice, InstancePlan, InstanceTypeName};
+use batchyard_core::environment::{Capacity, InstancePlan, InstanceTypeName};
 use batchyard_core::item::{FairShare, ShareWeight};
 use batchyard_core::limits::IDLE_INSTANCE_DELAY;
 use batchyard_core::name::{EnvironmentName, ParseNameError, QueueName};
@@ -11,6 +11,7 @@ use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
 use batchyard_core::time::Millis;
 use serde::Deserialize;
 
+use super::strategy::Strategy;
 use super::{Environment, Prices, Queue, Site};
 
 /// Memory where a site names none: more than any job asks for (own choice).
@@ -72,19 +73,6 @@ struct EnvironmentPart {
     idle_seconds: Option<u64>,
 }
 
-/// As the service has them; on one site they differ in nothing but whether the order of the types counts.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum Strategy {
-    #[default]
-    BestFitProgressive,
-    BestFit,
-    SpotCapacityOptimized,
-    SpotPriceCapacityOptimized,
-    /// In the order in which the types are named.
-    SpotCapacityOptimizedPrioritized,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct QueuePart {
@@ -141,9 +129,10 @@ impl Site {
                 "needs at least one [[environment]] and one [[queue]]",
             ));
         }
+        let prices = prices.read()?;
         let environments = environments
             .into_iter()
-            .map(EnvironmentPart::read)
+            .map(|environment| environment.read(&prices.instance_hour))
             .collect::<Result<Vec<_>, _>>()?;
         let names: Vec<EnvironmentName> = environments
             .iter()
@@ -158,7 +147,7 @@ impl Site {
             host,
             environments,
             queues,
-            prices: prices.read()?,
+            prices,
         })
     }
 }
@@ -192,7 +181,7 @@ impl HostPart {
 const GPUS_MAX: u16 = 64;
 
 impl EnvironmentPart {
-    fn read(self) -> Result<Environment, FileError> {
+    fn read(self, prices: &BTreeMap<String, f64>) -> Result<Environment, FileError> {
         let EnvironmentPart {
             name,
             max_vcpus,
@@ -214,19 +203,14 @@ impl EnvironmentPart {
             InstanceTypeName::find(name)
                 .ok_or_else(|| wrong(&what, &format!("has no known instance type {name}")))
         };
-        let types = instance_types.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+        let mut types = instance_types.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+        let choice = strategy.ranked(&mut types, prices);
         let vcpus_max = max_vcpus.ok_or_else(|| wrong(&what, "has instances and needs max_vcpus"))?;
         Ok(Environment {
             name,
             capacity: Capacity::Instances(InstancePlan {
                 types,
-                choice: match strategy {
-                    Strategy::SpotCapacityOptimizedPrioritized => InstanceChoice::Ordered,
-                    Strategy::BestFitProgressive
-                    | Strategy::BestFit
-                    | Strategy::SpotCapacityOptimized
-                    | Strategy::SpotPriceCapacityOptimized => InstanceChoice::Smallest,
-                },
+                choice,
                 vcpus_min: min_vcpus,
                 vcpus_desired: desired_vcpus,
                 vcpus_max,

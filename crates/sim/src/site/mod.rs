@@ -2,6 +2,7 @@
 
 mod edit;
 mod file;
+mod strategy;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

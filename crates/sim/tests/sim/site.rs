@@ -152,3 +152,36 @@ fn changes_are_made_as_a_client_would() {
         maxvCpus=3
             "maxvCpus=3" must be environment=NAME:maxvCpus=N, queue=NAME:priority=N, queue=NAME:backfill=on or off, or queue=NAME:maxConcurrency=N"#]].assert_eq(&shown.join("\n"));
 }
+
+#[test]
+fn strategies_rank_types_by_the_sites_prices() {
+    let ranked = |strategy: &str| {
+        let text = format!(
+            "[[environment]]\nname = \"a\"\nmax_vcpus = 64\nstrategy = \"{strategy}\"\ninstance_types = [\"c5.xlarge\", \"m5.large\", \"c5.large\"]\n\
+             {QUEUE}[prices]\ninstance_hour = {{ \"c5.xlarge\" = 0.15, \"c5.large\" = 0.08, \"m5.large\" = 0.09 }}\n"
+        );
+        let site = Site::parse(&text).expect("it is sound");
+        match &site.environments[0].capacity {
+            batchyard_core::environment::Capacity::Instances(plan) => {
+                let names = plan.types.iter().map(|name| name.facts().name);
+                format!(
+                    "{strategy}: {:?} {}",
+                    plan.choice,
+                    names.collect::<Vec<_>>().join(" ")
+                )
+            }
+            _ => unreachable!("it has instances"),
+        }
+    };
+    let strategies = [
+        "BEST_FIT",
+        "BEST_FIT_PROGRESSIVE",
+        "BEST_FIT_PROGRESSIVE_ORDERED",
+        "SPOT_CAPACITY_OPTIMIZED",
+    ];
+    expect![[r#"
+        BEST_FIT: Ordered c5.large m5.large c5.xlarge
+        BEST_FIT_PROGRESSIVE: Progressive c5.xlarge c5.large m5.large
+        BEST_FIT_PROGRESSIVE_ORDERED: Progressive c5.xlarge m5.large c5.large
+        SPOT_CAPACITY_OPTIMIZED: Roomiest c5.xlarge m5.large c5.large"#]].assert_eq(&strategies.map(ranked).join("\n"));
+}
