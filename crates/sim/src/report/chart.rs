@@ -27,6 +27,9 @@ const TOP: f64 = 48.0;
 const RIGHT: f64 = 210.0;
 const BOTTOM: f64 = 56.0;
 
+/// How the line is drawn that shows how many vCPUs there are.
+const DASHED: &str = "stroke=\"#222\" stroke-dasharray=\"5 4\"";
+
 /// Bands over time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Chart {
@@ -160,15 +163,12 @@ impl Chart {
         if shows_capacity {
             let at = y(vcpus);
             put(format!(
-                "<line x1=\"{LEFT}\" x2=\"{0:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#222\" stroke-dasharray=\"5 4\"/>\n<text x=\"{1:.1}\" y=\"{2:.1}\">{3} vCPUs</text>\n",
+                "<line x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\" {DASHED}/>\n",
                 LEFT + plot_width,
-                LEFT + plot_width + 8.0,
-                at + 4.0,
-                short(vcpus),
             ));
         }
         self.put_time_axis(&mut put, plot_width);
-        self.put_legend(&mut put, plot_width);
+        self.put_legend(&mut put, plot_width, shows_capacity.then_some(vcpus));
         svg + "</svg>\n"
     }
 
@@ -211,15 +211,26 @@ impl Chart {
         ));
     }
 
-    /// The bands from top to bottom, as they lie.
-    fn put_legend(&self, put: &mut dyn FnMut(String), plot_width: f64) {
+    /// The bands from top to bottom, as they lie, below the line of what there is.
+    fn put_legend(&self, put: &mut dyn FnMut(String), plot_width: f64, vcpus: Option<f64>) {
         let named: Vec<(&String, &str)> = self
             .bands
             .iter()
             .map(|(name, _)| name)
             .zip(self.colours())
             .collect();
-        let mut at = TOP + 40.0;
+        let mut at = TOP + 10.0;
+        if let Some(vcpus) = vcpus {
+            let left = LEFT + plot_width + 12.0;
+            put(format!(
+                "<line x1=\"{left:.1}\" x2=\"{0:.1}\" y1=\"{1:.1}\" y2=\"{1:.1}\" {DASHED}/>\n<text x=\"{2:.1}\" y=\"{at:.1}\">{3} vCPUs in all</text>\n",
+                left + 12.0,
+                at - 4.0,
+                left + 18.0,
+                short(vcpus),
+            ));
+            at += 20.0;
+        }
         for (name, colour) in named.into_iter().rev() {
             let left = LEFT + plot_width + 12.0;
             let name = match name.chars().count() {

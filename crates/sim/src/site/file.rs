@@ -153,24 +153,19 @@ impl Site {
 }
 
 impl HostPart {
-    /// As large as the environments' maxima together unless it says otherwise.
+    /// Without an end where it does not say one, so that only the environments' maxima count, which must be there then.
     fn read(self, environments: &[Environment]) -> Result<Resources, FileError> {
         let HostPart {
             vcpus,
             memory_mib,
             gpus,
         } = self;
-        let mut maxima = environments
-            .iter()
-            .map(|environment| match &environment.capacity {
-                Capacity::Shared { vcpus_max } => *vcpus_max,
-                Capacity::Instances(plan) => Some(plan.vcpus_max),
-                Capacity::Units { .. } => None,
-            });
-        let sum = maxima.try_fold(0_u32, |sum, max| Some(sum.saturating_add(max?)));
-        let missing = || wrong("host", "needs vcpus where an environment has no max_vcpus");
+        let has_maximum = |environment: &Environment| environment.capacity.rate_max().is_some();
+        if vcpus.is_none() && !environments.iter().all(has_maximum) {
+            return Err(wrong("host", "needs vcpus where an environment has no max_vcpus"));
+        }
         Ok(Resources {
-            vcpus: MilliVcpus::whole(vcpus.or(sum).ok_or_else(missing)?),
+            vcpus: vcpus.map_or(MilliVcpus(u32::MAX), MilliVcpus::whole),
             memory: memory_mib.map_or(MEMORY_UNLIMITED, Mebibytes),
             gpus: gpus.unwrap_or(0).min(GPUS_MAX),
         })

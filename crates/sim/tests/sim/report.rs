@@ -205,7 +205,7 @@ fn reports_are_json_and_a_chart() {
         "time since the beginning, minutes",
         "main / alice",
         "main / bob",
-        "8 vCPUs",
+        "8 vCPUs in all",
     ] {
         assert!(svg.contains(&format!(">{text}<")), "{text} is missing");
     }

@@ -183,5 +183,6 @@ fn strategies_rank_types_by_the_sites_prices() {
         BEST_FIT: Ordered c5.large m5.large c5.xlarge
         BEST_FIT_PROGRESSIVE: Progressive c5.xlarge c5.large m5.large
         BEST_FIT_PROGRESSIVE_ORDERED: Progressive c5.xlarge m5.large c5.large
-        SPOT_CAPACITY_OPTIMIZED: Roomiest c5.xlarge m5.large c5.large"#]].assert_eq(&strategies.map(ranked).join("\n"));
+        SPOT_CAPACITY_OPTIMIZED: Roomiest c5.xlarge m5.large c5.large"#]]
+    .assert_eq(&strategies.map(ranked).join("\n"));
 }
