@@ -1,6 +1,7 @@
-//! Names that users give: parsed once, then known to be well formed.
+//! Names that users give: parsed once, then known to be well formed, and shared: each job has several.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,7 @@ macro_rules! name {
         #[$doc]
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
-        pub struct $name(Box<str>);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Reads a name.
@@ -73,7 +74,7 @@ name! {
 /// `service-environment/NAME`, which is also the end of its ARN and can never be the name of a compute environment.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-pub struct EnvironmentName(Box<str>);
+pub struct EnvironmentName(Arc<str>);
 
 /// Which name space an environment is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
