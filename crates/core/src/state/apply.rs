@@ -88,7 +88,13 @@ impl State {
                 self.items.remove(key);
             }
             Change::RunTimesNoted { definition, runs } => {
-                self.run_times.insert(definition.clone(), (**runs).clone());
+                // Most often the definition is known.
+                match self.run_times.get_mut(definition) {
+                    Some(known) => *known = (**runs).clone(),
+                    None => {
+                        self.run_times.insert(definition.clone(), (**runs).clone());
+                    }
+                }
             }
             Change::SupplyBurned { name, left } => self.burn_supply(name, *left),
             Change::QueueOptionsChanged { queue, options } => {

@@ -307,6 +307,11 @@ impl State {
         self.shares.get(&queue).unwrap_or(&NONE)
     }
 
+    /// Whether any queue has a fair-share policy.
+    pub(crate) fn counts_use(&self) -> bool {
+        self.shares.values().any(|shares| shares.policy().is_some())
+    }
+
     /// How the active shares of a fair-share queue stand by `now`, next first; none in other queues.
     #[must_use]
     pub fn standings(&self, queue: QueueId, now: Timestamp) -> Vec<Standing> {

@@ -21,6 +21,10 @@ struct Touched {
 impl Step<'_> {
     /// Brings the ledger of the share up to date that a change, which is about to be made, concerns.
     pub(super) fn charge_for(&mut self, change: &Change) {
+        // Most servers have no fair-share queue: then nothing has to be looked up.
+        if !self.state().counts_use() {
+            return;
+        }
         let Some(Touched { queue, share, starts }) = self.touched(change) else {
             return;
         };

@@ -42,12 +42,14 @@ impl Step<'_> {
             }
             return;
         };
-        if !self.state().is_launched(key.job) {
+        // Only nodes are launched one after another; what has no index is none.
+        let may_be_node = key.job.child.is_some();
+        if may_be_node && !self.state().is_launched(key.job) {
             // A node that nobody has asked for yet: whoever tells of it means something else.
             return;
         }
         let instance = attempt.placement.instance;
-        let is_main = self.is_main_node(key.job);
+        let is_main = may_be_node && self.is_main_node(key.job);
         let has_started = attempt.started_at.is_some();
         let is_service = self.state().is_service_job(key.job.id);
         match report {
