@@ -53,8 +53,8 @@ pub struct Core {
     pub(crate) woken: BTreeSet<(Reverse<i32>, QueueId)>,
     /// Deleted queues that may have jobs that were not told yet to end.
     pub(crate) draining: BTreeSet<QueueId>,
-    /// Since when jobs have their places in their queues.
-    pub(crate) ranks: RankTimes,
+    /// Since when jobs have their places in their queues; `None` where nobody will ask.
+    pub(crate) ranks: Option<RankTimes>,
 }
 
 impl Core {
@@ -74,7 +74,7 @@ impl Core {
             state,
             woken: BTreeSet::new(),
             draining: BTreeSet::new(),
-            ranks: RankTimes::default(),
+            ranks: Some(RankTimes::default()),
         };
         core.wake_all();
         let deleting = core
@@ -135,7 +135,14 @@ impl Core {
     /// What stands at the front of a queue, and what its jobs hold.
     #[must_use]
     pub fn snapshot(&self, queue: QueueId, now: Timestamp) -> QueueSnapshot {
-        snapshot(&self.state, &self.ranks, queue, now)
+        let ranks = self.ranks.as_ref();
+        snapshot(&self.state, ranks.unwrap_or(&RankTimes::default()), queue, now)
+    }
+
+    /// A core of which nobody will ask for snapshots: it does not keep the times that only they show.
+    #[must_use]
+    pub fn without_rank_times(self) -> Core {
+        Core { ranks: None, ..self }
     }
 
     /// The limits it was told.
@@ -157,7 +164,9 @@ impl Core {
     pub(crate) fn forget_queue(&mut self, id: QueueId) {
         self.woken.retain(|(_, queue)| *queue != id);
         self.draining.remove(&id);
-        self.ranks.forget(id);
+        if let Some(ranks) = &mut self.ranks {
+            ranks.forget(id);
+        }
     }
 
     /// Has all queues looked at: capacity that several may share came free, or their order changed.

@@ -89,8 +89,10 @@ impl Step<'_> {
 
     /// Makes a change and notes it for the store. There is no other way to change the state.
     pub(crate) fn commit(&mut self, change: Change) {
-        if let Some((queue, line, position)) = rank_event(&self.core.state, &change) {
-            self.core.ranks.note(queue, line, position, self.now);
+        if let Some(ranks) = &mut self.core.ranks
+            && let Some((queue, line, position)) = rank_event(&self.core.state, &change)
+        {
+            ranks.note(queue, line, position, self.now);
         }
         self.charge_for(&change);
         let runs = self.run_noted(&change);

@@ -105,7 +105,7 @@ impl<S: Script> Playback<S> {
     /// Goes on with a core from `now`. What runs in it already runs on, what is being launched starts, what was asked to stop ends.
     pub fn new(core: Core, now: Timestamp, manners: Manners, script: S) -> Self {
         let mut playback = Playback {
-            core,
+            core: core.without_rank_times(),
             script,
             manners,
             now,
@@ -222,7 +222,7 @@ impl<S: Script> Playback<S> {
     fn happen(&mut self, event: Event) {
         let Event { attempt, what, .. } = event;
         match what {
-            What::Start => self.start(attempt),
+            What::Start => self.start_if_current(attempt),
             What::End { exit_code } => {
                 let at = self.now;
                 self.report(
@@ -239,17 +239,21 @@ impl<S: Script> Playback<S> {
         self.take_output();
     }
 
-    /// A program starts, unless it was stopped before.
-    fn start(&mut self, attempt: AttemptKey) {
+    /// A program starts that was to start now, unless its attempt has ended before it could.
+    fn start_if_current(&mut self, attempt: AttemptKey) {
         let execution = self.core.state().execution(attempt.job);
         let is_current = execution.is_some_and(|execution| {
             execution.attempt_number() == attempt.attempt && execution.attempt.is_some()
         });
         if is_current {
-            self.report(attempt, Report::Started { at: self.now });
-            let run = self.script.run(self.core.state(), attempt, Millis::default());
-            self.expect_end(attempt, run, self.now);
+            self.start(attempt);
         }
+    }
+
+    fn start(&mut self, attempt: AttemptKey) {
+        self.report(attempt, Report::Started { at: self.now });
+        let run = self.script.run(self.core.state(), attempt, Millis::default());
+        self.expect_end(attempt, run, self.now);
     }
 
     fn report(&mut self, attempt: AttemptKey, report: Report) {

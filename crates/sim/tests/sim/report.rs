@@ -74,15 +74,15 @@ fn a_trace_on_its_own_machine() {
         &Site::simple(4, None, 0, false),
         &[],
         &expect![[r#"
-        attempts     2, 3 never started
-        makespan     2m30s
-        vCPU hours   0.17, 100.0 % of 4 vCPUs
+            attempts     2, 3 never started
+            makespan     2m30s
+            vCPU hours   0.17, 100.0 % of 4 vCPUs
 
-        QUEUE    ATTEMPTS  VCPU-H  WAIT P50    P95    MAX
-        default         2    0.17      0.0s  1m30s  1m30s
-        note: 1 job of unknown run time or size left out
-        note: the first job that never started: 00e8d4a5-5e20-4000-8000-000000000002 is RUNNABLE in queue default; it needs 8 vCPU, 0 MiB. It is next in its queue, and cannot start: compute environment default runs on this host, which has 4 vCPU, 1099511627776 MiB: less than the job needs, even when idle
-    "#]],
+            QUEUE    ATTEMPTS  VCPU-H  WAIT P50    P95    MAX
+            default         2    0.17      0.0s  1m30s  1m30s
+            note: 1 job of unknown run time or size left out
+            note: the first job that never started: 00e8d4a5-5e20-4000-8000-000000000002 is RUNNABLE in queue default; it needs 8 vCPU, 0 MiB. It is next in its queue, and cannot start: compute environment default runs on this host, which has 4 vCPU, 1099511627776 MiB: less than the job needs, even when idle; needed: that the job asks for less
+        "#]],
     );
 }
 
