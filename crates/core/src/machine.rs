@@ -9,6 +9,7 @@ use crate::effect::Effect;
 use crate::environment::Life;
 use crate::id::QueueId;
 use crate::limits::Limits;
+use crate::queue::Queue;
 use crate::resources::Resources;
 use crate::snapshot::{QueueSnapshot, RankTimes, snapshot};
 use crate::state::{Host, RestoreError, State, Stored};
@@ -153,11 +154,7 @@ impl Core {
 
     /// Has a queue looked at in the next pass, if it has anything to run (or had, and a note of it is left) and is not being deleted.
     pub(crate) fn wake(&mut self, id: QueueId) {
-        let queue = self.state.queue(id);
-        let has_work = !self.state.runnable(id).is_empty() || !queue.blocked.is_empty();
-        if queue.life == Life::Valid && has_work {
-            self.woken.insert((Reverse(queue.priority), id));
-        }
+        self.woken.extend(turn_of(&self.state, id, self.state.queue(id)));
     }
 
     /// Drops what is noted of a queue that goes.
@@ -171,10 +168,14 @@ impl Core {
 
     /// Has all queues looked at: capacity that several may share came free, or their order changed.
     pub(crate) fn wake_all(&mut self) {
-        self.woken.clear();
-        let queues: Vec<QueueId> = self.state.queues().map(|(id, _)| id).collect();
-        for id in queues {
-            self.wake(id);
-        }
+        let Core { state, woken, .. } = self;
+        woken.clear();
+        woken.extend(state.queues().filter_map(|(id, queue)| turn_of(state, id, queue)));
     }
+}
+
+/// The place of a queue among those that are looked at; `None` if there is nothing to look at.
+fn turn_of(state: &State, id: QueueId, queue: &Queue) -> Option<(Reverse<i32>, QueueId)> {
+    let has_work = !state.runnable(id).is_empty() || !queue.blocked.is_empty();
+    (queue.life == Life::Valid && has_work).then_some((Reverse(queue.priority), id))
 }

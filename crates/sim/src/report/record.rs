@@ -1,6 +1,7 @@
 //! What happened in a playback, as far as reports tell: who held what from when to when, and since when it could have started.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use batchyard_core::change::{AfterAttempt, Change};
 use batchyard_core::environment::InstanceTypeName;
@@ -27,9 +28,9 @@ pub struct Record {
     pub(super) never_ran: usize,
     lane_numbers: BTreeMap<QueueId, BTreeMap<Box<str>, u32>>,
     /// Slices that go on. A hash map, as its order shows nowhere.
-    open: HashMap<JobKey, usize>,
-    ready: HashMap<JobId, Ready>,
-    open_instances: HashMap<InstanceId, usize>,
+    open: HashMap<JobKey, usize, Mixing>,
+    ready: HashMap<JobId, Ready, Mixing>,
+    open_instances: BTreeMap<InstanceId, usize>,
 }
 
 /// A share of a queue; of a queue without shares all of it.
@@ -69,6 +70,33 @@ enum Ready {
     Whole(Timestamp),
     /// Latest last.
     Children(Vec<(IntervalSet, Timestamp)>),
+}
+
+/// Hashes identifiers, which nobody chooses to collide.
+type Mixing = BuildHasherDefault<Mixer>;
+
+/// Multiplies each part by an odd number with bits all over, and turns the sum.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mixer(u64);
+
+impl Hasher for Mixer {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0 ^ word)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(29);
+    }
 }
 
 impl Record {
