@@ -6,13 +6,15 @@
 
 use std::time::Instant;
 
+use batchyard_core::Output;
 use batchyard_core::change::Change;
-use batchyard_core::command::Command;
+use batchyard_core::command::{Command, Input};
 use batchyard_core::id::AttemptKey;
 use batchyard_core::name::QueueName;
 use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
 use batchyard_core::state::State;
 use batchyard_core::time::{Millis, Timestamp};
+use batchyard_sim::forecast::{Bounds, Forecast};
 use batchyard_sim::playback::{Manners, Playback, Run, Script};
 use batchyard_sim::simulation::{Options, of_workload};
 use batchyard_sim::site::Site;
@@ -82,6 +84,44 @@ fn main() {
     for count in &counts {
         reported(*count);
     }
+    println!("a copy of a core in which so many jobs wait, and a forecast from it:");
+    for count in &counts {
+        forecast(*count);
+    }
+}
+
+fn forecast(count: u32) {
+    let site = Site::simple(VCPUS, None, 0, false);
+    let mut core = site.core(Timestamp::default()).expect("the site is sound");
+    let (submissions, request) = (Submissions::default(), request());
+    let mut out = Output::default();
+    for number in 0..count {
+        let submit = submissions.submit(job_id(Timestamp::default(), number), &request, &[]);
+        core.handle(Timestamp::default(), Input::Command(submit), &mut out)
+            .expect("the job is sound");
+    }
+    let copying = Clock::start();
+    let copy = core.clone();
+    print(count, copying);
+    let looking = Clock::start();
+    let forecast = Forecast::new(copy, Timestamp::default(), Bounds::default(), &|| true);
+    let starts = forecast
+        .queued
+        .values()
+        .sum::<usize>()
+        .min(Bounds::default().starts_max);
+    print(u32::try_from(starts).unwrap_or(u32::MAX), looking);
+}
+
+fn request() -> Request {
+    Request {
+        queue: QueueName::parse("default").expect("it is a name"),
+        need: need(),
+        share: None,
+        timeout: Some(Millis::from_seconds(100)),
+        array_size: None,
+        array_concurrency: None,
+    }
 }
 
 fn bare(count: u32, every: Millis) {
@@ -93,12 +133,8 @@ fn bare(count: u32, every: Millis) {
         every,
         submissions: Submissions::default(),
         request: Request {
-            queue: QueueName::parse("default").expect("it is a name"),
-            need: need(),
-            share: None,
             timeout: None,
-            array_size: None,
-            array_concurrency: None,
+            ..request()
         },
         ended: 0,
     };
@@ -141,6 +177,8 @@ fn need() -> Resources {
 
 fn print(count: u32, clock: Clock) {
     let (cpu, wall) = (clock.cpu_seconds(), clock.wall.elapsed().as_secs_f64());
+    // The system counts processor time in steps: what is shorter than one has none.
+    let cpu = cpu.filter(|seconds| *seconds > 0.0);
     let rate = f64::from(count) / cpu.unwrap_or(wall);
     println!(
         "{count:>12} jobs in {wall:>8.3} s, {:>8.3} s of processor time: {rate:>10.0} jobs/s",
