@@ -5,6 +5,7 @@
 mod bench;
 mod codegen;
 mod deps;
+mod soak;
 mod test;
 mod tidy;
 mod workspace;
@@ -26,6 +27,8 @@ enum Task {
     Tidy,
     /// Measure this machine and the server on it.
     Bench,
+    /// Play the simulations with fresh seeds, or one seed again.
+    Soak(soak::Soak),
     /// Run every test: what a suite needs it installs and starts itself where it can.
     Test {
         /// Only these suites.
@@ -39,6 +42,7 @@ fn main() -> anyhow::Result<()> {
         Task::Deps => deps::run(),
         Task::Bench => bench::bench(),
         Task::Tidy => tidy::run(),
+        Task::Soak(options) => soak::soak(&options),
         Task::Test { suites } => test::run(&suites),
     }
 }

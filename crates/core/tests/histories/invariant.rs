@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use batchyard_core::array::Array;
 use batchyard_core::environment::{Capacity, Life};
-use batchyard_core::explain::{Because, explain};
+use batchyard_core::explain::{Because, Explanation, explain};
 use batchyard_core::id::{JobId, JobKey};
 use batchyard_core::interval_set::IntervalSet;
 use batchyard_core::item::{Item, ItemKey};
-use batchyard_core::job::{Body, Dependency, Job};
+use batchyard_core::job::{Body, Dependency, Job, JobStatus};
 use batchyard_core::multi_node::MultiNode;
 use batchyard_core::queue::Order;
 use batchyard_core::resources::{GpuSet, Resources};
@@ -17,6 +17,9 @@ use batchyard_core::schedule::{Gate, Hindrance};
 use batchyard_core::share::share_of;
 use batchyard_core::state::State;
 use batchyard_core::time::Timestamp;
+
+/// How many checks [`check`] makes.
+pub(crate) const CHECKS: usize = 7;
 
 /// Checks all that must hold between any two steps.
 pub(crate) fn check(state: &State, now: Timestamp) {
@@ -434,6 +437,7 @@ fn check_explanations(state: &State, now: Timestamp) {
     for (id, job) in state.jobs() {
         let whole = explain(state, JobKey::whole(id), now).expect("it is live");
         assert_eq!(whole.status, job.status());
+        check_reason(&whole);
         if let Some(shape) = &job.profile.nodes {
             for node in 0..shape.count {
                 let explanation = explain(state, JobKey::child(id, node), now);
@@ -447,10 +451,44 @@ fn check_explanations(state: &State, now: Timestamp) {
         for child in 0..array.size {
             let explanation = explain(state, JobKey::child(id, child), now).expect("the child exists");
             assert_eq!(Some(explanation.status), array.child_status(child));
+            check_reason(&explanation);
             assert!(!explanation.to_string().is_empty());
         }
         assert_eq!(explain(state, JobKey::child(id, array.size), now), None);
     }
+}
+
+/// Whatever is not under way has a reason.
+fn check_reason(explanation: &Explanation) {
+    let has_reason = match &explanation.because {
+        Because::WaitsFor(jobs) => !jobs.is_empty(),
+        Because::ChildrenLive(counts) => {
+            counts.pending + counts.runnable + counts.starting + counts.running > 0
+        }
+        Because::Behind { ahead, .. } => *ahead > 0 || explanation.job.child.is_some(),
+        Because::Held(held) => !held.gates.is_empty() || !held.hindrances.is_empty(),
+        Because::ArrayConcurrency { max, started } => usize::try_from(*max).is_ok_and(|max| *started >= max),
+        Because::NodesActive {
+            running, starting, ..
+        } => running + starting > 0,
+        Because::AboutToStart | Because::Active { .. } | Because::WaitsForMain(_) | Because::Ended => true,
+    };
+    assert!(
+        has_reason,
+        "{} has no reason: {:?}",
+        explanation.job, explanation.because
+    );
+    let is_waiting = matches!(explanation.status, JobStatus::Pending | JobStatus::Runnable);
+    let is_active = matches!(
+        explanation.because,
+        Because::Active { .. } | Because::NodesActive { .. } | Because::WaitsForMain(_) | Because::Ended
+    );
+    assert!(
+        !(is_waiting && is_active),
+        "{} waits, and is {:?}",
+        explanation.job,
+        explanation.because
+    );
 }
 
 /// The limit on vCPUs of an environment that just got a job or an instance.

@@ -1,48 +1,35 @@
 //! Random histories: whatever clients ask and engines tell, in whatever order, what must always hold does.
 //!
 //! [`op`] makes histories, [`world`] plays one against the core with engines that answer late, twice, or not at all, and [`invariant`]
-//! says what must hold after every step. Run it hard with `PROPTEST_CASES=20000 cargo test --release --test histories`.
+//! says what must hold after every step. A seed decides a history: `cargo xtask soak --suite core` plays fresh ones, and the tests here
+//! the same ones each time, in parts that run beside each other.
 
 mod invariant;
 mod op;
+mod pass;
+mod simulation;
 mod world;
 
-use proptest::prelude::*;
-use proptest::test_runner::{Config, FileFailurePersistence};
+use batchyard_seeds::check;
 
-use crate::world::World;
+use crate::simulation::Histories;
 
-fn config() -> Config {
-    let seeds = FileFailurePersistence::Direct("proptest-regressions/histories.txt");
-    Config {
-        failure_persistence: Some(Box::new(seeds)),
-        // Shrinking a long history to the few steps that matter takes many tries, each of them quick.
-        max_shrink_iters: 20_000,
-        ..Config::default()
-    }
+#[test]
+fn seeds_0_to_49_keep_what_must_hold() {
+    check::<Histories>(0..50);
 }
 
-proptest! {
-    #![proptest_config(config())]
+#[test]
+fn seeds_50_to_99_keep_what_must_hold() {
+    check::<Histories>(50..100);
+}
 
-    #[test]
-    fn every_step_keeps_the_invariants_and_everything_ends(history in op::history()) {
-        let mut world = World::new();
-        for op in &history {
-            world.play(op);
-        }
-        world.let_everything_end();
-    }
+#[test]
+fn seeds_100_to_149_keep_what_must_hold() {
+    check::<Histories>(100..150);
+}
 
-    #[test]
-    fn the_same_history_has_the_same_outcome(history in op::history()) {
-        let play = || {
-            let mut world = World::new();
-            for op in &history {
-                world.play(op);
-            }
-            world.into_outputs()
-        };
-        prop_assert_eq!(play(), play());
-    }
+#[test]
+fn seeds_150_to_199_keep_what_must_hold() {
+    check::<Histories>(150..200);
 }

@@ -24,6 +24,14 @@ pub(crate) enum Op {
     Progress {
         pick: u8,
         fact: Fact,
+        /// The core hears of it when time has passed, or another server has come.
+        is_late: bool,
+    },
+    /// A host goes away with all that runs on it: the instance of an attempt, or everything.
+    LoseHost {
+        pick: Option<u8>,
+        /// Whether the engine says so now; otherwise the next server's engine does.
+        is_noticed: bool,
     },
     /// A report about something that never was.
     Garbage {
@@ -160,7 +168,8 @@ pub(crate) enum Fact {
 /// A history: mostly one that starts with an environment and a queue, as nothing runs without.
 pub(crate) fn history() -> impl Strategy<Value = Vec<Op>> {
     let policy = prop_oneof![2 => Just(None), 1 => (0u8..2).prop_map(Some)];
-    let prelude = (0u8..9, 0u8..9, policy).prop_map(|(first, second, policy)| {
+    let priorities = [0i32..3, 0i32..3, 0i32..3];
+    let prelude = (0u8..9, 0u8..9, policy, priorities).prop_map(|(first, second, policy, priorities)| {
         let environment = |name, kind| {
             Op::Environment(EnvironmentOp {
                 verb: Verb::Create,
@@ -171,11 +180,11 @@ pub(crate) fn history() -> impl Strategy<Value = Vec<Op>> {
                 renewal: None,
             })
         };
-        let queue = |name, environments| {
+        let queue = |name: u8, environments| {
             Op::Queue(QueueOp {
                 verb: Verb::Create,
                 name,
-                priority: 1,
+                priority: priorities[usize::from(name)],
                 environments,
                 is_enabled: true,
                 policy,
@@ -201,7 +210,12 @@ pub(crate) fn history() -> impl Strategy<Value = Vec<Op>> {
         ]
     });
     let prelude = prop_oneof![9 => prelude, 1 => Just(Vec::new())];
-    (prelude, prop::collection::vec(op(), 1..60)).prop_map(|(mut all, rest)| {
+    // Most are short, as most failures are; in some there is time for a lot to meet.
+    let rest = prop_oneof![
+        3 => prop::collection::vec(op(), 1..60),
+        1 => prop::collection::vec(op(), 60..300),
+    ];
+    (prelude, rest).prop_map(|(mut all, rest)| {
         all.extend(rest);
         all
     })
@@ -214,7 +228,8 @@ fn op() -> impl Strategy<Value = Op> {
         10 => submit().prop_map(Op::Submit),
         3 => (any::<u8>(), child(), any::<bool>()).prop_map(|(pick, child, terminate)| Op::Stop { pick, child, terminate }),
         4 => (any::<u8>(), fact(), -5_000i32..100_000).prop_map(|(pick, fact, skew_ms)| Op::Report { pick, fact, skew_ms }),
-        12 => (any::<u8>(), fact()).prop_map(|(pick, fact)| Op::Progress { pick, fact }),
+        12 => (any::<u8>(), fact(), prop::bool::weighted(0.1)).prop_map(|(pick, fact, is_late)| Op::Progress { pick, fact, is_late }),
+        1 => (prop::option::of(any::<u8>()), any::<bool>()).prop_map(|(pick, is_noticed)| Op::LoseHost { pick, is_noticed }),
         1 => garbage(),
         1 => any::<bool>().prop_map(|deregister| Op::Register { deregister }),
         1 => (verb(), 0u8..4, 0u8..90).prop_map(|(verb, kind, amount)| Op::Item(ItemOp { verb, kind, amount })),

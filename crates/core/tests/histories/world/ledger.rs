@@ -15,6 +15,9 @@ use crate::invariant;
 use crate::world::World;
 use crate::world::fixture::status;
 
+/// What is checked of each output: effects, replay, restoring, live attempts, and the invariants.
+const CHECKS_PER_OUTPUT: usize = 4 + invariant::CHECKS;
+
 impl World {
     /// Follows the changes, and checks all that must hold.
     pub(super) fn take(&mut self, out: Output) {
@@ -51,6 +54,7 @@ impl World {
                 }
             }
         }
+        self.tally.add("checks", CHECKS_PER_OUTPUT);
         assert!(placed.is_empty(), "placed and not launched: {placed:?}");
         assert!(ended.is_empty(), "ended and not forgotten: {ended:?}");
         let state = self.core.state();

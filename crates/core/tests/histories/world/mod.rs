@@ -19,8 +19,10 @@ use batchyard_core::state::{Host, State};
 use batchyard_core::time::{Millis, Timestamp};
 use batchyard_core::{Core, CoreConfig, Output};
 
-use crate::invariant;
+use batchyard_seeds::Tally;
+
 use crate::op::{Fact, Op};
+use crate::{invariant, pass};
 
 /// Passes after which the core must have come to rest.
 const PASSES_MAX: usize = 1_000;
@@ -46,10 +48,15 @@ pub(crate) struct World {
     /// Nodes that have their places and wait for their main node.
     held: BTreeMap<AttemptKey, Placement>,
     forgotten: BTreeSet<AttemptKey>,
+    /// Those that went away with their host, which nobody has told yet.
+    gone: BTreeSet<AttemptKey>,
+    /// Reports on their way.
+    late: Vec<(AttemptKey, Fact, Timestamp)>,
     /// What clients have cancelled or terminated: no attempt may follow.
     stopped: BTreeSet<JobKey>,
     /// Whether the core is not given time between inputs.
     is_crowded: bool,
+    tally: Tally,
 }
 
 impl World {
@@ -81,15 +88,21 @@ impl World {
             live: BTreeSet::new(),
             held: BTreeMap::new(),
             forgotten: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            late: Vec::new(),
             stopped: BTreeSet::new(),
             is_crowded: false,
+            tally: Tally::default(),
         };
         world.register(false);
         world
     }
 
-    pub(crate) fn into_outputs(self) -> Vec<Output> {
-        self.outputs
+    /// All outputs, and what was counted.
+    pub(crate) fn into_outcome(mut self) -> (Vec<Output>, Tally) {
+        self.tally.add("jobs", self.jobs.len());
+        self.tally.add("attempts", self.launched.len());
+        (self.outputs, self.tally)
     }
 
     /// Lets one thing happen, and the core come to rest.
@@ -124,21 +137,32 @@ impl World {
                     return;
                 };
                 let at = Timestamp::from_millis(self.now.as_millis() + i64::from(*skew_ms));
-                self.report_at(attempt, *fact, at);
+                self.tally.count("fault.skewed_clock");
+                if !self.live.contains(&attempt) {
+                    self.tally.count("fault.report_after_the_end");
+                }
+                self.tell(attempt, *fact, at);
             }
-            Op::Progress { pick, fact } => {
+            Op::Progress { pick, fact, is_late } => {
                 let live: Vec<AttemptKey> = self.live.iter().copied().collect();
                 let Some(attempt) = pick_of(&live, *pick) else {
                     return;
                 };
-                self.report(attempt, *fact);
+                if *is_late {
+                    self.tally.count("fault.late_report");
+                    self.late.push((attempt, *fact, self.now));
+                } else {
+                    self.tell(attempt, *fact, self.now);
+                }
             }
+            Op::LoseHost { pick, is_noticed } => self.lose_host(*pick, *is_noticed),
             Op::Garbage {
                 pick,
                 child,
                 attempt,
                 fact,
             } => {
+                self.tally.count("fault.report_of_nothing");
                 let id = pick_of(&self.jobs, *pick).unwrap_or(JobId::new(self.now, 99));
                 self.stop(JobKey::child(id, u32::MAX), StopKind::Cancel);
                 let job = JobKey { id, child: *child };
@@ -154,6 +178,7 @@ impl World {
             Op::Elapse { ms } => {
                 self.now = self.now + Millis::new(u64::from(*ms));
                 self.rest();
+                self.deliver();
             }
             Op::Restart => self.restart(),
             Op::Crowd { is_crowded } => {
@@ -169,6 +194,8 @@ impl World {
     pub(crate) fn let_everything_end(&mut self) {
         self.is_crowded = false;
         self.rest();
+        self.deliver();
+        self.notice_the_gone();
         for _ in 0..PASSES_MAX {
             self.end_all_that_runs();
             let Some(due) = self.core.next_deadline() else {
@@ -201,6 +228,54 @@ impl World {
             self.report(attempt, Fact::Exited(Some(0)));
         }
         assert!(self.held.is_empty(), "nodes are left without their main node");
+    }
+
+    /// A host goes away with all that runs on it: those on the instance of an attempt, or straight on the host; or everything.
+    fn lose_host(&mut self, pick: Option<u8>, is_noticed: bool) {
+        let running: Vec<AttemptKey> = self.live.iter().copied().collect();
+        let place = |world: &Self, attempt: AttemptKey| {
+            let execution = world.core.state().execution(attempt.job)?;
+            Some(execution.attempt.as_ref()?.placement.instance)
+        };
+        let host = match pick {
+            None => None,
+            Some(pick) => match pick_of(&running, pick) {
+                None => return,
+                Some(attempt) => Some(place(self, attempt)),
+            },
+        };
+        let on_it = running
+            .into_iter()
+            .filter(|attempt| host.is_none_or(|host| place(self, *attempt) == host));
+        let lost: Vec<AttemptKey> = on_it.filter(|attempt| !self.held.contains_key(attempt)).collect();
+        self.tally.count("fault.host_lost");
+        self.tally.add("fault.attempt_lost_with_its_host", lost.len());
+        self.gone.extend(lost);
+        if is_noticed {
+            self.notice_the_gone();
+        }
+    }
+
+    fn notice_the_gone(&mut self) {
+        for attempt in std::mem::take(&mut self.gone) {
+            self.report(attempt, Fact::Lost);
+        }
+    }
+
+    /// What was on its way arrives, the newest first.
+    fn deliver(&mut self) {
+        while let Some((attempt, fact, at)) = self.late.pop() {
+            self.tell(attempt, fact, at);
+        }
+    }
+
+    /// An engine tells what it knows; of those that went away with their host that is nothing.
+    fn tell(&mut self, attempt: AttemptKey, fact: Fact, at: Timestamp) {
+        if self.gone.contains(&attempt) {
+            self.tally.count("fault.report_lost");
+        } else {
+            self.report_at(attempt, fact, at);
+        }
     }
 
     fn report(&mut self, attempt: AttemptKey, fact: Fact) {
@@ -244,7 +319,10 @@ impl World {
                 effect;
             assert!(self.live.contains(&attempt) && !self.held.contains_key(&attempt));
         }
+        self.tally.count("fault.restart");
         self.rest();
+        self.notice_the_gone();
+        self.deliver();
     }
 
     fn input(&mut self, input: Input) -> Option<Reply> {
@@ -268,9 +346,12 @@ impl World {
                 invariant::check_nothing_is_left_undone(self.core.state(), self.now);
                 return;
             }
-            let forbidden = self.forbidden();
+            let (settled, settling) = self.settled();
+            let forbidden = forbidden(&settled, self.now);
             let mut out = Output::default();
             self.core.advance(self.now, &mut out);
+            let decisions = pass::check(&settled, &out.changes[settling..], self.now);
+            self.tally.add("decisions", decisions);
             for change in &out.changes {
                 let started = match change {
                     Change::AttemptPlaced { job, .. } => *job,
@@ -287,26 +368,31 @@ impl World {
         panic!("the core does not come to rest");
     }
 
-    /// The runnable jobs that have a reason not to start in the next pass. Every one that waits has a reason.
-    fn forbidden(&self) -> BTreeSet<JobKey> {
+    /// The state that the next pass begins with, and how many changes lead to it.
+    fn settled(&self) -> (State, usize) {
         let mut settled = self.core.clone();
-        settled.settle(self.now, &mut Output::default());
-        let state = settled.state();
-        let keys = state.jobs().flat_map(|(id, job)| {
-            let children = match &job.body {
-                Body::Array(array) => array.size,
-                Body::Waiting(_) | Body::Ready(_) | Body::MultiNode(_) => 0,
-            };
-            let children = (0..children).map(move |child| JobKey::child(id, child));
-            children.chain([JobKey::whole(id)])
-        });
-        let runnable = keys.filter(|key| state.status(*key) == Some(JobStatus::Runnable));
-        let forbidden = runnable.filter(|key| {
-            let explanation = explain(state, *key, self.now).expect("it is live");
-            explanation.forbids_start()
-        });
-        forbidden.collect()
+        let mut out = Output::default();
+        settled.settle(self.now, &mut out);
+        (settled.state().clone(), out.changes.len())
     }
+}
+
+/// The runnable jobs that have a reason not to start in the next pass.
+fn forbidden(settled: &State, now: Timestamp) -> BTreeSet<JobKey> {
+    let keys = settled.jobs().flat_map(|(id, job)| {
+        let children = match &job.body {
+            Body::Array(array) => array.size,
+            Body::Waiting(_) | Body::Ready(_) | Body::MultiNode(_) => 0,
+        };
+        let children = (0..children).map(move |child| JobKey::child(id, child));
+        children.chain([JobKey::whole(id)])
+    });
+    let runnable = keys.filter(|key| settled.status(*key) == Some(JobStatus::Runnable));
+    let forbidden = runnable.filter(|key| {
+        let explanation = explain(settled, *key, now).expect("it is live");
+        explanation.forbids_start()
+    });
+    forbidden.collect()
 }
 
 fn pick_of<T: Copy>(from: &[T], pick: u8) -> Option<T> {
