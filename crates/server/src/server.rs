@@ -18,7 +18,7 @@ use batchyard_runtime::driver::{self, Handle, Ports, REPORTS_WAITING_MAX};
 use batchyard_runtime::engine::Reports;
 use batchyard_runtime::launch::LaunchSettings;
 use batchyard_runtime::log::LogStore;
-use batchyard_runtime::store::Store;
+use batchyard_runtime::store::{Store, StoreThreads};
 use batchyard_store::SqliteStore;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -133,7 +133,7 @@ impl Server {
         let containers = docker_engine(&config, data, namespace, &reports, &log_store)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ports = Ports {
-            store: Arc::clone(&store) as Arc<dyn Store>,
+            store: Arc::new(StoreThreads::start(Arc::clone(&store) as Arc<dyn Store>)),
             engine: Arc::new(LocalEngine::new(processes, containers, reports)),
             reports: told,
             clock: Arc::clone(&clock),

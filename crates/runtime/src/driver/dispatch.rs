@@ -17,7 +17,7 @@ use crate::cause::with_causes;
 use crate::clock::Clock;
 use crate::engine::{CurrentAttempt, Engine, Launch, Order, RunnerKind};
 use crate::launch::{LaunchSettings, compose};
-use crate::store::{LaunchRow, Store, StoreError};
+use crate::store::{DriverStore, LaunchRow, StoreError};
 
 /// Jobs whose way to run is remembered (own choice: a few megabytes).
 const REMEMBERED_MAX: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
@@ -71,7 +71,7 @@ pub(super) struct Dispatcher(mpsc::UnboundedSender<Dispatch>);
 
 struct Worker {
     engine: Arc<dyn Engine>,
-    store: Arc<dyn Store>,
+    store: Arc<dyn DriverStore>,
     clock: Arc<dyn Clock>,
     settings: LaunchSettings,
     remembered: LruCache<JobId, LaunchRow>,
@@ -83,7 +83,7 @@ impl Dispatcher {
     /// `unlaunchable`.
     pub(super) fn start(
         engine: Arc<dyn Engine>,
-        store: Arc<dyn Store>,
+        store: Arc<dyn DriverStore>,
         clock: Arc<dyn Clock>,
         settings: LaunchSettings,
         unlaunchable: mpsc::UnboundedSender<(AttemptKey, Report)>,
@@ -194,9 +194,7 @@ impl Worker {
     /// Reads a job's row, trying again while the store cannot be read; `None` if there is no such row.
     async fn read(&self, id: JobId) -> Option<LaunchRow> {
         loop {
-            let store = Arc::clone(&self.store);
-            let read = tokio::task::spawn_blocking(move || store.launch(id));
-            match read.await.expect("reading does not panic") {
+            match self.store.launch(id).await {
                 Ok(row) => return row,
                 Err(StoreError::Damaged { path, what }) => {
                     tracing::error!(%path, %what, job = %id, "cannot read how to run a job");

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! clients ──commands──▶ ┌────────┐ batch ┌────────┐
-//! engines ──reports───▶ │ driver │ ────▶ │ writer │ ──▶ store
-//!        clock ───────▶ │ (Core) │ ◀──── │ thread │
+//! engines ──reports───▶ │ driver │ ────▶ │ store  │
+//!        clock ───────▶ │ (Core) │ ◀──── │        │
 //!                       └────────┘ done  └────────┘
 //!            replies ◀──────┤
 //!            effects ──▶ dispatcher ──orders──▶ engine
@@ -18,7 +18,6 @@
 mod batch;
 mod dispatch;
 mod task;
-mod writer;
 
 use std::sync::Arc;
 
@@ -37,7 +36,7 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::launch::LaunchSettings;
-use crate::store::{Store, StoreError};
+use crate::store::{DriverStore, StoreError};
 
 /// Commands that may wait for the driver; one more is refused as overload (own choice: some tens of milliseconds of work).
 pub const COMMANDS_WAITING_MAX: usize = 4096;
@@ -48,7 +47,7 @@ pub const REPORTS_WAITING_MAX: usize = 4096;
 /// What a driver works with.
 pub struct Ports {
     /// Durable state.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn DriverStore>,
     /// What runs jobs.
     pub engine: Arc<dyn Engine>,
     /// The engine's reports.
@@ -119,10 +118,8 @@ pub async fn start(
     Ok((Handle { requests }, task))
 }
 
-async fn load(config: CoreConfig, store: &Arc<dyn Store>) -> Result<Core, StartError> {
-    let store = Arc::clone(store);
-    let load = tokio::task::spawn_blocking(move || store.load());
-    let stored = load.await.expect("loading does not panic")?;
+async fn load(config: CoreConfig, store: &Arc<dyn DriverStore>) -> Result<Core, StartError> {
+    let stored = store.load().await?;
     Ok(Core::restore(config, stored)?)
 }
 

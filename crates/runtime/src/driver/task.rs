@@ -12,13 +12,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::batch::{Open, Sealed};
 use super::dispatch::{Dispatch, Dispatcher};
-use super::writer::Writer;
 use super::{CommandError, Ports, Request, load};
 use crate::cause::with_causes;
 use crate::clock::Clock;
+use crate::engine::BoxFuture;
 use crate::engine::CurrentAttempt;
 use crate::launch::LaunchSettings;
-use crate::store::{JournalEntry, Store, StoreError};
+use crate::store::{DriverStore, JournalEntry, StoreError};
 
 /// Inputs taken in one go before the core advances (own choice: keeps a step short).
 const INPUTS_MAX: usize = 512;
@@ -32,18 +32,23 @@ const NEVER: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct Driver {
     config: CoreConfig,
     core: Core,
-    store: Arc<dyn Store>,
+    store: Arc<dyn DriverStore>,
     clock: Arc<dyn Clock>,
     requests: mpsc::Receiver<Request>,
     reports: mpsc::Receiver<(AttemptKey, Report)>,
     are_engines_gone: bool,
     unlaunchable: mpsc::UnboundedReceiver<(AttemptKey, Report)>,
     dispatcher: Dispatcher,
-    writer: Writer,
     open: Open,
-    in_flight: Option<Sealed>,
+    in_flight: Option<InFlight>,
     now: Timestamp,
     stopping: Option<oneshot::Sender<()>>,
+}
+
+/// A batch that is being committed.
+struct InFlight {
+    sealed: Sealed,
+    result: BoxFuture<'static, Result<(), StoreError>>,
 }
 
 /// What woke the loop.
@@ -74,7 +79,6 @@ impl Driver {
         Driver {
             config: core.config(),
             core,
-            writer: Writer::start(Arc::clone(&store)),
             store,
             now: clock.now(),
             clock,
@@ -128,7 +132,7 @@ impl Driver {
         let timer = self.time_to_next();
         tokio::select! {
             biased;
-            result = self.writer.result(), if self.in_flight.is_some() => Event::Committed(result),
+            result = result_of(&mut self.in_flight) => Event::Committed(result),
             count = self.reports.recv_many(reports, INPUTS_MAX), if takes_inputs && !self.are_engines_gone => {
                 if count == 0 { Event::EnginesGone } else { Event::Reports }
             }
@@ -201,7 +205,7 @@ impl Driver {
     fn resolve(&self, dependencies: &mut [DependsOn]) {
         for dependency in dependencies {
             let key = dependency.on;
-            let in_flight = || self.in_flight.as_ref().and_then(|sealed| sealed.ended(key));
+            let in_flight = || self.in_flight.as_ref().and_then(|batch| batch.sealed.ended(key));
             if let Some(ended) = self.open.ended(key).or_else(in_flight) {
                 dependency.ended = Some(ended);
             }
@@ -245,12 +249,12 @@ impl Driver {
             self.dispatcher.hand_over(sealed.committed());
             return;
         }
-        self.writer.write(Arc::clone(&sealed.batch));
-        self.in_flight = Some(sealed);
+        let result = self.store.commit(Arc::clone(&sealed.batch));
+        self.in_flight = Some(InFlight { sealed, result });
     }
 
     fn committed(&mut self) {
-        if let Some(sealed) = self.in_flight.take() {
+        if let Some(InFlight { sealed, result: _ }) = self.in_flight.take() {
             self.dispatcher.hand_over(sealed.committed());
         }
     }
@@ -286,7 +290,7 @@ impl Driver {
             "a commit failed; refusing writes until the store works again"
         );
         let mut refusal = CommandError::Unavailable(describe(error));
-        if let Some(sealed) = self.in_flight.take() {
+        if let Some(InFlight { sealed, result: _ }) = self.in_flight.take() {
             sealed.fail(&refusal);
         }
         std::mem::take(&mut self.open).fail(&refusal);
@@ -300,20 +304,27 @@ impl Driver {
                 }
                 Err(text) => refusal = CommandError::Unavailable(text),
             }
-            if self.stopping.is_some() {
+            if self.stopping.is_some() || self.are_handles_gone() {
                 return;
             }
             self.refuse_for(STORE_RETRY_DELAY, &refusal).await;
         }
     }
 
+    /// Whether nobody can ask for anything any more: then there is nothing to refuse, and nothing to wait for.
+    fn are_handles_gone(&self) -> bool {
+        self.requests.is_closed() && self.requests.is_empty()
+    }
+
     async fn try_reload(&mut self, refusal: &CommandError) -> Result<Core, Arc<str>> {
-        let store = Arc::clone(&self.store);
-        let mut probe = tokio::task::spawn_blocking(move || store.probe());
+        let mut probe = self.store.probe();
         let probed = loop {
             tokio::select! {
-                probed = &mut probe => break probed.expect("probing does not panic"),
-                request = self.requests.recv() => refuse(request, refusal, &mut self.stopping),
+                biased;
+                probed = &mut probe => break probed,
+                request = self.requests.recv(), if !self.are_handles_gone() => {
+                    refuse(request, refusal, &mut self.stopping);
+                }
             }
         };
         probed.map_err(|error| describe(&error))?;
@@ -327,13 +338,22 @@ impl Driver {
         let mut until = self.clock.sleep(delay);
         loop {
             tokio::select! {
+                biased;
                 () = &mut until => return,
                 request = self.requests.recv() => refuse(request, refusal, &mut self.stopping),
             }
-            if self.stopping.is_some() {
+            if self.stopping.is_some() || self.are_handles_gone() {
                 return;
             }
         }
+    }
+}
+
+/// How the batch in flight went; never, where none is. Cancel-safe.
+async fn result_of(in_flight: &mut Option<InFlight>) -> Result<(), StoreError> {
+    match in_flight {
+        Some(InFlight { result, .. }) => result.await,
+        None => std::future::pending().await,
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod query;
 mod row;
+mod threads;
 
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ use batchyard_core::state::{Counters, Stored};
 use batchyard_core::time::Timestamp;
 use batchyard_core::token::KeptToken;
 
+use crate::engine::BoxFuture;
+
 pub use query::{
     DefinitionQuery, ItemScope, ItemSelect, JobCursor, JobFilter, JobQuery, JobScope, Page, Select, TextMatch,
 };
@@ -32,6 +35,8 @@ pub use row::{
     ArrayRow, AttemptRow, DefinitionRevision, DefinitionRow, EnvironmentRow, ItemRow, JobRow, JobStateRow,
     JobSummaryRow, LaunchRow, NodesRow, PlaceRow, QueueRow,
 };
+
+pub use threads::StoreThreads;
 
 /// What is committed together.
 #[derive(Clone, Debug, Default)]
@@ -86,6 +91,22 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+/// The part of the store that the driver goes on with, without blocking. [`StoreThreads`] makes one of a [`Store`]; the driver's tests have
+/// one of their own, in which everything happens when the history says so.
+pub trait DriverStore: Send + Sync + 'static {
+    /// As [`Store::load`].
+    fn load(&self) -> BoxFuture<'static, Result<Stored, StoreError>>;
+
+    /// As [`Store::commit`], begun by the call. Called again only after the future has come to its end.
+    fn commit(&self, batch: Arc<Batch>) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// As [`Store::probe`].
+    fn probe(&self) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// As [`Store::launch`].
+    fn launch(&self, id: JobId) -> BoxFuture<'static, Result<Option<LaunchRow>, StoreError>>;
 }
 
 /// Durable state. See the module for the contract.
