@@ -100,5 +100,5 @@ fn attempt<S: Simulation>(history: &S::History, tally: &mut Tally) -> Result<(),
     shrink::note_panics(true);
     let played = catch_unwind(AssertUnwindSafe(|| S::play(history, tally)));
     shrink::note_panics(false);
-    played.map_err(|_| shrink::last_panic())
+    played.map_err(|_| shrink::first_panic())
 }

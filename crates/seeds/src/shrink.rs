@@ -12,7 +12,7 @@ use crate::{Simulation, Tally, attempt, tree};
 const TRIES_MAX: usize = 5_000;
 
 thread_local! {
-    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+    static FIRST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
     static IS_NOTING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -36,25 +36,33 @@ pub(crate) fn shortest<S: Simulation>(seed: u64) -> Option<(S::History, String)>
     found
 }
 
-/// Whether from now on panics of this thread are kept for [`last_panic`] instead of printed: a seed that fails is told once.
+/// Whether from now on the first panic of this thread is kept for [`first_panic`] and none printed: a seed that fails is told once, by what
+/// came first.
 pub(crate) fn note_panics(is_noting: bool) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let print = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             if IS_NOTING.get() {
-                LAST_PANIC.with(|last| *last.borrow_mut() = told(info));
+                FIRST_PANIC.with(|first| {
+                    first.borrow_mut().get_or_insert_with(|| told(info));
+                });
             } else {
                 print(info);
             }
         }));
     });
     IS_NOTING.set(is_noting);
+    if is_noting {
+        FIRST_PANIC.with(|first| first.take());
+    }
 }
 
-/// What the last panic said that was noted.
-pub(crate) fn last_panic() -> String {
-    LAST_PANIC.with(|last| last.borrow().clone())
+/// What the first panic said since they are noted.
+pub(crate) fn first_panic() -> String {
+    FIRST_PANIC
+        .with(|first| first.borrow().clone())
+        .unwrap_or_default()
 }
 
 fn told(info: &PanicHookInfo<'_>) -> String {

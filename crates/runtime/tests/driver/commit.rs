@@ -169,3 +169,13 @@ async fn stopping_waits_for_what_was_accepted() {
     world.crash().await;
     world.let_everything_end().await;
 }
+
+#[tokio::test]
+async fn a_driver_that_nobody_can_reach_any_more_ends_though_its_store_is_full() {
+    let mut world = World::new().await;
+    world.disk.fill(true);
+    let refused = world.submit(submission(0));
+    assert_eq!(world.answered(refused).await, Err(no_space()));
+    world.let_go().await;
+    world.let_everything_end().await;
+}

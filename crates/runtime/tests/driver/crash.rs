@@ -82,7 +82,7 @@ async fn a_program_that_went_away_with_its_host_is_lost_and_its_job_ends() {
     let running = world.running(1).await;
     world.start_noted(id).await;
     world.crash().await;
-    world.host.lose();
+    let _lost = world.host.lose();
     world.start().await;
     world.ended(id).await;
     assert!(world.disk.contents().attempts_ended.contains(&running[0]));

@@ -1,23 +1,15 @@
 //! What was committed, which outlives servers; and the faults of the store that a test asks for.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use batchyard_core::array::StatusCounts;
 use batchyard_core::change::{AfterAttempt, Change};
 use batchyard_core::command::Ended;
-use batchyard_core::id::{AttemptKey, JobId, JobKey, QueueId};
-use batchyard_core::item::ItemKey;
+use batchyard_core::id::{AttemptKey, JobId, JobKey};
 use batchyard_core::job::JobStatus;
-use batchyard_core::name::{DefinitionName, EnvironmentKind, EnvironmentName, QueueName};
 use batchyard_core::state::{Host, State, Stored};
-use batchyard_core::time::Timestamp;
-use batchyard_core::token::KeptToken;
-use batchyard_runtime::store::{
-    Batch, DefinitionQuery, DefinitionRevision, DefinitionRow, EnvironmentRow, ItemRow, ItemSelect,
-    JobCursor, JobQuery, JobRow, JobSummaryRow, JournalEntry, LaunchRow, Page, QueueRow, Select, Store,
-    StoreError,
-};
+use batchyard_runtime::engine::BoxFuture;
+use batchyard_runtime::store::{Batch, DriverStore, JournalEntry, LaunchRow, StoreError};
 
 use crate::fixture::config;
 use crate::moved::Moved;
@@ -37,6 +29,8 @@ pub(crate) enum Hold {
 pub(crate) struct Contents {
     pub(crate) state: State,
     pub(crate) journal: Vec<JournalEntry>,
+    /// All that was ever committed.
+    pub(crate) changes: Vec<Change>,
     /// All attempts ever placed.
     pub(crate) placed: BTreeSet<AttemptKey>,
     /// How each job and child ended; one that ended twice is among the violations.
@@ -49,6 +43,8 @@ pub(crate) struct Contents {
     /// Changes of the largest batch.
     pub(crate) changes_max: usize,
     hold: Hold,
+    /// Turns of the other tasks that a commit takes before it writes, and again before it tells so.
+    turns: u32,
     is_full: bool,
     is_launch_damaged: bool,
     server: u64,
@@ -56,11 +52,12 @@ pub(crate) struct Contents {
 
 #[derive(Clone)]
 pub(crate) struct Disk {
-    shared: Arc<(Mutex<Contents>, Condvar)>,
+    shared: Arc<Mutex<Contents>>,
     moved: Moved,
 }
 
 /// The store of one server. When the next one opens, this one's commits come to nothing.
+#[derive(Clone)]
 pub(crate) struct MemoryStore {
     disk: Disk,
     server: u64,
@@ -73,6 +70,7 @@ impl Disk {
                 resources: config().host,
             }),
             journal: Vec::new(),
+            changes: Vec::new(),
             placed: BTreeSet::new(),
             ended: BTreeMap::new(),
             attempts_ended: BTreeSet::new(),
@@ -81,16 +79,17 @@ impl Disk {
             held: 0,
             changes_max: 0,
             hold: Hold::None,
+            turns: 0,
             is_full: false,
             is_launch_damaged: false,
             server: 0,
         };
-        let shared = Arc::new((Mutex::new(contents), Condvar::new()));
+        let shared = Arc::new(Mutex::new(contents));
         Disk { shared, moved }
     }
 
     pub(crate) fn contents(&self) -> MutexGuard<'_, Contents> {
-        self.shared.0.lock().unwrap()
+        self.shared.lock().unwrap()
     }
 
     pub(crate) fn open(&self) -> MemoryStore {
@@ -111,6 +110,11 @@ impl Disk {
         self.change(|contents| contents.hold = hold);
     }
 
+    /// How slow the store is, in turns of the other tasks.
+    pub(crate) fn slow_down(&self, turns: u32) {
+        self.change(|contents| contents.turns = turns);
+    }
+
     pub(crate) fn fill(&self, is_full: bool) {
         self.change(|contents| contents.is_full = is_full);
     }
@@ -121,7 +125,6 @@ impl Disk {
 
     fn change<T>(&self, change: impl FnOnce(&mut Contents) -> T) -> T {
         let result = change(&mut self.contents());
-        self.shared.1.notify_all();
         self.moved.tell();
         result
     }
@@ -133,6 +136,7 @@ impl Contents {
         for change in &batch.changes {
             self.note(change);
             self.state.apply(change);
+            self.changes.push(change.clone());
         }
         self.journal.extend(batch.journal.iter().cloned());
         if self.state.counters() != batch.counters {
@@ -221,20 +225,67 @@ impl Contents {
     }
 }
 
+/// A commit that waits, as long as it does.
+struct Held<'a>(&'a Disk);
+
+impl<'a> Held<'a> {
+    fn new(disk: &'a Disk) -> Self {
+        disk.change(|contents| contents.held += 1);
+        Held(disk)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.change(|contents| contents.held -= 1);
+    }
+}
+
 impl MemoryStore {
-    /// The contents, once commits are not held there any more; `None` if the server was killed meanwhile.
-    fn pass<'a>(
-        &'a self,
-        mut contents: MutexGuard<'a, Contents>,
-        hold: Hold,
-    ) -> Option<MutexGuard<'a, Contents>> {
-        contents.held += 1;
-        self.disk.moved.tell();
-        while contents.hold == hold && contents.server == self.server {
-            contents = self.disk.shared.1.wait(contents).unwrap();
+    /// Resolves once commits are not held there any more, and the store has taken its time.
+    ///
+    /// # Errors
+    /// If the server was killed or another took over meanwhile.
+    async fn pass(&self, hold: Hold) -> Result<(), StoreError> {
+        let mut changes = self.disk.moved.changes();
+        let is_current = |contents: &Contents| contents.server == self.server;
+        let is_held = || {
+            let contents = self.disk.contents();
+            contents.hold == hold && is_current(&contents)
+        };
+        let held = Held::new(&self.disk);
+        while is_held() {
+            changes.moved().await;
         }
-        contents.held -= 1;
-        (contents.server == self.server).then_some(contents)
+        drop(held);
+        let turns = self.disk.contents().turns;
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        if is_current(&self.disk.contents()) {
+            Ok(())
+        } else {
+            Err(cut_off())
+        }
+    }
+
+    async fn write(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.pass(Hold::Before).await?;
+        if self.disk.contents().is_full {
+            return Err(full());
+        }
+        self.disk.change(|contents| contents.apply(batch));
+        // What is written is written, whoever has taken over by now.
+        let _was_overtaken = self.pass(Hold::After).await;
+        Ok(())
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Contents) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let contents = self.disk.contents();
+        if contents.server != self.server {
+            return Err(cut_off());
+        }
+        read(&contents)
     }
 }
 
@@ -252,101 +303,35 @@ fn cut_off() -> StoreError {
     StoreError::Failed { path: path(), source }
 }
 
-impl Store for MemoryStore {
-    fn load(&self) -> Result<Stored, StoreError> {
-        Ok(self.disk.contents().state.to_stored())
+/// Everything is done by the task that asks, in its turn: the same history has the same course.
+impl DriverStore for MemoryStore {
+    fn load(&self) -> BoxFuture<'static, Result<Stored, StoreError>> {
+        let loaded = self.read(|contents| Ok(contents.state.to_stored()));
+        Box::pin(async { loaded })
     }
 
-    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        let contents = self.disk.contents();
-        let mut contents = self.pass(contents, Hold::Before).ok_or_else(cut_off)?;
-        if contents.is_full {
-            drop(contents);
-            self.disk.moved.tell();
-            return Err(full());
-        }
-        contents.apply(batch);
-        let done = self.pass(contents, Hold::After).ok_or_else(cut_off);
-        self.disk.moved.tell();
-        done.map(drop)
+    fn commit(&self, batch: Arc<Batch>) -> BoxFuture<'static, Result<(), StoreError>> {
+        let store = self.clone();
+        Box::pin(async move {
+            let written = store.write(&batch).await;
+            store.disk.moved.tell();
+            written
+        })
     }
 
-    fn probe(&self) -> Result<(), StoreError> {
-        if self.disk.contents().is_full {
-            return Err(full());
-        }
-        Ok(())
+    fn probe(&self) -> BoxFuture<'static, Result<(), StoreError>> {
+        let probed = self.read(|contents| if contents.is_full { Err(full()) } else { Ok(()) });
+        Box::pin(async { probed })
     }
 
-    fn client_token(&self, _token: &str) -> Result<Option<KeptToken>, StoreError> {
-        not_the_drivers()
+    fn launch(&self, id: JobId) -> BoxFuture<'static, Result<Option<LaunchRow>, StoreError>> {
+        let launch = self.read(|contents| {
+            if contents.is_launch_damaged {
+                let what = "a launch cannot be read".to_owned();
+                return Err(StoreError::Damaged { path: path(), what });
+            }
+            Ok(contents.launches.get(&id).cloned())
+        });
+        Box::pin(async { launch })
     }
-
-    fn launch(&self, id: JobId) -> Result<Option<LaunchRow>, StoreError> {
-        let contents = self.disk.contents();
-        if contents.is_launch_damaged {
-            let what = "a launch cannot be read".to_owned();
-            return Err(StoreError::Damaged { path: path(), what });
-        }
-        Ok(contents.launches.get(&id).cloned())
-    }
-
-    fn ended(&self, key: JobKey) -> Result<Option<Ended>, StoreError> {
-        Ok(self.disk.contents().ended.get(&key).cloned())
-    }
-
-    fn environments(
-        &self,
-        _: EnvironmentKind,
-        _: &Select<EnvironmentName>,
-    ) -> Result<Page<EnvironmentRow, EnvironmentName>, StoreError> {
-        not_the_drivers()
-    }
-
-    fn queues(&self, _: &Select<QueueName>) -> Result<Page<QueueRow, QueueName>, StoreError> {
-        not_the_drivers()
-    }
-
-    fn definitions(
-        &self,
-        _: &DefinitionQuery,
-    ) -> Result<Page<DefinitionRow, DefinitionRevision>, StoreError> {
-        not_the_drivers()
-    }
-
-    fn latest_definition(&self, _: &DefinitionName) -> Result<Option<DefinitionRow>, StoreError> {
-        not_the_drivers()
-    }
-
-    fn items(&self, _: &ItemSelect) -> Result<Page<ItemRow, ItemKey>, StoreError> {
-        not_the_drivers()
-    }
-
-    fn jobs(&self, _: &[JobKey]) -> Result<Vec<JobRow>, StoreError> {
-        not_the_drivers()
-    }
-
-    fn list_jobs(&self, _: &JobQuery) -> Result<Page<JobSummaryRow, JobCursor>, StoreError> {
-        not_the_drivers()
-    }
-
-    fn tags(&self, _: &str) -> Result<Vec<(String, String)>, StoreError> {
-        not_the_drivers()
-    }
-
-    fn counts(&self, _: QueueId) -> Result<StatusCounts, StoreError> {
-        not_the_drivers()
-    }
-
-    fn forget_definitions(&self, _: Timestamp, _: usize) -> Result<bool, StoreError> {
-        not_the_drivers()
-    }
-
-    fn purge(&self, _: Timestamp, _: Timestamp, _: usize) -> Result<bool, StoreError> {
-        not_the_drivers()
-    }
-}
-
-fn not_the_drivers<T>() -> T {
-    panic!("the driver asks the store only for what it needs to go on")
 }

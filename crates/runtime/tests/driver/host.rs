@@ -11,6 +11,7 @@ use batchyard_runtime::engine::{BoxFuture, CurrentAttempt, Engine, Order, Recove
 
 use crate::clock::ManualClock;
 use crate::disk::Disk;
+use crate::fixture::SLOTS;
 use crate::moved::Moved;
 
 /// What became of an attempt. The engine keeps it until it may forget.
@@ -30,6 +31,8 @@ pub(crate) struct Processes {
     pub(crate) forgotten: BTreeSet<AttemptKey>,
     /// Those that ended while the engine did not notice.
     pub(crate) unnoticed: BTreeSet<AttemptKey>,
+    /// Those that went away with their host and were not told to be lost.
+    pub(crate) gone: BTreeSet<AttemptKey>,
     pub(crate) violations: Vec<String>,
     /// Recoveries that still fail before one works.
     pub(crate) recoveries_refused: u32,
@@ -98,12 +101,22 @@ impl Host {
     }
 
     /// All programs are gone, and what was known of them, as when the host is replaced: one whose start nobody noted may be started anew.
-    pub(crate) fn lose(&self) {
+    /// Those that are gone.
+    pub(crate) fn lose(&self) -> Vec<AttemptKey> {
         let mut processes = self.processes();
-        let Processes { known, started, .. } = &mut *processes;
+        let Processes {
+            known,
+            started,
+            unnoticed,
+            gone,
+            ..
+        } = &mut *processes;
         started.retain(|attempt| !known.contains_key(attempt));
-        known.clear();
+        unnoticed.clear();
+        let lost: Vec<AttemptKey> = std::mem::take(known).into_keys().collect();
+        gone.extend(&lost);
         self.moved.tell();
+        lost
     }
 
     /// What the engine has to say of an attempt, in order.
@@ -155,6 +168,20 @@ impl FakeEngine {
                 }
                 if processes.known.contains_key(&attempt) {
                     return None;
+                }
+                processes.gone.remove(&attempt);
+                let running = processes.known.iter();
+                let running = running.filter(|(_, process)| **process == Process::Running);
+                let running: Vec<AttemptKey> = running.map(|(key, _)| *key).collect();
+                if running.len() >= SLOTS {
+                    processes
+                        .violations
+                        .push(format!("{attempt} was launched on a host that is full"));
+                }
+                if running.iter().any(|other| other.job == attempt.job) {
+                    processes
+                        .violations
+                        .push(format!("{attempt} was launched beside another of its job"));
                 }
                 processes.known.insert(attempt, Process::Running);
                 if !processes.started.insert(attempt) {
@@ -212,7 +239,6 @@ impl Engine for FakeEngine {
                     return Ok(());
                 }
                 processes.recoveries += 1;
-                processes.unnoticed.clear();
                 self.host.moved.tell();
                 if processes.recoveries_refused > 0 {
                     processes.recoveries_refused -= 1;
@@ -222,6 +248,8 @@ impl Engine for FakeEngine {
                         source,
                     });
                 }
+                processes.unnoticed.clear();
+                processes.gone.clear();
                 let is_current = |key: &AttemptKey| current.iter().any(|one| one.attempt == *key);
                 let Processes { known, forgotten, .. } = &mut *processes;
                 forgotten.extend(known.keys().filter(|key| !is_current(key)));

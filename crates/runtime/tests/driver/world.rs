@@ -8,6 +8,7 @@ use batchyard_core::command::{Command, Reply, SubmitJob};
 use batchyard_core::id::{AttemptKey, JobId, JobKey};
 use batchyard_core::report::Report;
 use batchyard_core::time::Millis;
+use batchyard_runtime::clock::Clock as _;
 use batchyard_runtime::driver::{self, CommandError, Handle, Ports, REPORTS_WAITING_MAX};
 use batchyard_runtime::engine::Reports;
 use batchyard_runtime::launch::LaunchSettings;
@@ -17,7 +18,13 @@ use crate::clock::ManualClock;
 use crate::disk::{Disk, Hold};
 use crate::fixture::{config, registry};
 use crate::host::Host;
-use crate::moved::Moved;
+use crate::moved::{Changes, Moved};
+
+/// More than anybody here ever waits for, clocks that were set back included.
+const SECONDS_MAX: u32 = 1_000;
+
+/// Turns of all tasks in which something moves if a second that passed lets it.
+const TURNS_PER_SECOND: u32 = 200;
 
 /// What a client was told of its submission; nothing yet while the entry is missing.
 type Answers = Arc<Mutex<BTreeMap<JobId, Result<Reply, CommandError>>>>;
@@ -28,6 +35,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) moved: Moved,
     server: Option<Server>,
+    /// Servers that another one has taken over from, and that still run.
+    deposed: Vec<Server>,
     answers: Answers,
     asked: usize,
 }
@@ -50,6 +59,7 @@ impl World {
             clock,
             moved,
             server: None,
+            deposed: Vec::new(),
             answers: Answers::default(),
             asked: 0,
         };
@@ -81,15 +91,49 @@ impl World {
         });
     }
 
-    /// Kills the server, if one runs: nothing of it goes on.
+    /// Kills the server, if one runs, and all that it has taken over from: nothing of them goes on.
     pub(crate) async fn crash(&mut self) {
-        let Some(server) = self.server.take() else {
-            return;
-        };
-        self.disk.cut_off();
-        self.host.cut_off();
-        server.task.abort();
-        let _was_killed = server.task.await;
+        if self.server.is_some() {
+            self.disk.cut_off();
+            self.host.cut_off();
+        }
+        for server in self.server.take().into_iter().chain(self.deposed.drain(..)) {
+            server.task.abort();
+            let ended = server.task.await;
+            assert!(
+                !ended.is_err_and(|error| error.is_panic()),
+                "a driver has panicked"
+            );
+        }
+    }
+
+    /// Another server takes over from the one that runs, which finds out when it commits next.
+    pub(crate) async fn take_over(&mut self) {
+        self.deposed.extend(self.server.take());
+        self.start().await;
+    }
+
+    /// All clients go away for good; resolves when the driver has ended by itself.
+    pub(crate) async fn let_go(&mut self) {
+        let Server { handle, task, .. } = self.server.take().unwrap();
+        drop(handle);
+        for _ in 0..TURNS_PER_SECOND {
+            tokio::task::yield_now().await;
+        }
+        self.clock.elapse(Millis::from_seconds(1));
+        task.await.unwrap();
+    }
+
+    pub(crate) fn has_deposed(&self) -> bool {
+        !self.deposed.is_empty()
+    }
+
+    /// A client submits to a server that was taken over from.
+    pub(crate) fn submit_to_deposed(&mut self, submit: SubmitJob) {
+        if let Some(server) = self.deposed.last() {
+            let handle = server.handle.clone();
+            self.submit_to(handle, submit);
+        }
     }
 
     pub(crate) fn handle(&self) -> Handle {
@@ -106,8 +150,12 @@ impl World {
 
     /// A client submits, and notes what it is told. What it is promised must be on the disk by then.
     pub(crate) fn submit(&mut self, submit: SubmitJob) -> JobId {
+        self.submit_to(self.handle(), submit)
+    }
+
+    fn submit_to(&mut self, handle: Handle, submit: SubmitJob) -> JobId {
         let id = submit.id;
-        let (handle, disk, moved) = (self.handle(), self.disk.clone(), self.moved.clone());
+        let (disk, moved) = (self.disk.clone(), self.moved.clone());
         let answers = Arc::clone(&self.answers);
         self.asked += 1;
         tokio::spawn(async move {
@@ -158,8 +206,16 @@ impl World {
     }
 
     pub(crate) async fn tell(&self, attempt: AttemptKey, report: Report) {
-        if let Some(server) = &self.server {
-            server.reports.tell(attempt, report).await;
+        for server in self.server.iter().chain(&self.deposed) {
+            server.reports.tell(attempt, report.clone()).await;
+        }
+    }
+
+    /// The engine tells that these are lost.
+    pub(crate) async fn tell_lost(&self, attempts: &[AttemptKey]) {
+        for attempt in attempts {
+            let at = self.clock.now();
+            self.tell(*attempt, Report::Lost { at }).await;
         }
     }
 
@@ -220,10 +276,19 @@ impl World {
     pub(crate) async fn elapse_until(&self, mut holds: impl FnMut() -> bool) {
         let mut changes = self.moved.changes();
         while !holds() {
-            // Whoever waits for time begins to wait with a move, and is heard by the next round.
-            self.clock.elapse(Millis::from_seconds(1));
-            changes.next("it happens with time").await;
+            self.elapse_some(&mut changes, "it happens with time").await;
         }
+    }
+
+    /// Lets time pass until something moves.
+    async fn elapse_some(&self, changes: &mut Changes, what: &str) {
+        for _ in 0..SECONDS_MAX {
+            self.clock.elapse(Millis::from_seconds(1));
+            if changes.within(TURNS_PER_SECOND).await {
+                return;
+            }
+        }
+        panic!("it never happened that {what}");
     }
 
     /// Mends everything, lets every program end well and time pass, until nothing is left; then checks what must hold of all that was.
@@ -231,19 +296,20 @@ impl World {
         self.disk.hold(Hold::None);
         self.disk.fill(false);
         self.disk.damage_launches(false);
+        self.disk.slow_down(0);
         self.start().await;
         let mut changes = self.moved.changes();
         // The driver looks at its store from time to time.
         while self.handle().read(|_| ()).await.is_err() {
-            self.clock.elapse(Millis::from_seconds(1));
-            changes.next("the store is used again").await;
+            self.elapse_some(&mut changes, "the store is used again").await;
         }
         let unnoticed = std::mem::take(&mut self.host.processes().unnoticed);
         for attempt in unnoticed {
             self.tell_facts(attempt).await;
         }
+        let gone = std::mem::take(&mut self.host.processes().gone);
+        self.tell_lost(&gone.into_iter().collect::<Vec<_>>()).await;
         loop {
-            self.clock.elapse(Millis::from_seconds(1));
             for attempt in self.host.running() {
                 self.exit(attempt, 0).await;
             }
@@ -251,7 +317,7 @@ impl World {
             if is_idle && self.is_all_answered() {
                 break;
             }
-            changes.next("all jobs end").await;
+            self.elapse_some(&mut changes, "all jobs end").await;
         }
         // All that ran is forgotten, by an engine that may not have looked yet.
         self.elapse_until(|| {
@@ -262,8 +328,20 @@ impl World {
         self.check();
     }
 
+    /// How many submissions were accepted.
+    pub(crate) fn accepted(&self) -> usize {
+        let answers = self.answers.lock().unwrap();
+        answers.values().filter(|answer| answer.is_ok()).count()
+    }
+
+    /// How many things [`check`](World::check) looks at, whatever it finds.
+    pub(crate) const CHECKS: usize = 4;
+
     /// What must hold at any time.
     pub(crate) fn check(&self) {
+        for server in self.server.iter().chain(&self.deposed) {
+            assert!(!server.task.is_finished(), "a driver has ended by itself");
+        }
         let none: [String; 0] = [];
         let contents = self.disk.contents();
         assert_eq!(contents.violations, none);
