@@ -186,6 +186,7 @@ impl Step<'_> {
         let Some(job) = job.filter(|job| job.profile.service.is_some()) else {
             return Err(Rejection::JobNotLive(id));
         };
+        let queue = job.queue;
         let identifier = job.profile.share.as_ref();
         let share = ShareClaim {
             identifier: identifier
@@ -202,6 +203,7 @@ impl Step<'_> {
             job: id,
             profile: Box::new(profile),
         });
+        // It may have come to the front of its line, and find room where the front before did not.
         self.core.wake(queue);
         Ok(Reply::Job(id))
     }

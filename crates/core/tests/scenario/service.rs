@@ -230,6 +230,41 @@ fn a_priority_changes_while_the_job_lives() {
 }
 
 #[test]
+fn a_job_that_comes_to_the_front_by_its_priority_starts_at_once() {
+    check(
+        "
+        item scheduling-policy/fair
+        environment svc unit=ml.m5.large:3; queue s policy=fair service-environment/svc
+        submit a s unit=ml.m5.large:2 share=x; submit large s unit=ml.m5.large:2 share=x; submit small s unit=ml.m5.large:1 share=x
+        prioritize small 7
+        ",
+        &expect![[r#"
+            > item scheduling-policy/fair
+                scheduling-policy/fair is version 1
+            > environment svc unit=ml.m5.large:3; queue s policy=fair service-environment/svc
+                environment 1 service-environment/svc is version 1, Enabled
+                queue 1 s is version 1, Enabled
+            > submit a s unit=ml.m5.large:2 share=x; submit large s unit=ml.m5.large:2 share=x; submit small s unit=ml.m5.large:1 share=x
+                share x of queue 1 has used 0 vCPU seconds
+                a is number 1 of queue 1
+                a RUNNABLE
+                share x of queue 1 has used 2 vCPU seconds
+                a STARTING in environment 1
+                => launch a#1
+                large is number 2 of queue 1
+                large RUNNABLE
+                small is number 3 of queue 1
+                small RUNNABLE
+            > prioritize small 7
+                small has priority 7
+                share x of queue 1 has used 3 vCPU seconds
+                small STARTING in environment 1
+                => launch small#1
+        "#]],
+    );
+}
+
+#[test]
 fn reasons_are_those_of_training_jobs() {
     check(
         "
