@@ -87,22 +87,25 @@ impl Step<'_> {
     pub(crate) fn schedule(&mut self) {
         let mut left = PLACEMENTS_PER_PASS_MAX;
         while left > 0 {
-            let Some((_, queue)) = self.core.woken.first().copied() else {
+            let Some(place) = self.core.woken.pop_first() else {
                 return;
             };
-            if self.start_jobs(queue, &mut left) {
-                self.core.woken.pop_first();
+            if !self.start_jobs(place, &mut left) {
+                self.core.woken.insert(place);
             }
         }
     }
 
     /// Starts jobs of a queue, the share that has used least first (section C3.9). Whether all was tried.
-    fn start_jobs(&mut self, queue: QueueId, left: &mut usize) -> bool {
+    fn start_jobs(&mut self, place: (Reverse<i32>, QueueId), left: &mut usize) -> bool {
+        let (_, queue) = place;
         self.forget_expired_shares(queue);
         let mut turns = Turns::of(self.state(), queue, self.now);
         let mut promised = Promised::new();
         while let Some(line) = turns.next() {
-            if *left == 0 {
+            // Where capacity came free meanwhile, whoever goes before may start after all.
+            let is_overtaken = self.core.woken.first().is_some_and(|first| *first <= place);
+            if *left == 0 || is_overtaken {
                 return false;
             }
             match self.start_front(queue, &line, &mut promised) {
@@ -264,6 +267,10 @@ impl Step<'_> {
     }
 
     fn give_back(&mut self, reclaimed: Vec<(EnvironmentId, InstanceId)>) {
+        if !reclaimed.is_empty() {
+            // They may leave more free than what takes their place: then others find room that they did not find before.
+            self.core.wake_all();
+        }
         for (environment, instance) in reclaimed {
             self.commit(Change::InstanceRemoved {
                 environment,

@@ -665,3 +665,40 @@ fn an_instance_that_was_never_used_goes_sooner() {
         "#]],
     );
 }
+
+#[test]
+fn what_an_instance_that_was_given_back_leaves_free_is_used_at_once() {
+    check(
+        "
+        host vcpus=4 memory=60000
+        environment ce types=c5.xlarge,r5.large ordered min=4 max=4; environment rest shared
+        queue q ce; queue other rest
+        submit waits other vcpus=2
+        submit a q memory=10000
+        ",
+        &expect![[r#"
+            > host vcpus=4 memory=60000
+            > environment ce types=c5.xlarge,r5.large ordered min=4 max=4; environment rest shared
+                environment 1 ce is version 1, Enabled
+                environment 1 got instance 1, c5.xlarge with 4 vCPU, 8160 MiB
+                environment 2 rest is version 1, Enabled
+            > queue q ce; queue other rest
+                queue 1 q is version 1, Enabled
+                queue 2 other is version 1, Enabled
+            > submit waits other vcpus=2
+                waits is number 1 of queue 2
+                waits RUNNABLE
+                queue 2 is held up by waits: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance type [optimal]
+            > submit a q memory=10000
+                a is number 2 of queue 1
+                a RUNNABLE
+                environment 1 gave instance 1 back
+                environment 1 got instance 2, r5.large with 2 vCPU, 16352 MiB
+                a STARTING in environment 1 on instance 2
+                queue 2 is held up no more
+                waits STARTING in environment 2
+                => launch a#1
+                => launch waits#1
+        "#]],
+    );
+}
