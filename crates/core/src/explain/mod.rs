@@ -78,7 +78,7 @@ pub enum Because {
         is_at_least: bool,
         /// What keeps the first of them, and with it all of the line; none where it is about to start.
         front: Option<(JobKey, Held)>,
-        /// Whether the queue lets jobs start before a front that waits for room.
+        /// Whether the queue lets this job start before a front that waits for room.
         may_overtake: bool,
     },
     /// Its array has as many children under way as it may.
@@ -200,7 +200,9 @@ fn runnable(state: &State, job: &Job, key: JobKey, now: Timestamp) -> Because {
             ahead,
             is_at_least: ahead == POSITION_COUNTED_MAX,
             front: held(state, job.queue, profile, now).map(|held| (front, held)),
-            may_overtake: state.queue(job.queue).options.backfill && order.order() == Order::Submission,
+            may_overtake: state.queue(job.queue).options.backfill
+                && order.order() == Order::Submission
+                && job.profile.nodes.is_none(),
         };
     }
     match held(state, job.queue, &job.profile, now) {
@@ -251,14 +253,18 @@ fn share_turn(state: &State, job: &Job, now: Timestamp) -> Option<ShareTurn> {
 }
 
 impl Explanation {
-    /// Whether a runnable job has a reason that keeps it from starting in the next pass, whatever else starts in it.
+    /// Whether a runnable job has a reason that keeps it from starting in the next pass, whatever else starts in it, unless instances are
+    /// given back for that.
     #[must_use]
     pub fn forbids_start(&self) -> bool {
         match &self.because {
             Because::AboutToStart => false,
             Because::Behind {
                 front, may_overtake, ..
-            } => front.is_some() && !may_overtake,
+            } => front.as_ref().is_some_and(|(_, held)| {
+                // A front that waits for something else than room may start at any time: nobody overtakes it.
+                !(*may_overtake && held.gates.is_empty())
+            }),
             Because::Held(_)
             | Because::ArrayConcurrency { .. }
             | Because::WaitsFor(_)

@@ -113,6 +113,8 @@ pub(crate) struct SubmitOp {
     /// Which client token, if it has one.
     pub(crate) token: Option<u8>,
     pub(crate) dependencies: Vec<DependencyOp>,
+    /// Whether it goes to the queue as it is, or with what makes it fit there.
+    pub(crate) is_raw: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -169,7 +171,10 @@ pub(crate) enum Fact {
 pub(crate) fn history() -> impl Strategy<Value = Vec<Op>> {
     let policy = prop_oneof![2 => Just(None), 1 => (0u8..2).prop_map(Some)];
     let priorities = [0i32..3, 0i32..3, 0i32..3];
-    let prelude = (0u8..9, 0u8..9, policy, priorities).prop_map(|(first, second, policy, priorities)| {
+    // Mostly those that run the most common jobs, of which a queue can have several.
+    let common = || prop::sample::select(vec![0u8, 0, 1, 3, 4, 5, 6, 7]);
+    let kind = || prop_oneof![5 => common(), 1 => 0u8..9];
+    let prelude = (kind(), kind(), policy, priorities).prop_map(|(first, second, policy, priorities)| {
         let environment = |name, kind| {
             Op::Environment(EnvironmentOp {
                 verb: Verb::Create,
@@ -223,22 +228,22 @@ pub(crate) fn history() -> impl Strategy<Value = Vec<Op>> {
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
-        2 => environment().prop_map(Op::Environment),
-        2 => queue().prop_map(Op::Queue),
-        10 => submit().prop_map(Op::Submit),
-        3 => (any::<u8>(), child(), any::<bool>()).prop_map(|(pick, child, terminate)| Op::Stop { pick, child, terminate }),
-        4 => (any::<u8>(), fact(), -5_000i32..100_000).prop_map(|(pick, fact, skew_ms)| Op::Report { pick, fact, skew_ms }),
-        12 => (any::<u8>(), fact(), prop::bool::weighted(0.1)).prop_map(|(pick, fact, is_late)| Op::Progress { pick, fact, is_late }),
-        1 => (prop::option::of(any::<u8>()), any::<bool>()).prop_map(|(pick, is_noticed)| Op::LoseHost { pick, is_noticed }),
+        4 => environment().prop_map(Op::Environment),
+        4 => queue().prop_map(Op::Queue),
+        32 => submit().prop_map(Op::Submit),
+        4 => (any::<u8>(), child(), any::<bool>()).prop_map(|(pick, child, terminate)| Op::Stop { pick, child, terminate }),
+        8 => (any::<u8>(), fact(), -5_000i32..100_000).prop_map(|(pick, fact, skew_ms)| Op::Report { pick, fact, skew_ms }),
+        40 => (any::<u8>(), fact(), prop::bool::weighted(0.1)).prop_map(|(pick, fact, is_late)| Op::Progress { pick, fact, is_late }),
+        2 => (prop::option::of(any::<u8>()), any::<bool>()).prop_map(|(pick, is_noticed)| Op::LoseHost { pick, is_noticed }),
         1 => garbage(),
         1 => any::<bool>().prop_map(|deregister| Op::Register { deregister }),
         1 => (verb(), 0u8..4, 0u8..90).prop_map(|(verb, kind, amount)| Op::Item(ItemOp { verb, kind, amount })),
-        1 => limit().prop_map(Op::Limit),
-        3 => prop_oneof![0u32..2_000, Just(5_000), Just(70_000), Just(86_400_000)].prop_map(|ms| Op::Elapse { ms }),
+        2 => limit().prop_map(Op::Limit),
+        8 => prop_oneof![0u32..2_000, Just(5_000), Just(70_000), Just(86_400_000)].prop_map(|ms| Op::Elapse { ms }),
         1 => Just(Op::Restart),
         3 => any::<bool>().prop_map(|is_crowded| Op::Crowd { is_crowded }),
         1 => (0u8..3).prop_map(|name| Op::DropQueue { name }),
-        2 => (0u8..3).prop_map(|name| Op::DropEnvironment { name }),
+        1 => (0u8..3).prop_map(|name| Op::DropEnvironment { name }),
     ]
 }
 
@@ -247,7 +252,7 @@ fn environment() -> impl Strategy<Value = EnvironmentOp> {
         verb(),
         0u8..3,
         0u8..9,
-        prop::bool::weighted(0.6),
+        prop::bool::weighted(0.8),
         prop::bool::weighted(0.1),
         prop_oneof![2 => Just(None), 1 => Just(Some(0)), 1 => (0u32..3_000).prop_map(Some)],
     )
@@ -290,7 +295,7 @@ fn queue() -> impl Strategy<Value = QueueOp> {
         0u8..3,
         0i32..3,
         environments,
-        prop::bool::weighted(0.6),
+        prop::bool::weighted(0.8),
         policy,
     )
         .prop_map(
@@ -306,7 +311,7 @@ fn queue() -> impl Strategy<Value = QueueOp> {
 }
 
 fn verb() -> impl Strategy<Value = Verb> {
-    prop_oneof![1 => Just(Verb::Create), 3 => Just(Verb::Update), 2 => Just(Verb::Delete)]
+    prop_oneof![4 => Just(Verb::Create), 3 => Just(Verb::Update), 1 => Just(Verb::Delete)]
 }
 
 fn submit() -> impl Strategy<Value = SubmitOp> {
@@ -320,7 +325,8 @@ fn submit() -> impl Strategy<Value = SubmitOp> {
             }
         });
     let dependencies = prop_oneof![
-        20 => prop::collection::vec(dependency.clone(), 0..3),
+        20 => Just(Vec::new()),
+        12 => prop::collection::vec(dependency.clone(), 1..3),
         1 => prop::collection::vec(dependency, 19..23),
     ];
     (
@@ -330,9 +336,10 @@ fn submit() -> impl Strategy<Value = SubmitOp> {
         prop::bool::weighted(0.15),
         prop_oneof![4 => Just(None), 1 => (0u8..4).prop_map(Some)],
         dependencies,
+        prop::bool::weighted(0.15),
     )
         .prop_map(
-            |(queue, profile, array_size, is_sequential, token, dependencies)| SubmitOp {
+            |(queue, profile, array_size, is_sequential, token, dependencies, is_raw)| SubmitOp {
                 queue,
                 // Arrays of nodes are refused: some are enough.
                 array_size: array_size.filter(|size| profile.nodes.is_none() || *size < 2),
@@ -340,6 +347,7 @@ fn submit() -> impl Strategy<Value = SubmitOp> {
                 profile,
                 token,
                 dependencies,
+                is_raw,
             },
         )
 }

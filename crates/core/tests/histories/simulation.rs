@@ -6,6 +6,9 @@ use proptest::strategy::{BoxedStrategy, Strategy as _};
 use crate::op::{self, Op};
 use crate::world::World;
 
+/// One of so many histories is played twice.
+const REPEATED_OF: usize = 4;
+
 pub(crate) struct Histories;
 
 impl Simulation for Histories {
@@ -19,9 +22,12 @@ impl Simulation for Histories {
 
     fn play(history: &Vec<Op>, tally: &mut Tally) {
         let outputs = play_once(history, tally);
-        let again = play_once(history, &mut Tally::default());
-        assert!(outputs == again, "the same history has two outcomes");
-        tally.count("checks");
+        // Nothing in a history makes its second course likelier to differ: some are enough.
+        if history.len().is_multiple_of(REPEATED_OF) {
+            let again = play_once(history, &mut Tally::default());
+            assert!(outputs == again, "the same history has two outcomes");
+            tally.count("checks");
+        }
     }
 }
 

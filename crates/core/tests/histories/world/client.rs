@@ -5,7 +5,7 @@ use batchyard_core::change::StopKind;
 use batchyard_core::command::{
     Command, DependsOn, Ended, PutEnvironment, PutItem, PutQueue, RegisterDefinition, Reply, SubmitJob,
 };
-use batchyard_core::environment::Switch;
+use batchyard_core::environment::{Platform, Switch};
 use batchyard_core::id::{JobId, JobKey};
 use batchyard_core::job::{Profile, ShareClaim};
 use batchyard_core::name::{EnvironmentName, QueueName};
@@ -15,7 +15,7 @@ use batchyard_core::reason::StatusReason;
 use batchyard_core::time::{Millis, Timestamp};
 use batchyard_core::token::ClientToken;
 
-use crate::op::{DependencyOp, EnvironmentOp, ItemOp, LimitOp, QueueOp, SubmitOp, Verb};
+use crate::op::{DependencyOp, EnvironmentOp, ItemOp, LimitOp, ProfileOp, QueueOp, SubmitOp, Verb};
 use crate::world::fixture::{
     content, definition, document, environment_spec, item, limit_tags, policy_name, profile_of, status,
     switch,
@@ -154,7 +154,13 @@ impl World {
             is_sequential,
             token,
             dependencies,
+            is_raw,
         } = op;
+        let (queue, profile) = match is_raw {
+            true => (*queue, profile.clone()),
+            false => self.fitting(*queue, profile),
+        };
+        let profile = &profile;
         // The time of submission does not order identifiers here: that is the sequence's work.
         let random = u128::try_from(self.outputs.len()).expect("it fits") * 0x9e37_79b9;
         let id = JobId::new(
@@ -201,6 +207,30 @@ impl World {
         if self.command(Command::SubmitJob(Box::new(submit))) == Some(Reply::Job(id)) {
             self.jobs.push(id);
         }
+    }
+
+    /// A queue that there is, if there is one, and the profile as its environments run it.
+    fn fitting(&self, queue: u8, profile: &ProfileOp) -> (u8, ProfileOp) {
+        let queues = (0..3).map(|step| (queue + step) % 3);
+        let state = self.core.state();
+        let known = queues.filter_map(|number| {
+            let name = QueueName::parse(&format!("q{number}")).expect("it is a name");
+            let (_, queue) = state.queue_named(&name)?;
+            (queue.switch == Switch::Enabled).then_some((number, queue))
+        });
+        let Some((number, queue)) = known.into_iter().next() else {
+            return (queue, profile.clone());
+        };
+        let first = queue.environments.first();
+        let platform = first.map(|id| state.environment(*id).spec.platform);
+        let is_service = platform == Some(Platform::Service);
+        let profile = ProfileOp {
+            units: is_service.then(|| profile.units.unwrap_or(1)),
+            is_fargate: platform == Some(Platform::Fargate),
+            nodes: profile.nodes.clone().filter(|_| platform == Some(Platform::Ec2)),
+            ..profile.clone()
+        };
+        (number, profile)
     }
 
     pub(super) fn item(&mut self, op: &ItemOp) {

@@ -352,7 +352,10 @@ impl World {
             self.core.advance(self.now, &mut out);
             let decisions = pass::check(&settled, &out.changes[settling..], self.now);
             self.tally.add("decisions", decisions);
-            for change in &out.changes {
+            // Where an instance made way for a smaller one, others have found room since.
+            let has_given_back = |change: &Change| matches!(change, Change::InstanceRemoved { .. });
+            let may_start_after_all = out.changes[settling..].iter().any(has_given_back);
+            for change in out.changes.iter().filter(|_| !may_start_after_all) {
                 let started = match change {
                     Change::AttemptPlaced { job, .. } => *job,
                     Change::GangPlaced(placed) => JobKey::whole(placed.job),
