@@ -168,6 +168,8 @@ impl World {
             random,
         );
         let dependencies = dependencies.iter().filter_map(|op| self.depends_on(op));
+        let dependencies: Vec<DependsOn> = dependencies.collect();
+        let needs = (dependencies.clone(), *is_sequential);
         let queue = QueueName::parse(&format!("q{queue}")).expect("it is a name");
         let state = self.core.state();
         let is_by_share = state
@@ -193,7 +195,7 @@ impl World {
             },
             array_size: *array_size,
             is_sequential: *is_sequential,
-            dependencies: dependencies.collect(),
+            dependencies,
             content: content(profile.most),
             token: token.map(|number| ClientToken {
                 token: format!("t{}", number / 2).into(),
@@ -203,6 +205,7 @@ impl World {
             // Some of those fail at once.
             failure: (*token == Some(3)).then(|| StatusReason::given("it cannot be run".to_owned())),
         };
+        self.needs.insert(id, needs);
         // A token that was used answers the first job.
         if self.command(Command::SubmitJob(Box::new(submit))) == Some(Reply::Job(id)) {
             self.jobs.push(id);

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use batchyard_core::Output;
 use batchyard_core::change::{AfterAttempt, Change};
-use batchyard_core::command::Ended;
+use batchyard_core::command::{DependsOn, Ended};
 use batchyard_core::effect::Effect;
 use batchyard_core::environment::Life;
 use batchyard_core::id::{AttemptKey, JobKey};
 use batchyard_core::interval_set::IntervalSet;
+use batchyard_core::job::JobStatus;
 use batchyard_core::state::State;
 
 use crate::invariant;
@@ -88,6 +89,7 @@ impl World {
                     !self.live.iter().any(|live| live.job == *job),
                     "{job} has two attempts"
                 );
+                self.check_needs(*job);
                 let is_stopped = self.stopped.contains(job) || self.stopped.contains(&JobKey::whole(job.id));
                 assert!(!is_stopped, "{key} follows a stop");
                 let queue = self.replica.job(job.id).expect("it is live").queue;
@@ -105,6 +107,7 @@ impl World {
                 }
             }
             Change::GangPlaced(gang) => {
+                self.check_needs(JobKey::whole(gang.job));
                 let queue = self.replica.job(gang.job).expect("it is live").queue;
                 assert_eq!(self.replica.queue(queue).life, Life::Valid);
                 assert!(
@@ -197,6 +200,36 @@ impl World {
                 assert_eq!(self.ended.insert(end.job, ended), None, "it ends once");
             }
             _ => {}
+        }
+    }
+
+    /// All that a job that starts depends on has succeeded, as clients saw it.
+    fn check_needs(&self, key: JobKey) {
+        let (dependencies, is_sequential) = &self.needs[&key.id];
+        let has_succeeded = |on: JobKey| match on.child {
+            Some(_) => self.children.get(&on) == Some(&true),
+            None => self
+                .ended
+                .get(&on.id)
+                .is_some_and(|ended| ended.status == JobStatus::Succeeded),
+        };
+        for DependsOn { on, is_pairing, .. } in dependencies {
+            let on = match (is_pairing, key.child) {
+                (true, Some(child)) => JobKey::child(on.id, child),
+                _ => *on,
+            };
+            assert!(has_succeeded(on), "{key} starts before {on} has succeeded");
+        }
+        if let Some(before) = key
+            .child
+            .and_then(|child| child.checked_sub(1))
+            .filter(|_| *is_sequential)
+        {
+            let before = JobKey::child(key.id, before);
+            assert!(
+                has_succeeded(before),
+                "{key} starts before {before} has succeeded"
+            );
         }
     }
 

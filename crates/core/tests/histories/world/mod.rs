@@ -7,7 +7,7 @@ mod ledger;
 use std::collections::{BTreeMap, BTreeSet};
 
 use batchyard_core::change::{Change, StopKind};
-use batchyard_core::command::{Command, Ended, Input, Reply};
+use batchyard_core::command::{Command, DependsOn, Ended, Input, Reply};
 use batchyard_core::effect::Effect;
 use batchyard_core::explain::explain;
 use batchyard_core::id::{AttemptKey, JobId, JobKey};
@@ -38,6 +38,8 @@ pub(crate) struct World {
     outputs: Vec<Output>,
     /// All jobs ever accepted.
     jobs: Vec<JobId>,
+    /// What accepted jobs depend on, and whether their children follow one another.
+    needs: BTreeMap<JobId, (Vec<DependsOn>, bool)>,
     /// What a client could read of jobs that have ended.
     ended: BTreeMap<JobId, Ended>,
     /// What became of children, as the changes tell it.
@@ -82,6 +84,7 @@ impl World {
             now: Timestamp::from_millis(1_000_000),
             outputs: Vec::new(),
             jobs: Vec::new(),
+            needs: BTreeMap::new(),
             ended: BTreeMap::new(),
             children: BTreeMap::new(),
             launched: Vec::new(),
