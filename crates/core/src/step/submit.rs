@@ -186,7 +186,6 @@ impl Step<'_> {
         let Some(job) = job.filter(|job| job.profile.service.is_some()) else {
             return Err(Rejection::JobNotLive(id));
         };
-        let queue = job.queue;
         let identifier = job.profile.share.as_ref();
         let share = ShareClaim {
             identifier: identifier

@@ -671,17 +671,20 @@ fn what_an_instance_that_was_given_back_leaves_free_is_used_at_once() {
     check(
         "
         host vcpus=4 memory=60000
-        environment ce types=c5.xlarge,r5.large ordered min=4 max=4; environment rest shared
+        environment ce types=c5.xlarge choice=ordered min=4 max=4; environment rest shared
+        update environment ce types=c5.xlarge,r5.large choice=ordered min=4 max=4
         queue q ce; queue other rest
         submit waits other vcpus=2
         submit a q memory=10000
         ",
         &expect![[r#"
             > host vcpus=4 memory=60000
-            > environment ce types=c5.xlarge,r5.large ordered min=4 max=4; environment rest shared
+            > environment ce types=c5.xlarge choice=ordered min=4 max=4; environment rest shared
                 environment 1 ce is version 1, Enabled
                 environment 1 got instance 1, c5.xlarge with 4 vCPU, 8160 MiB
                 environment 2 rest is version 1, Enabled
+            > update environment ce types=c5.xlarge,r5.large choice=ordered min=4 max=4
+                environment 1 ce is version 2, Enabled
             > queue q ce; queue other rest
                 queue 1 q is version 1, Enabled
                 queue 2 other is version 1, Enabled
