@@ -77,11 +77,14 @@ pub(crate) fn check_waits_are_for_good(state: &State, now: Timestamp) {
             panic!("{front} could start: {because:?}");
         };
         for gate in held.gates {
-            // What nobody holds does not come back.
-            assert!(
-                matches!(gate, Gate::Consumable { in_use: 0, .. }),
-                "{front} waits for nothing: it {gate}"
-            );
+            let is_for_good = match &gate {
+                // What nobody holds does not come back.
+                Gate::Consumable { in_use, .. } => *in_use == 0,
+                // Within its own limit a share's job could start now.
+                Gate::Quota { standing, quantity } => standing.used == 0 && *quantity > standing.limit,
+                Gate::QueueConcurrency { .. } | Gate::Reserved { .. } => false,
+            };
+            assert!(is_for_good, "{front} waits for nothing: it {gate}");
         }
         for (environment, hindrance) in held.hindrances {
             let is_passing = match hindrance {

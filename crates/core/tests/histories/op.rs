@@ -50,6 +50,12 @@ pub(crate) enum Op {
     Elapse {
         ms: u32,
     },
+    /// The place under a running job is taken away, with its instance if it is on one.
+    Interrupt {
+        pick: u8,
+        notice_ms: u32,
+        is_instance: bool,
+    },
     /// From now on several inputs come between two passes, or each has its own again.
     Crowd {
         is_crowded: bool,
@@ -172,8 +178,8 @@ pub(crate) fn history() -> impl Strategy<Value = Vec<Op>> {
     let policy = prop_oneof![2 => Just(None), 1 => (0u8..2).prop_map(Some)];
     let priorities = [0i32..3, 0i32..3, 0i32..3];
     // Mostly those that run the most common jobs, of which a queue can have several.
-    let common = || prop::sample::select(vec![0u8, 0, 1, 3, 4, 5, 6, 7]);
-    let kind = || prop_oneof![5 => common(), 1 => 0u8..9];
+    let common = || prop::sample::select(vec![0u8, 0, 1, 3, 4, 5, 6, 7, 9]);
+    let kind = || prop_oneof![5 => common(), 1 => 0u8..10];
     let prelude = (kind(), kind(), policy, priorities).prop_map(|(first, second, policy, priorities)| {
         let environment = |name, kind| {
             Op::Environment(EnvironmentOp {
@@ -207,6 +213,7 @@ pub(crate) fn history() -> impl Strategy<Value = Vec<Op>> {
             item(1, 40),
             item(2, 3),
             item(3, 9),
+            item(4, 0),
             environment(0, first),
             environment(1, second),
             queue(0, vec![0]),
@@ -214,7 +221,8 @@ pub(crate) fn history() -> impl Strategy<Value = Vec<Op>> {
             queue(2, vec![1]),
         ]
     });
-    let prelude = prop_oneof![9 => prelude, 1 => Just(Vec::new())];
+    let quota_shares = prop::collection::vec(0u8..90, 2..3).prop_map(|amounts| quota_prelude(&amounts));
+    let prelude = prop_oneof![7 => prelude, 2 => quota_shares, 1 => Just(Vec::new())];
     // Most are short, as most failures are; in some there is time for a lot to meet.
     let rest = prop_oneof![
         3 => prop::collection::vec(op(), 1..60),
@@ -224,6 +232,38 @@ pub(crate) fn history() -> impl Strategy<Value = Vec<Op>> {
         all.extend(rest);
         all
     })
+}
+
+/// A queue of service jobs with two quota shares, and one without.
+fn quota_prelude(amounts: &[u8]) -> Vec<Op> {
+    let item = |kind, amount| {
+        Op::Item(ItemOp {
+            verb: Verb::Create,
+            kind,
+            amount,
+        })
+    };
+    let environment = Op::Environment(EnvironmentOp {
+        verb: Verb::Create,
+        name: 0,
+        kind: 8,
+        is_enabled: true,
+        is_outdated: false,
+        renewal: None,
+    });
+    let queue = |name, policy| {
+        Op::Queue(QueueOp {
+            verb: Verb::Create,
+            name,
+            priority: 1,
+            environments: vec![0],
+            is_enabled: true,
+            policy,
+        })
+    };
+    let mut all = vec![item(4, 0), environment, queue(1, Some(2)), queue(0, None)];
+    all.extend((5..).zip(amounts).map(|(kind, amount)| item(kind, *amount)));
+    all
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -237,10 +277,12 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (prop::option::of(any::<u8>()), any::<bool>()).prop_map(|(pick, is_noticed)| Op::LoseHost { pick, is_noticed }),
         1 => garbage(),
         1 => any::<bool>().prop_map(|deregister| Op::Register { deregister }),
-        1 => (verb(), 0u8..4, 0u8..90).prop_map(|(verb, kind, amount)| Op::Item(ItemOp { verb, kind, amount })),
-        2 => limit().prop_map(Op::Limit),
+        2 => (verb(), 0u8..7, 0u8..90).prop_map(|(verb, kind, amount)| Op::Item(ItemOp { verb, kind, amount })),
+        3 => limit().prop_map(Op::Limit),
         8 => prop_oneof![0u32..2_000, Just(5_000), Just(70_000), Just(86_400_000)].prop_map(|ms| Op::Elapse { ms }),
         1 => Just(Op::Restart),
+        2 => (any::<u8>(), 0u32..3_000, any::<bool>())
+            .prop_map(|(pick, notice_ms, is_instance)| Op::Interrupt { pick, notice_ms, is_instance }),
         3 => any::<bool>().prop_map(|is_crowded| Op::Crowd { is_crowded }),
         1 => (0u8..3).prop_map(|name| Op::DropQueue { name }),
         1 => (0u8..3).prop_map(|name| Op::DropEnvironment { name }),
@@ -251,7 +293,7 @@ fn environment() -> impl Strategy<Value = EnvironmentOp> {
     (
         verb(),
         0u8..3,
-        0u8..9,
+        0u8..10,
         prop::bool::weighted(0.8),
         prop::bool::weighted(0.1),
         prop_oneof![2 => Just(None), 1 => Just(Some(0)), 1 => (0u32..3_000).prop_map(Some)],
@@ -269,7 +311,7 @@ fn environment() -> impl Strategy<Value = EnvironmentOp> {
 }
 
 fn limit() -> impl Strategy<Value = LimitOp> {
-    let most = prop_oneof![1 => Just(None), 2 => (1u8..4).prop_map(Some)];
+    let most = prop_oneof![1 => Just(None), 1 => (1u8..4).prop_map(Some)];
     (prop::option::of(any::<u8>()), 0u8..3, most, any::<bool>()).prop_map(|(pick, queue, most, backfill)| {
         LimitOp {
             pick,
@@ -289,7 +331,7 @@ fn queue() -> impl Strategy<Value = QueueOp> {
         Just(vec![1, 0]),
         Just(vec![2, 1, 0]),
     ];
-    let policy = prop_oneof![2 => Just(None), 1 => (0u8..2).prop_map(Some)];
+    let policy = prop_oneof![4 => Just(None), 2 => (0u8..2).prop_map(Some), 1 => Just(Some(2))];
     (
         verb(),
         0u8..3,
@@ -355,7 +397,7 @@ fn submit() -> impl Strategy<Value = SubmitOp> {
 fn profile() -> impl Strategy<Value = ProfileOp> {
     let milli_vcpus = prop::sample::select(vec![250, 1_000, 1_000, 1_500, 2_000, 4_000, 9_000]);
     let memory = prop::sample::select(vec![512u64, 512, 512, 6_000, 16_000]);
-    let gpus = prop::sample::select(vec![0u16, 0, 0, 0, 0, 0, 1, 2]);
+    let gpus = prop::sample::select(vec![0u16, 0, 0, 0, 0, 1, 1, 2]);
     let timeout_ms = prop_oneof![2 => Just(None), 1 => (0u32..3_000).prop_map(Some)];
     (
         milli_vcpus,

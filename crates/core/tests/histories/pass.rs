@@ -7,7 +7,7 @@ use batchyard_core::change::Change;
 use batchyard_core::environment::{Life, Switch};
 use batchyard_core::explain::{Because, Held, explain};
 use batchyard_core::id::{AttemptKey, JobKey, QueueId};
-use batchyard_core::item::{Item, ItemKey, SchedulingPolicy};
+use batchyard_core::item::{Item, ItemKey, SchedulingPolicy, Sharing};
 use batchyard_core::job::{Body, Job, Profile};
 use batchyard_core::queue::Order;
 use batchyard_core::resources::Resources;
@@ -122,6 +122,7 @@ fn check_limits(before: &State, after: &State, placed: JobKey) {
         );
     }
     check_reservation(before, job, &held, placed);
+    check_quota(before, job, &held, placed);
     let places = after
         .live_attempts()
         .filter(|(key, _, _)| key.job.id == placed.id);
@@ -149,6 +150,31 @@ fn check_limits(before: &State, after: &State, placed: JobKey) {
             "{placed}"
         );
     }
+}
+
+/// A quota share takes more than its limit only if it may borrow, and no more than that (section C.4).
+fn check_quota(before: &State, job: &Job, held: &[(AttemptKey, &Profile)], placed: JobKey) {
+    let Some(claim) = &job.profile.service else { return };
+    let Some(name) = &claim.quota_share else { return };
+    let key = ItemKey::QuotaShare(before.queue(job.queue).name.clone(), name.clone());
+    let Some(Item::QuotaShare(share)) = before.item(&key).map(|kept| &kept.item) else {
+        panic!("{placed} is of quota share {name}, which there is not");
+    };
+    let others = held.iter().filter_map(|(_, profile)| profile.service.as_ref());
+    let others = others.filter(|other| other.quota_share == claim.quota_share && other.unit == claim.unit);
+    let used: u32 = claim.count + others.map(|other| other.count).sum::<u32>();
+    let limit = share.limits.iter().find(|limit| limit.unit == claim.unit);
+    let limit = limit.map_or(0, |limit| limit.max);
+    let borrowed = match share.sharing {
+        Sharing::Reserve | Sharing::Lend => 0,
+        Sharing::LendAndBorrow { borrow_percent_max } => {
+            borrow_percent_max.map_or(u32::MAX, |percent| limit * percent / 100)
+        }
+    };
+    assert!(
+        used <= limit.saturating_add(borrowed),
+        "{placed} takes {name} to {used} of {limit}, and it may borrow {borrowed}"
+    );
 }
 
 /// What a fair-share queue keeps for shares without jobs stays free, unless nothing runs (section C3.5).

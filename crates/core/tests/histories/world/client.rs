@@ -6,8 +6,8 @@ use batchyard_core::command::{
     Command, DependsOn, Ended, PutEnvironment, PutItem, PutQueue, RegisterDefinition, Reply, SubmitJob,
 };
 use batchyard_core::environment::{Platform, Switch};
-use batchyard_core::id::{JobId, JobKey};
-use batchyard_core::job::{Profile, ShareClaim};
+use batchyard_core::id::{AttemptKey, JobId, JobKey};
+use batchyard_core::job::ShareClaim;
 use batchyard_core::name::{EnvironmentName, QueueName};
 use batchyard_core::options::{BACKFILL, MAX_CONCURRENCY};
 use batchyard_core::queue::Order;
@@ -17,8 +17,8 @@ use batchyard_core::token::ClientToken;
 
 use crate::op::{DependencyOp, EnvironmentOp, ItemOp, LimitOp, ProfileOp, QueueOp, SubmitOp, Verb};
 use crate::world::fixture::{
-    content, definition, document, environment_spec, item, limit_tags, policy_name, profile_of, status,
-    switch,
+    content, definition, document, environment_spec, item, limit_tags, policy_name, profile_of, quota_share,
+    status, switch,
 };
 use crate::world::{World, pick_of};
 
@@ -175,7 +175,11 @@ impl World {
         let is_by_share = state
             .queue_named(&queue)
             .is_some_and(|(id, _)| state.runnable(id).order() == Order::FairShare);
+        let is_by_quota = state
+            .queue_named(&queue)
+            .is_some_and(|(id, _)| state.runnable(id).order() == Order::QuotaShare);
         let (share, priority) = profile.share;
+        let quota_share = quota_share(u16::from(share));
         // One of the shares is none at all, which is refused.
         let claim = ShareClaim {
             identifier: if share == 3 {
@@ -186,13 +190,22 @@ impl World {
             .into(),
             priority,
         };
+        let mut of_job = profile_of(profile);
+        if let Some(service) = &mut of_job.service {
+            service.quota_share = is_by_quota.then_some(quota_share);
+        }
+        of_job.share = if is_by_quota {
+            Some(ShareClaim {
+                identifier: "".into(),
+                priority,
+            })
+        } else {
+            is_by_share.then_some(claim)
+        };
         let submit = SubmitJob {
             id,
             queue,
-            profile: Profile {
-                share: is_by_share.then_some(claim),
-                ..profile_of(profile)
-            },
+            profile: of_job,
             array_size: *array_size,
             is_sequential: *is_sequential,
             dependencies,
@@ -335,6 +348,21 @@ impl World {
             job,
             kind,
             reason: "enough".to_owned(),
+        });
+    }
+
+    /// What runs has its place taken away.
+    pub(super) fn interrupt(&mut self, attempt: AttemptKey, notice: Millis, is_instance: bool) {
+        let execution = self.core.state().execution(attempt.job);
+        let place = execution.and_then(|execution| execution.attempt.as_ref());
+        let instance = place.and_then(|attempt| attempt.placement.instance);
+        self.tally.count("fault.interruption");
+        self.command(match instance.filter(|_| is_instance) {
+            Some(instance) => Command::InterruptInstance { instance, notice },
+            None => Command::InterruptJob {
+                job: attempt.job,
+                notice,
+            },
         });
     }
 

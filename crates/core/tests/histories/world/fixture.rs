@@ -8,12 +8,15 @@ use batchyard_core::environment::{
     Switch,
 };
 use batchyard_core::item::{
-    CapacityLimit, ConsumableResource, FairShare, Item, ItemKey, SchedulingPolicy, ShareWeight,
+    CapacityLimit, ConsumableResource, FairShare, Item, ItemKey, QuotaShare, SchedulingPolicy, ShareWeight,
+    Sharing,
 };
 use batchyard_core::job::{ConsumableClaim, JobStatus, Profile, ServiceClaim};
 use batchyard_core::launch::{LaunchSpec, ProcessSpec, Runner};
 use batchyard_core::multi_node::{NodeGroup, NodeShape};
-use batchyard_core::name::{ConsumableResourceName, DefinitionName, SchedulingPolicyName};
+use batchyard_core::name::{
+    ConsumableResourceName, DefinitionName, QueueName, QuotaShareName, SchedulingPolicyName,
+};
 use batchyard_core::options::{BACKFILL, MAX_CONCURRENCY};
 use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
 use batchyard_core::retry::{EvaluateOnExit, Pattern, RetryAction, RetryStrategy};
@@ -53,7 +56,13 @@ pub(super) fn consumable_name(kind: u8) -> ConsumableResourceName {
     ConsumableResourceName::parse(&format!("r{kind}")).expect("it is a name")
 }
 
-/// 0 and 1 are fair-share policies, 2 a consumable resource that comes back, 3 one that does not.
+/// The quota share that a number stands for; they are all of the queue q1.
+pub(super) fn quota_share(number: u16) -> QuotaShareName {
+    QuotaShareName::parse(if number.is_multiple_of(2) { "a" } else { "b" }).expect("it is a name")
+}
+
+/// 0 and 1 are fair-share policies, 2 a consumable resource that comes back, 3 one that does not, 4 the policy of quota shares, 5 and 6 two
+/// of these.
 pub(super) fn item(kind: u8, amount: u8) -> (ItemKey, Item) {
     let weight = |share: &str, is_prefix, weight| ShareWeight {
         share: share.into(),
@@ -69,6 +78,33 @@ pub(super) fn item(kind: u8, amount: u8) -> (ItemKey, Item) {
             };
             let item = Item::SchedulingPolicy(SchedulingPolicy::FairShare(policy));
             (ItemKey::SchedulingPolicy(policy_name(kind)), item)
+        }
+        4 => {
+            let item = Item::SchedulingPolicy(SchedulingPolicy::QuotaShare);
+            (ItemKey::SchedulingPolicy(policy_name(2)), item)
+        }
+        5 | 6 => {
+            let queue = QueueName::parse("q1").expect("it is a name");
+            let share = QuotaShare {
+                switch: Switch::Enabled,
+                limits: vec![CapacityLimit {
+                    unit: "ml.m5.large".into(),
+                    max: u32::from(amount % 3),
+                }],
+                sharing: match amount / 3 % 4 {
+                    0 => Sharing::Reserve,
+                    1 => Sharing::Lend,
+                    2 => Sharing::LendAndBorrow {
+                        borrow_percent_max: None,
+                    },
+                    _ => Sharing::LendAndBorrow {
+                        borrow_percent_max: Some(100),
+                    },
+                },
+                preempts_in_share: amount >= 45,
+            };
+            let key = ItemKey::QuotaShare(queue, quota_share(u16::from(kind) - 5));
+            (key, Item::QuotaShare(share))
         }
         _ => {
             let resource = ConsumableResource {
@@ -128,7 +164,7 @@ pub(super) fn profile_of(op: &ProfileOp) -> Profile {
         unit: "ml.m5.large".into(),
         count,
         quota_share: None,
-        preemptions_max: None,
+        preemptions_max: (attempts % 2 == 0).then_some(u16::from(*attempts)),
     });
     let pattern = |text: &str| Some(Pattern(text.to_owned()));
     let rule = |on_status_reason, on_exit_code, action| EvaluateOnExit {
@@ -250,6 +286,10 @@ pub(super) fn environment_spec(kind: u8) -> EnvironmentSpec {
                     max: 3,
                 }],
             },
+        ),
+        9 => (
+            Platform::Ec2,
+            plan(&["g5.12xlarge"], InstanceChoice::Ordered, 0, 0, 64),
         ),
         _ => (
             Platform::Ec2,

@@ -158,6 +158,18 @@ impl World {
                     self.tell(attempt, *fact, self.now);
                 }
             }
+            Op::Interrupt {
+                pick,
+                notice_ms,
+                is_instance,
+            } => {
+                let live: Vec<AttemptKey> = self.live.iter().copied().collect();
+                let Some(attempt) = pick_of(&live, *pick) else {
+                    return;
+                };
+                let notice = Millis::new(u64::from(*notice_ms));
+                self.interrupt(attempt, notice, *is_instance);
+            }
             Op::LoseHost { pick, is_noticed } => self.lose_host(*pick, *is_noticed),
             Op::Garbage {
                 pick,
@@ -306,7 +318,12 @@ impl World {
             },
             Fact::Lost => Report::Lost { at },
         };
+        let ends = !matches!(fact, Fact::Started) && !self.held.contains_key(&attempt);
         self.input(Input::Report { attempt, report });
+        assert!(
+            !(ends && self.live.contains(&attempt)),
+            "{attempt} has ended, and lives on"
+        );
     }
 
     fn command(&mut self, command: Command) -> Option<Reply> {
