@@ -49,8 +49,18 @@ pub(crate) struct Share {
     pub(crate) jobs: usize,
     /// What it has used; in fair-share queues only, and there for all active shares.
     pub(crate) ledger: Option<Ledger>,
+    /// What the ledger comes to for now.
+    sum: Sum,
     /// The entry of the policy that gives its weight.
     entry: Option<usize>,
+}
+
+/// What a ledger comes to in the part of the window that its last entry is in: until then use only adds to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+struct Sum {
+    used: u64,
+    /// The end of that part.
+    until: Option<Timestamp>,
 }
 
 /// The shares of one queue.
@@ -154,6 +164,16 @@ impl Ledger {
             Some((age, rate.saturating_mul(time)))
         });
         kept.chain(since)
+    }
+
+    /// What it comes to as of its last entry.
+    fn sum(&self) -> Sum {
+        let part = i64::try_from(self.part.as_millis()).unwrap_or(i64::MAX).max(1);
+        let end = (self.part_at(self.as_of) + 1).saturating_mul(part);
+        Sum {
+            used: self.used_at(self.as_of, 0),
+            until: Some(Timestamp::from_millis(end)),
+        }
     }
 
     /// What counts of the use, as of `now`, if it has gone on at `rate` since.
@@ -313,10 +333,27 @@ impl Shares {
         }
     }
 
+    /// What a share has used by `now`; `None` where use is not counted.
+    fn used(share: &Share, now: Timestamp) -> Option<u64> {
+        let ledger = share.ledger.as_ref()?;
+        let Sum { used, until } = share.sum;
+        if until.is_some_and(|until| now < until) {
+            let since = now.since(ledger.as_of).as_millis();
+            return Some(used.saturating_add(share.rate.saturating_mul(since)));
+        }
+        Some(ledger.used_at(now, share.rate))
+    }
+
+    /// What decides whose turn it is by `now`; `None` where use is not counted.
+    pub(crate) fn score(&self, name: &str, now: Timestamp) -> Option<u128> {
+        let share = self.shares.get(name)?;
+        Some(u128::from(Self::used(share, now)?) * u128::from(self.weight(share)))
+    }
+
     /// How a share stands by `now`; `None` where use is not counted.
     pub(crate) fn standing(&self, name: &str, now: Timestamp) -> Option<Standing> {
         let (name, share) = self.shares.get_key_value(name)?;
-        let used = share.ledger.as_ref()?.used_at(now, share.rate);
+        let used = Self::used(share, now)?;
         let weight = self.weight(share);
         Some(Standing {
             share: Arc::clone(name),
@@ -383,6 +420,7 @@ impl Shares {
     /// Notes what a share has used, and that it is active.
     pub(crate) fn charge(&mut self, name: &str, ledger: Ledger) {
         let share = self.entry_mut(name);
+        share.sum = ledger.sum();
         let was_active = share.ledger.replace(ledger).is_some();
         let entry = share.entry;
         if !was_active {
@@ -397,6 +435,7 @@ impl Shares {
     pub(crate) fn forget(&mut self, name: &str) {
         let share = self.entry_mut(name);
         let entry = share.entry;
+        share.sum = Sum::default();
         if share.ledger.take().is_some() {
             self.active -= 1;
             if let Some(count) = entry.and_then(|entry| self.matching.get_mut(entry)) {

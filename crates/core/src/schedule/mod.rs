@@ -9,6 +9,7 @@ mod gang;
 mod gate;
 mod grow;
 mod quota;
+mod tried;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -37,6 +38,7 @@ pub use gate::Gate;
 pub(crate) use gate::gates;
 use quota::Promised;
 pub(crate) use quota::turn_of;
+use tried::Tried;
 
 /// What became of the front of a line.
 enum Front {
@@ -63,8 +65,8 @@ impl Turns {
         match state.runnable(queue).order() {
             Order::Submission => 0,
             Order::FairShare => {
-                let standing = state.shares(queue).standing(line, now);
-                standing.map_or(0, |standing| standing.score)
+                let score = state.shares(queue).score(line, now);
+                score.unwrap_or(0)
             }
             Order::QuotaShare => quota::turn(state, queue, line),
         }
@@ -102,13 +104,22 @@ impl Step<'_> {
         self.forget_expired_shares(queue);
         let mut turns = Turns::of(self.state(), queue, self.now);
         let mut promised = Promised::new();
+        let mut tried = Tried::default();
         while let Some(line) = turns.next() {
             // Where capacity came free meanwhile, whoever goes before may start after all.
             let is_overtaken = self.core.woken.first().is_some_and(|first| *first <= place);
             if *left == 0 || is_overtaken {
                 return false;
             }
-            match self.start_front(queue, &line, &mut promised) {
+            let front = match tried.found(self.state(), queue, &line) {
+                Some(found) => Front::Waits(found),
+                None => {
+                    let front = self.start_front(queue, &line, &mut promised);
+                    tried.note(self.state(), queue, &line, &front);
+                    front
+                }
+            };
+            match front {
                 // The line is not tried again in this pass: capacity only becomes less.
                 Front::Waits(found) => {
                     self.note_blocked(queue, line, found);
