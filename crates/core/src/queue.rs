@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::blocked::{Blocked, LimitedReason, TimeLimitAction};
-use crate::environment::{Life, Switch};
+use crate::environment::{Life, Platform, Switch};
 use crate::id::{ArrayIndex, EnvironmentId, JobId, JobKey, Sequence};
 use crate::item::SchedulingPolicy;
-use crate::job::Profile;
+use crate::job::{ConsumableClaim, Profile, ServiceClaim};
+use crate::multi_node::NodeShape;
 use crate::name::{QueueName, QuotaShareName, SchedulingPolicyName};
 use crate::options::QueueOptions;
+use crate::resources::Resources;
 use crate::share::{ShareName, share_of};
 use crate::time::Timestamp;
 
@@ -75,6 +77,43 @@ pub struct Runnable {
     order: Order,
     lines: BTreeMap<ShareName, Line>,
     count: usize,
+    /// How many entries need what.
+    needs: BTreeMap<Needs, usize>,
+}
+
+/// What a job needs to start: jobs of a queue that need the same find the same place, or wait for the same, unless their shares differ
+/// in what they may have.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Needs {
+    platform: Platform,
+    resources: Resources,
+    consumables: Vec<ConsumableClaim>,
+    nodes: Option<NodeShape>,
+    service: Option<ServiceClaim>,
+}
+
+impl Needs {
+    pub(crate) fn of(profile: &Profile) -> Self {
+        let Profile {
+            platform,
+            resources,
+            consumables,
+            nodes,
+            service,
+            retry: _,
+            timeout: _,
+            stop_timeout: _,
+            share: _,
+            definition: _,
+        } = profile;
+        Needs {
+            platform: *platform,
+            resources: *resources,
+            consumables: consumables.clone(),
+            nodes: nodes.clone(),
+            service: service.clone(),
+        }
+    }
 }
 
 type Line = BTreeMap<Position, JobId>;
@@ -187,6 +226,7 @@ impl Runnable {
         let line = self.lines.get_mut(name).expect("it is there now");
         if line.insert(position, id).is_none() {
             self.count += 1;
+            *self.needs.entry(Needs::of(profile)).or_default() += 1;
         }
     }
 
@@ -197,8 +237,14 @@ impl Runnable {
         };
         if line.remove(&position).is_some() {
             self.count -= 1;
+            let needs = Needs::of(profile);
+            let alike = self.needs.get_mut(&needs).expect("it was counted");
+            *alike -= 1;
+            if *alike == 0 {
+                self.needs.remove(&needs);
+            }
         }
-        if line.is_empty() {
+        if self.lines.get(name).is_some_and(Line::is_empty) {
             self.lines.remove(name);
         }
     }
@@ -230,6 +276,11 @@ impl Runnable {
     /// The lines that are not empty, by name.
     pub fn lines(&self) -> impl Iterator<Item = &ShareName> {
         self.lines.keys()
+    }
+
+    /// What the jobs of all lines need, each once.
+    pub(crate) fn needs(&self) -> impl Iterator<Item = &Needs> {
+        self.needs.keys()
     }
 
     /// What goes next in a line. `is_array` tells whether a job is an array's parent.

@@ -350,6 +350,14 @@ impl Shares {
         Some(u128::from(Self::used(share, now)?) * u128::from(self.weight(share)))
     }
 
+    /// The same of all shares whose use is counted, by name.
+    pub(crate) fn scores(&self, now: Timestamp) -> impl Iterator<Item = (&ShareName, u128)> {
+        self.shares.iter().filter_map(move |(name, share)| {
+            let used = Self::used(share, now)?;
+            Some((name, u128::from(used) * u128::from(self.weight(share))))
+        })
+    }
+
     /// How a share stands by `now`; `None` where use is not counted.
     pub(crate) fn standing(&self, name: &str, now: Timestamp) -> Option<Standing> {
         let (name, share) = self.shares.get_key_value(name)?;

@@ -53,11 +53,29 @@ struct Turns(BinaryHeap<Reverse<(u128, ShareName)>>);
 
 impl Turns {
     fn of(state: &State, queue: QueueId, now: Timestamp) -> Self {
+        let runnable = state.runnable(queue);
         let noted = state.queue(queue).blocked.keys();
         let empty = noted.filter(|line| state.front(queue, line).is_none());
-        let lines = state.runnable(queue).lines().chain(empty);
-        let turns = lines.map(|line| Reverse((Self::score(state, queue, line, now), Arc::clone(line))));
-        Turns(turns.collect::<Vec<_>>().into())
+        let empty = empty.map(|line| (Self::score(state, queue, line, now), line));
+        let turn = |(score, line): (u128, &ShareName)| Reverse((score, Arc::clone(line)));
+        let turns: Vec<_> = match runnable.order() {
+            // Lines and shares both come by name: none has to be looked up.
+            Order::FairShare => {
+                let mut scores = state.shares(queue).scores(now).peekable();
+                let lines = runnable.lines().map(|line| {
+                    while scores.next_if(|(share, _)| *share < line).is_some() {}
+                    let score = scores.next_if(|(share, _)| *share == line);
+                    (score.map_or(0, |(_, score)| score), line)
+                });
+                lines.chain(empty).map(turn).collect()
+            }
+            Order::Submission | Order::QuotaShare => {
+                let lines = runnable.lines();
+                let lines = lines.map(|line| (Self::score(state, queue, line, now), line));
+                lines.chain(empty).map(turn).collect()
+            }
+        };
+        Turns(turns.into())
     }
 
     /// Lower goes first.
@@ -123,6 +141,10 @@ impl Step<'_> {
                 // The line is not tried again in this pass: capacity only becomes less.
                 Front::Waits(found) => {
                     self.note_blocked(queue, line, found);
+                    if tried.is_all(self.state(), queue) {
+                        self.note_none_blocked(queue, &turns);
+                        return true;
+                    }
                     *left -= 1;
                     *left = left.saturating_sub(self.backfill(queue, *left));
                 }
@@ -134,6 +156,23 @@ impl Step<'_> {
             }
         }
         true
+    }
+
+    /// Notes that the lines which are left wait for others at work, and nothing else.
+    fn note_none_blocked(&mut self, queue: QueueId, left: &Turns) {
+        if self.state().queue(queue).blocked.is_empty() {
+            return;
+        }
+        let mut left: Vec<_> = left.0.iter().collect();
+        left.sort_unstable();
+        let lines: Vec<_> = left
+            .iter()
+            .rev()
+            .map(|Reverse((_, line))| Arc::clone(line))
+            .collect();
+        for line in lines {
+            self.note_blocked(queue, line, None);
+        }
     }
 
     /// Notes what holds a line up whose front did not start, if that is new.

@@ -3,12 +3,9 @@
 //! Of many shares the jobs mostly need a few different things. Without this each pass would look for a place for the front of every share,
 //! to find out every time that there is none.
 
-use std::sync::Arc;
-
 use crate::blocked::Cause;
 use crate::id::{JobKey, QueueId};
-use crate::job::Profile;
-use crate::queue::Order;
+use crate::queue::{Needs, Order};
 use crate::schedule::Front;
 use crate::state::State;
 
@@ -17,7 +14,7 @@ const REMEMBERED_MAX: usize = 8;
 
 /// What fronts found that wait.
 #[derive(Default)]
-pub(super) struct Tried(Vec<(Arc<Profile>, Option<Cause>)>);
+pub(super) struct Tried(Vec<(Needs, Option<Cause>)>);
 
 impl Tried {
     /// What holds up the front of a line, if one that needs the same was tried; `None` if none was.
@@ -26,8 +23,18 @@ impl Tried {
             return None;
         }
         let (key, profile) = state.front(queue, line)?;
-        let (_, cause) = self.0.iter().find(|(tried, _)| needs_the_same(tried, profile))?;
+        let needs = Needs::of(profile);
+        let (_, cause) = self.0.iter().find(|(tried, _)| *tried == needs)?;
         Some(cause.map(|cause| (key, cause)))
+    }
+
+    /// Whether whatever the jobs of a queue need was tried, and waits for others at work: then so does every line that is left.
+    pub(super) fn is_all(&self, state: &State, queue: QueueId) -> bool {
+        let waits = |needs: &Needs| {
+            let found = self.0.iter().find(|(tried, _)| tried == needs);
+            found.is_some_and(|(_, cause)| cause.is_none())
+        };
+        !self.0.is_empty() && state.runnable(queue).needs().all(waits)
     }
 
     /// A front was tried. One that started leaves less for all, and all are tried again.
@@ -40,30 +47,8 @@ impl Tried {
         if self.0.len() == REMEMBERED_MAX || state.runnable(queue).order() != Order::FairShare {
             return;
         }
-        let Some((_, profile)) = state.front(queue, line) else {
-            return;
-        };
-        self.0.push((Arc::clone(profile), found));
+        if let Some((_, profile)) = state.front(queue, line) {
+            self.0.push((Needs::of(profile), found));
+        }
     }
-}
-
-/// Whether two jobs of a queue find the same place, or wait for the same.
-fn needs_the_same(one: &Profile, other: &Profile) -> bool {
-    let Profile {
-        platform,
-        resources,
-        consumables,
-        nodes,
-        service,
-        retry: _,
-        timeout: _,
-        stop_timeout: _,
-        share: _,
-        definition: _,
-    } = one;
-    *resources == other.resources
-        && *platform == other.platform
-        && *nodes == other.nodes
-        && *service == other.service
-        && *consumables == other.consumables
 }
