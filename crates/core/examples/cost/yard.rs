@@ -99,6 +99,7 @@ impl Yard {
                 capacity: Capacity::Shared { vcpus_max: None },
                 refuses_multi_node: false,
             },
+            is_valid: true,
             document: document(),
             tags: Vec::new(),
         })));
@@ -131,6 +132,7 @@ impl Yard {
             dependencies: Vec::new(),
             content: self.content.clone(),
             token: None,
+            failure: None,
         })));
     }
 

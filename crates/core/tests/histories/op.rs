@@ -180,7 +180,9 @@ pub(crate) fn history() -> impl Strategy<Value = Vec<Op>> {
     // Mostly those that run the most common jobs, of which a queue can have several.
     let common = || prop::sample::select(vec![0u8, 0, 1, 3, 4, 5, 6, 7, 9]);
     let kind = || prop_oneof![5 => common(), 1 => 0u8..10];
-    let prelude = (kind(), kind(), policy, priorities).prop_map(|(first, second, policy, priorities)| {
+    let backfills = any::<bool>();
+    let prelude = (kind(), kind(), policy, priorities, backfills);
+    let prelude = prelude.prop_map(|(first, second, policy, priorities, backfill)| {
         let environment = |name, kind| {
             Op::Environment(EnvironmentOp {
                 verb: Verb::Create,
@@ -219,6 +221,18 @@ pub(crate) fn history() -> impl Strategy<Value = Vec<Op>> {
             queue(0, vec![0]),
             queue(1, vec![1, 0]),
             queue(2, vec![1]),
+            Op::Limit(LimitOp {
+                pick: None,
+                queue: 0,
+                most: None,
+                backfill,
+            }),
+            Op::Limit(LimitOp {
+                pick: None,
+                queue: 1,
+                most: None,
+                backfill,
+            }),
         ]
     });
     let quota_shares = prop::collection::vec(0u8..90, 2..3).prop_map(|amounts| quota_prelude(&amounts));

@@ -212,7 +212,8 @@ pub(super) fn profile_of(op: &ProfileOp) -> Profile {
             .into_iter()
             .filter(|_| units.is_none())
             .collect(),
-        definition: None,
+        // Of some it is known how long they run.
+        definition: (*milli_vcpus < 1_500).then(definition),
         nodes: nodes.filter(|_| units.is_none()),
         service,
     }
