@@ -117,6 +117,19 @@ fn check_occupancy(state: &State) {
     let mut units: BTreeMap<_, BTreeMap<Box<str>, u32>> = BTreeMap::new();
     for (key, profile, execution) in state.live_attempts() {
         let placement = execution.attempt.as_ref().expect("it is live").placement;
+        if let Some(instance) = placement.instance {
+            let environment = state.environment(placement.environment);
+            let leaving = environment.instances.get(&instance).and_then(|one| one.leaving);
+            let is_over = leaving.is_some_and(|leaving| leaving.due.is_none());
+            let is_stopping = execution
+                .attempt
+                .as_ref()
+                .is_some_and(|attempt| attempt.stopping.is_some());
+            assert!(
+                !is_over || is_stopping,
+                "{key} runs on an instance that was taken away"
+            );
+        }
         let need = profile.need(key.job.child);
         if let Some(claim) = &profile.service {
             let of_unit = units.entry(placement.environment).or_default();
