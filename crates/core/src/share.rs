@@ -4,6 +4,8 @@
 //! policy is divided into equal parts; what was used in the newest part counts in full, in the one before by a twentieth less, and so
 //! on to nothing. The rate at which a share uses capacity is constant between starts and ends of its attempts, so what it has used is
 //! known at any time from one [`Ledger`] and the rate.
+//!
+//! Long because the tests of the ledger's arithmetic stand beside it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

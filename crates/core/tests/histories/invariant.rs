@@ -1,4 +1,6 @@
 //! What must hold of the state after every step.
+//!
+//! Long because it is one list, to be read as one.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
