@@ -21,7 +21,10 @@ use crate::host::Host;
 use crate::moved::{Changes, Moved};
 
 /// More than anybody here ever waits for, clocks that were set back included.
-const SECONDS_MAX: u32 = 1_000;
+const SECONDS_MAX: u32 = 500;
+
+/// How often something may move until what is waited for is there: more than any story here takes.
+const ROUNDS_MAX: u32 = 2_000;
 
 /// Turns of all tasks in which something moves if a second that passed lets it.
 const TURNS_PER_SECOND: u32 = 200;
@@ -275,9 +278,13 @@ impl World {
     /// Lets time pass until this holds.
     pub(crate) async fn elapse_until(&self, mut holds: impl FnMut() -> bool) {
         let mut changes = self.moved.changes();
-        while !holds() {
+        for _ in 0..ROUNDS_MAX {
+            if holds() {
+                return;
+            }
             self.elapse_some(&mut changes, "it happens with time").await;
         }
+        panic!("however much moves, it does not happen with time");
     }
 
     /// Lets time pass until something moves.
@@ -309,7 +316,10 @@ impl World {
         }
         let gone = std::mem::take(&mut self.host.processes().gone);
         self.tell_lost(&gone.into_iter().collect::<Vec<_>>()).await;
+        let mut rounds = 0;
         loop {
+            rounds += 1;
+            assert!(rounds < ROUNDS_MAX, "however much moves, some jobs do not end");
             for attempt in self.host.running() {
                 self.exit(attempt, 0).await;
             }
