@@ -80,6 +80,9 @@ def test_what_makes_no_sense_is_refused(tmp_path):
         "--swf", trace, "--vcpus", "1", "--set", "environment=x:maxvCpus=1", expect=1
     )
     assert "must be environment=NAME:maxvCpus=N" in simulate("--swf", trace, "--set", "more", expect=2)
+    # What is for another kind of input is not passed over in silence.
+    for option in (["--host-vcpus", "2"], ["--assume-run", "5"], ["--pessimistic"]):
+        assert "cannot be used with" in simulate("--swf", trace, "--vcpus", "1", *option, expect=2)
 
 
 def test_a_servers_state_is_played_on_and_can_be_changed_first(site, tmp_path):

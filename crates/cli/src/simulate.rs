@@ -39,10 +39,10 @@ pub(crate) struct SimulateArguments {
     #[arg(long, value_name = "CHANGE")]
     set: Vec<Edit>,
     /// With --server: seconds that a job is taken to run whose definition has neither history nor timeout [default: for ever]
-    #[arg(long, value_name = "SECONDS", requires = "server")]
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["swf", "csv"])]
     assume_run: Option<u64>,
     /// With --server: count with run times that nine of ten runs did not exceed, instead of half
-    #[arg(long, requires = "server")]
+    #[arg(long, conflicts_with_all = ["swf", "csv"])]
     pessimistic: bool,
     /// Seconds from the placing of a job to its start
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
@@ -91,10 +91,10 @@ struct PlaceArguments {
     #[arg(long, conflicts_with_all = ["server", "site"])]
     backfill: bool,
     /// With --server: another number of vCPUs of the host
-    #[arg(long, value_name = "N", requires = "server")]
+    #[arg(long, value_name = "N", conflicts_with_all = ["swf", "csv"])]
     host_vcpus: Option<u32>,
     /// With --server: another amount of memory of the host, in MiB
-    #[arg(long, value_name = "MIB", requires = "server")]
+    #[arg(long, value_name = "MIB", conflicts_with_all = ["swf", "csv"])]
     host_memory: Option<u64>,
 }
 
@@ -102,10 +102,10 @@ struct PlaceArguments {
 #[derive(Args, Debug)]
 pub(crate) struct SwfArguments {
     /// With --swf: whose shares jobs are counted for, in fair-share queues
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t = ShareBy::User)]
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = ShareBy::User, conflicts_with_all = ["csv", "server"])]
     share_by: ShareBy,
     /// With --swf: which of the site's queues jobs go to: `queue7` or `partition7` [default: all to the first]
-    #[arg(long, value_enum, value_name = "WHAT")]
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with_all = ["csv", "server"])]
     queue_by: Option<QueueBy>,
 }
 
