@@ -58,6 +58,10 @@ pub struct EnvironmentSpec {
     /// Whether it takes no multi-node parallel jobs: Spot, Fargate and unmanaged ones (section B11.7).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refuses_multi_node: bool,
+    /// vCPUs that a compute reservation is a part of (section C3.5), where they are not the most that it may have: those that an unmanaged
+    /// environment is said to have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reservable_vcpus: Option<u32>,
 }
 
 /// Which jobs an environment runs, and which environments a job can run in.

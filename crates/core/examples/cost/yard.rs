@@ -98,6 +98,7 @@ impl Yard {
                 platform: Platform::Ec2,
                 capacity: Capacity::Shared { vcpus_max: None },
                 refuses_multi_node: false,
+                reservable_vcpus: None,
             },
             is_valid: true,
             document: document(),

@@ -108,7 +108,7 @@ fn reservation(state: &State, queue: QueueId, profile: &Profile) -> Option<Gate>
         return None;
     }
     let capacity = state.rate_max(queue);
-    let reserved = reserved_of(capacity, percent, shares.active());
+    let reserved = reserved_of(state.reservable(queue), percent, shares.active());
     let held = shares.rate();
     // Where nothing runs, nothing will end and make room: a job that is larger than what is not kept starts then.
     let is_over = held + rate_of(profile, profile.resources) > capacity - reserved;
@@ -139,6 +139,19 @@ impl State {
         let of_environment = |id| self.environment(id).spec.capacity.rate_max().unwrap_or(host);
         let environments = self.queue(queue).environments.iter();
         environments.map(|id| of_environment(*id)).sum()
+    }
+
+    /// What of that a reservation is a part of: unmanaged environments count with what they are said to have (section A1.4).
+    fn reservable(&self, queue: QueueId) -> u64 {
+        let host = u64::from(self.host().resources.vcpus.0);
+        let environments = self.queue(queue).environments.iter();
+        let of_environments = environments.map(|id| {
+            let spec = &self.environment(*id).spec;
+            let most = spec.capacity.rate_max().unwrap_or(host);
+            let said = spec.reservable_vcpus.map(|vcpus| u64::from(vcpus) * 1000);
+            said.map_or(most, |said| said.min(most))
+        });
+        of_environments.sum()
     }
 }
 

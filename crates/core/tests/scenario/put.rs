@@ -36,6 +36,7 @@ pub(crate) fn put_environment(name: &str, words: &Words) -> Box<PutEnvironment> 
                 platform: Platform::Service,
                 capacity: Capacity::Units { limits },
                 refuses_multi_node: false,
+                reservable_vcpus: None,
             },
             document: document(),
             tags: Vec::new(),
@@ -73,6 +74,9 @@ pub(crate) fn put_environment(name: &str, words: &Words) -> Box<PutEnvironment> 
             platform: platform(words),
             capacity,
             refuses_multi_node: words.has("spot"),
+            reservable_vcpus: words
+                .value("said")
+                .map(|vcpus| vcpus.parse().expect("a number of vCPUs")),
         },
         document: document(),
         tags: Vec::new(),

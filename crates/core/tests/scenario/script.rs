@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! host vcpus=4 memory=8192 gpus=0              only as the first line; these are the defaults
-//! environment NAME shared [max=4] [disabled] [invalid] [platform=fargate] [spot]
+//! environment NAME shared [max=4] [said=VCPUS] [disabled] [invalid] [platform=fargate] [spot]
 //! environment NAME types=m5.large,m5.xlarge [choice=ordered|progressive|roomiest] [min=0] [desired=0] [max=4] [idle=60]
 //! environment NAME unit=ml.m5.large:2 […]      a service environment; elsewhere it is called service-environment/NAME
 //! queue NAME [priority=1] [disabled] [policy=NAME] [limit=capacity:SECONDS] [limit=maximum:SECONDS] [limit=requirement:SECONDS] [most=N] [backfill]

@@ -649,3 +649,45 @@ fn a_queue_gets_a_policy_another_and_none() {
         "#]],
     );
 }
+
+#[test]
+fn an_unmanaged_environment_reserves_of_what_it_is_said_to_have() {
+    check(
+        "
+        item scheduling-policy/fair reserve=50; environment nothing shared said=0; environment two shared said=2; queue n policy=fair nothing; queue t policy=fair two
+        submit a n share=a vcpus=4
+        exited a 0; submit b t share=b vcpus=3; submit c t share=b; explain c
+        ",
+        &expect![[r#"
+            > item scheduling-policy/fair reserve=50; environment nothing shared said=0; environment two shared said=2; queue n policy=fair nothing; queue t policy=fair two
+                scheduling-policy/fair is version 1
+                environment 1 nothing is version 1, Enabled
+                environment 2 two is version 1, Enabled
+                queue 1 n is version 1, Enabled
+                queue 2 t is version 1, Enabled
+            > submit a n share=a vcpus=4
+                share a of queue 1 has used 0 vCPU seconds
+                a is number 1 of queue 1
+                a RUNNABLE
+                share a of queue 1 has used 4 vCPU seconds
+                a STARTING in environment 1
+                => launch a#1
+            > exited a 0; submit b t share=b vcpus=3; submit c t share=b; explain c
+                share a of queue 1 has used 4 vCPU seconds
+                a SUCCEEDED: Essential container in task exited, exit code 0, never RUNNING
+                => forget a#1
+                share b of queue 2 has used 0 vCPU seconds
+                b is number 2 of queue 2
+                b RUNNABLE
+                share b of queue 2 has used 3 vCPU seconds
+                b STARTING in environment 2
+                => launch b#1
+                c is number 3 of queue 2
+                c RUNNABLE
+                c is RUNNABLE in queue t; it needs 1 vCPU, 512 MiB.
+                It is next in its share, and cannot start:
+                  it has to leave 1 of the queue's 4 vCPU to shares that have no jobs now; jobs of 1 active shares hold 3
+                Its share b has lately used 0.1 vCPU-minutes × weight 1.
+        "#]],
+    );
+}

@@ -40,6 +40,7 @@ pub(crate) fn registry() -> [Command; 3] {
             platform: Platform::Ec2,
             capacity: Capacity::Shared { vcpus_max: None },
             refuses_multi_node: false,
+            reservable_vcpus: None,
         },
         document: document(),
         tags: Vec::new(),

@@ -152,6 +152,7 @@ fn put_environment(environment: &Environment) -> Command {
             platform: Platform::Ec2,
             capacity: capacity.clone(),
             refuses_multi_node: false,
+            reservable_vcpus: None,
         },
         document: document(),
         tags: Vec::new(),

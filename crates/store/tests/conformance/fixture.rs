@@ -121,6 +121,7 @@ pub(crate) fn environment_spec(kind: u8) -> EnvironmentSpec {
         platform,
         capacity,
         refuses_multi_node: kind == 2,
+        reservable_vcpus: None,
     }
 }
 

@@ -84,6 +84,7 @@ fn environment() -> Change {
             platform: Platform::Ec2,
             capacity: Capacity::Shared { vcpus_max: None },
             refuses_multi_node: false,
+            reservable_vcpus: None,
         },
         document: document(),
     };

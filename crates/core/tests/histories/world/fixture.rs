@@ -301,5 +301,6 @@ pub(super) fn environment_spec(kind: u8) -> EnvironmentSpec {
         platform,
         capacity,
         refuses_multi_node: matches!(kind, 2 | 7),
+        reservable_vcpus: None,
     }
 }

@@ -17,12 +17,13 @@ use crate::prices::Prices;
 /// Entries of `instanceTypes` that leave the choice to the service (section A1.13).
 const BUNDLES: [&str; 3] = ["optimal", "default_x86_64", "default_arm64"];
 
-/// What an environment offers; `None` for the resources of an unmanaged one.
+/// What an environment offers; `None` for the resources of an unmanaged one, which may say how many vCPUs it has.
 ///
 /// # Errors
 /// For instance types that the table does not have, or that all cost more than is bid.
 pub(super) fn spec(
     resources: Option<&ComputeResource>,
+    unmanaged_vcpus: Option<i32>,
     is_eks: bool,
     prices: &Prices,
 ) -> Result<EnvironmentSpec, Fault> {
@@ -31,6 +32,8 @@ pub(super) fn spec(
             platform: Platform::Ec2,
             capacity: Capacity::Shared { vcpus_max: None },
             refuses_multi_node: true,
+            // Absent is nothing (section A1.4).
+            reservable_vcpus: Some(whole(unmanaged_vcpus)),
         });
     };
     let platform = match resources.r#type {
@@ -52,6 +55,7 @@ pub(super) fn spec(
                 vcpus_max: Some(vcpus_max),
             },
             refuses_multi_node,
+            reservable_vcpus: None,
         });
     }
     let vcpus_min = whole(resources.min_vcpus);
@@ -77,6 +81,7 @@ pub(super) fn spec(
         platform,
         capacity: Capacity::Instances(plan),
         refuses_multi_node,
+        reservable_vcpus: None,
     })
 }
 

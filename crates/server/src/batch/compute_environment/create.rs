@@ -43,6 +43,7 @@ impl Batch {
         };
         let spec = capacity::spec(
             compute_resources.as_ref(),
+            unmanaged_vcpus,
             eks_configuration.is_some(),
             &self.prices,
         )?;

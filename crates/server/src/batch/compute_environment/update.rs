@@ -36,6 +36,7 @@ impl Batch {
         apply(&mut document, &input, row.instance_vcpus)?;
         let spec = capacity::spec(
             document.compute_resources.as_ref(),
+            document.unmanaged_vcpus,
             document.eks_configuration.is_some(),
             &self.prices,
         )?;

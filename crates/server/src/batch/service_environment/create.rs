@@ -40,6 +40,7 @@ impl Batch {
                 platform: Platform::Service,
                 capacity: Capacity::Units { limits },
                 refuses_multi_node: false,
+                reservable_vcpus: None,
             },
             document: document(),
             tags: tags::pairs(tags),
