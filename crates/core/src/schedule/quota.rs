@@ -123,8 +123,9 @@ fn lack(state: &State, queue: QueueId, unit: &str, count: u32, promised: &Promis
         };
         there = there.saturating_add(max.saturating_sub(environment.units_of(counted)));
     }
-    let shares: Vec<QuotaShareName> = state.quota_uses(queue).map(|(share, _)| share.clone()).collect();
-    let leaving = shares.iter().map(|share| leaving(state, queue, share, unit));
+    let leaving = state
+        .quota_uses(queue)
+        .map(|(share, _)| leaving(state, queue, share, unit));
     let coming = leaving.fold(there, u32::saturating_add);
     let promised = promised.get(unit).copied().unwrap_or(0);
     count.saturating_sub(coming.saturating_sub(promised))
@@ -132,10 +133,9 @@ fn lack(state: &State, queue: QueueId, unit: &str, count: u32, promised: &Promis
 
 /// What a front that has lent too much lacks of its own, beyond what is given back already and promised to nobody.
 fn lack_of_lent(state: &State, queue: QueueId, unit: &str, count: u32, promised: &Promised) -> u32 {
-    let shares: Vec<QuotaShareName> = state.quota_uses(queue).map(|(share, _)| share.clone()).collect();
-    let lent = shares
-        .iter()
-        .map(|share| still_borrowed(state, queue, share, unit));
+    let lent = state
+        .quota_uses(queue)
+        .map(|(share, _)| still_borrowed(state, queue, share, unit));
     let left = state
         .quota_lendable(queue, unit)
         .saturating_sub(lent.fold(0, u32::saturating_add));
@@ -198,11 +198,11 @@ fn priority_of(profile: &Profile) -> u16 {
 
 /// Who gives back what other shares have borrowed of a unit, first those of the share that has borrowed most.
 fn borrowers(state: &State, queue: QueueId, own: &QuotaShareName, unit: &str) -> Vec<Victim> {
-    let shares: Vec<QuotaShareName> = state.quota_uses(queue).map(|(share, _)| share.clone()).collect();
-    let mut left: Vec<(u32, QuotaShareName, Vec<Victim>)> = Vec::new();
-    for share in shares.into_iter().filter(|share| share != own) {
-        let borrowed = still_borrowed(state, queue, &share, unit);
-        let mut victims: Vec<Victim> = running(state, queue, &share, unit).collect();
+    let mut left: Vec<(u32, &QuotaShareName, Vec<Victim>)> = Vec::new();
+    let others = state.quota_uses(queue).map(|(share, _)| share);
+    for share in others.filter(|share| *share != own) {
+        let borrowed = still_borrowed(state, queue, share, unit);
+        let mut victims: Vec<Victim> = running(state, queue, share, unit).collect();
         // The first to go is taken from the end.
         victims.sort_by_key(|victim| Reverse(victim.rank));
         left.push((borrowed, share, victims));
@@ -212,7 +212,7 @@ fn borrowers(state: &State, queue: QueueId, own: &QuotaShareName, unit: &str) ->
         let most = left
             .iter_mut()
             .filter(|(borrowed, _, victims)| *borrowed > 0 && !victims.is_empty());
-        let most = most.max_by(|one, other| (one.0, Reverse(&one.1)).cmp(&(other.0, Reverse(&other.1))));
+        let most = most.max_by(|one, other| (one.0, Reverse(one.1)).cmp(&(other.0, Reverse(other.1))));
         let Some((borrowed, _, victims)) = most else {
             return order;
         };
