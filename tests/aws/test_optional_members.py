@@ -41,6 +41,7 @@ GOOD = {
     "maxTimeSeconds": 600,
     "minScaleDownDelayMinutes": 20,
     "monitoring": "BASIC",
+    "mountOptions": ["noexec"],
     "networkMode": "host",
     "operatingSystemFamily": "LINUX",
     "permissions": ["READ"],
@@ -52,6 +53,7 @@ GOOD = {
     "startTimeout": 2,
     "stopTimeout": 2,
     "targetNodes": "0:",
+    "ulimits": [{"name": "nofile", "softLimit": 1, "hardLimit": 1}],
     "user": "1000",
     "version": "$Latest",
 }
@@ -246,7 +248,7 @@ NAMED = {
 @pytest.fixture(scope="module")
 def prepared(site):
     """The site, with an environment and a queue that may be changed."""
-    site.environment_to_update = site.make_environment()
+    site.environment_to_update = site.make_environment(serviceRole="arn:aws:iam::000000000000:role/x")
     site.queue_to_update = site.make_queue()
     site.service_environment_to_update = service_environment(site)
     site.training_queue = service_queue(site)

@@ -227,6 +227,36 @@ def test_update_compute_environment(site, environments, change):
     assert after == before
 
 
+LINKED_ROLE = "arn:aws:iam::000000000000:role/aws-service-role/batch.amazonaws.com/AWSServiceRoleForBatch"
+
+
+@pytest.mark.parametrize(
+    "present, update",
+    [
+        pytest.param({}, ROLE, id="from-the-service-linked-role"),
+        pytest.param({"serviceRole": ROLE}, LINKED_ROLE, id="to-the-service-linked-role"),
+    ],
+)
+def test_assumed_the_kind_of_the_service_role_stays(site, present, update):
+    name = site.make_environment(**present)
+    (before,) = site.batch.describe_compute_environments(computeEnvironments=[name])["computeEnvironments"]
+    code, message = refusal(site.batch.update_compute_environment, computeEnvironment=name, serviceRole=update)
+    assert (code, message) == (
+        CLIENT,
+        "serviceRole cannot be changed from a service-linked role to a regular IAM role, nor the other way round.",
+    )
+    site.batch.update_compute_environment(computeEnvironment=name, serviceRole=before["serviceRole"])
+    site.wait_environment(name)
+    (after,) = site.batch.describe_compute_environments(computeEnvironments=[name])["computeEnvironments"]
+    assert after == before
+
+
+def test_assumed_unmanaged_environments_are_not_of_kubernetes(site):
+    request = {"type": "UNMANAGED", "eksConfiguration": eks()["eksConfiguration"]}
+    found = refusal(site.batch.create_compute_environment, computeEnvironmentName=unique("refused"), **request)
+    assert found == (CLIENT, "eksConfiguration is not applicable for unmanaged Compute Environments")
+
+
 def test_delete_compute_environment_in_use(site):
     environment = site.make_environment()
     site.make_queue(environment)
@@ -825,6 +855,29 @@ def test_register_job_definition(site, request_, text):
         pytest.param({**container(), "tags": {"aws:mine": "x"}}, id="reserved-tag"),
         pytest.param({**container(), "tags": {f"k{number}": "" for number in range(51)}}, id="51-tags"),
         pytest.param(nodes(node_range("0:0"), number=3), id="uncovered-nodes"),
+        pytest.param(
+            container(image="busybox", mountPoints=[{"sourceVolume": "data", "containerPath": "/d"}]), id="unknown-volume"
+        ),
+        pytest.param(
+            container(image="busybox", volumes=[{"name": "v"}], mountPoints=[{"sourceVolume": "v"}]), id="mount-nowhere"
+        ),
+        pytest.param(container(image="busybox", volumes=[{"name": "v"}, {"name": "v"}]), id="volumes-of-one-name"),
+        pytest.param(
+            task(task_container(mountPoints=[{"sourceVolume": "data", "containerPath": "/d"}])), id="unknown-volume-of-task"
+        ),
+        pytest.param(
+            container(image="busybox", ulimits=[{"name": "files", "softLimit": 1, "hardLimit": 1}]), id="unknown-ulimit"
+        ),
+        pytest.param(
+            container(image="busybox", ulimits=[{"name": "nofile", "softLimit": 2, "hardLimit": 1}]), id="soft-above-hard"
+        ),
+        pytest.param(
+            container(
+                image="busybox",
+                linuxParameters={"tmpfs": [{"containerPath": "/t", "size": 1, "mountOptions": ["rw", "fast"]}]},
+            ),
+            id="unknown-tmpfs-option",
+        ),
     ],
 )
 def test_assumed_register_job_definition_without_a_known_text(site, request_):
@@ -1048,6 +1101,14 @@ def test_page_sizes(site, operation):
     call = getattr(site.batch, operation)
     assert refusal(call, maxResults=0)[0] == CLIENT
     assert refusal(call, nextToken="nonsense")[0] == CLIENT
+
+
+@pytest.mark.parametrize("more", [{"jobDefinitionName": "d"}, {"status": "ACTIVE"}])
+def test_assumed_a_list_of_definitions_is_not_filtered(site, more):
+    (member,) = more
+    found = refusal(site.batch.describe_job_definitions, jobDefinitions=["d:1"], **more)
+    assert found == (CLIENT, f"jobDefinitions cannot be used together with {member}.")
+    assert site.batch.describe_job_definitions(jobDefinitions=["d:1"], maxResults=5)["jobDefinitions"] == []
 
 
 def test_assumed_unknown_names_of_updates_are_refused(site):

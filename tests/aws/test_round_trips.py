@@ -5,6 +5,7 @@ empty. Requests are random, and the same in each run.
 """
 
 import copy
+import itertools
 import string
 
 import pytest
@@ -41,7 +42,11 @@ def named(strategy, key="name", max_size=3):
 ENVIRONMENT = named(st.fixed_dictionaries({"name": WORDS, "value": TEXTS | st.just("")}))
 SECRETS = named(st.fixed_dictionaries({"name": WORDS, "valueFrom": st.just("arn:aws:ssm:us-east-1:0:parameter/x")}))
 ULIMITS = named(
-    st.fixed_dictionaries({"name": st.sampled_from(["nofile", "nproc", "core"]), "softLimit": COUNTS, "hardLimit": COUNTS})
+    st.builds(
+        lambda name, limits: {"name": name, "softLimit": min(limits), "hardLimit": max(limits)},
+        st.sampled_from(["nofile", "nproc", "core"]),
+        st.tuples(COUNTS, COUNTS),
+    )
 )
 DEVICES = named(
     st.fixed_dictionaries(
@@ -81,6 +86,19 @@ EFS_VOLUMES = named(
 MOUNTS = st.lists(
     st.fixed_dictionaries({"sourceVolume": WORDS, "containerPath": PATHS}, optional={"readOnly": st.booleans()}), max_size=2
 )
+
+
+def mounted(whole):
+    """A container or task whose mount points are of its volumes, as they must be; without volumes it has none."""
+    names = [volume["name"] for volume in whole.get("volumes", [])]
+    for container in whole.get("containers", [whole]):
+        points = container.pop("mountPoints", None)
+        if points is not None:
+            uses = zip(points, itertools.cycle(names))
+            container["mountPoints"] = [{**point, "sourceVolume": name} for point, name in uses]
+    return whole
+
+
 FARGATE_SIZES = [("0.25", "512"), ("0.5", "1024"), ("1", "3072"), ("4", "30720")]
 
 
@@ -107,7 +125,7 @@ CONTAINER = st.fixed_dictionaries(
         "volumes": VOLUMES | EFS_VOLUMES,
         "enableExecuteCommand": st.booleans(),
     },
-)
+).map(mounted)
 OLD_CONTAINER = st.fixed_dictionaries({"image": WORDS, "vcpus": COUNTS, "memory": st.integers(4, 999)})
 CONTAINER_ON_FARGATE = st.fixed_dictionaries(
     {"image": WORDS, "resourceRequirements": NEEDS_ON_FARGATE, "executionRoleArn": st.just(ROLE)},
@@ -121,7 +139,7 @@ CONTAINER_ON_FARGATE = st.fixed_dictionaries(
         "runtimePlatform": maybe(cpuArchitecture=st.sampled_from(["X86_64", "ARM64"])),
         "volumes": EFS_VOLUMES,
     },
-)
+).map(mounted)
 
 
 def task_containers(requirements):
@@ -146,7 +164,7 @@ def tasks(requirements, **more):
         {"containers": task_containers(requirements), "executionRoleArn": st.just(ROLE)},
         optional={"taskRoleArn": st.just(ROLE), "enableExecuteCommand": st.booleans(), **more},
     )
-    return task.map(lambda task: {"taskProperties": [task]})
+    return task.map(lambda task: {"taskProperties": [mounted(task)]})
 
 
 TASK = tasks(NEEDS, volumes=VOLUMES, ipcMode=st.just("task"), pidMode=st.just("host"))

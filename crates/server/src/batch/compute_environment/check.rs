@@ -16,6 +16,9 @@ use crate::config::LimitsConfig;
 
 pub(super) type Check = Result<(), Fault>;
 
+/// The role that AWS Batch makes for itself (section A1.7).
+pub(super) const SERVICE_LINKED_ROLE: &str = "AWSServiceRoleForBatch";
+
 pub(super) fn refuse(text: impl Into<String>) -> Check {
     Err(client_exception(text))
 }
@@ -43,7 +46,11 @@ pub(super) fn creation(
     )?;
     tags::check(input.tags.as_ref(), limits)?;
     match (&input.r#type, &input.compute_resources) {
-        (CEType::Unmanaged, None) => {}
+        // Own words (section D1.3: unmanaged environments are ECS's).
+        (CEType::Unmanaged, None) => require(
+            input.eks_configuration.is_none(),
+            "eksConfiguration is not applicable for unmanaged Compute Environments",
+        )?,
         // Own words (section A1.5).
         (CEType::Unmanaged, Some(_)) => {
             refuse("computeResources is not applicable for unmanaged Compute Environments")?
@@ -69,6 +76,16 @@ pub(super) fn creation(
         "unmanagedvCpus must not be negative.",
     )?;
     Ok(name)
+}
+
+/// Checks that an update leaves the service role of its kind: service-linked, as where none was given, or regular (section A1.28).
+pub(super) fn same_kind_of_role(present: Option<&str>, update: Option<&str>) -> Check {
+    let is_linked = |role: &str| role.rsplit('/').next() == Some(SERVICE_LINKED_ROLE);
+    // Own words.
+    require(
+        update.is_none_or(|update| is_linked(update) == present.is_none_or(is_linked)),
+        "serviceRole cannot be changed from a service-linked role to a regular IAM role, nor the other way round.",
+    )
 }
 
 /// Checks compute resources as they are to be.

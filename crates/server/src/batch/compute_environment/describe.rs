@@ -10,6 +10,7 @@ use batchyard_wire::batch::{
     DescribeComputeEnvironmentsResponse, OrchestrationType, UpdatePolicy,
 };
 
+use super::check::SERVICE_LINKED_ROLE;
 use super::{EnvironmentDocument, flaw};
 use crate::arn;
 use crate::batch::{Batch, page, tags};
@@ -109,7 +110,7 @@ impl Batch {
     fn service_role(&self) -> String {
         let account = &self.account;
         format!(
-            "arn:{}:iam::{}:role/aws-service-role/batch.amazonaws.com/AWSServiceRoleForBatch",
+            "arn:{}:iam::{}:role/aws-service-role/batch.amazonaws.com/{SERVICE_LINKED_ROLE}",
             account.partition, account.id
         )
     }

@@ -130,6 +130,7 @@ fn apply(
     }
     replace(&mut document.context, context);
     replace(&mut document.ecs_settings, ecs_settings);
+    check::same_kind_of_role(document.service_role.as_deref(), service_role.as_deref())?;
     replace(&mut document.service_role, service_role);
     replace(&mut document.unmanaged_vcpus, unmanaged_vcpus);
     if let Some(policy) = update_policy {

@@ -65,6 +65,17 @@ fn query(input: DescribeJobDefinitionsRequest, most: usize) -> Result<Option<Def
         )));
     }
     if !references.is_empty() {
+        // Own words (section A.3: the list is exclusive of all other parameters; how long a page is contradicts nothing).
+        for (member, is_given) in [
+            ("jobDefinitionName", job_definition_name.is_some()),
+            ("status", status.is_some()),
+        ] {
+            if is_given {
+                return Err(client_exception(format!(
+                    "jobDefinitions cannot be used together with {member}."
+                )));
+            }
+        }
         // Names without a revision are no entries of this list; like unknown ones they are left out.
         let revision = |text: &String| match Reference::parse(text) {
             Some(Reference::Revision(revision)) => Some(revision),

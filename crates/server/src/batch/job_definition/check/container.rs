@@ -23,6 +23,8 @@ pub(super) fn check(container: &ContainerProperties, platform: Platform) -> Chec
         .map_or(Ok(()), |platform| runtime::check(platform, requirements))?;
     let volumes = container.volumes.as_deref().unwrap_or_default();
     volume::check(volumes, platform, container.job_role_arn.is_some())?;
+    volume::mounts(container.mount_points.as_ref(), volumes, "")?;
+    linux::ulimits(container.ulimits.as_ref())?;
     container.user.as_deref().map_or(Ok(()), user)?;
     let secret_options = container
         .log_configuration

@@ -76,9 +76,16 @@ fn check_task(task: &EcsTaskProperties, platform: Platform, containers_max: usiz
         platform,
         task.task_role_arn.is_some(),
     )?;
-    containers
-        .iter()
-        .try_for_each(|one| check_container(one, task, platform))?;
+    for (index, one) in containers.iter().enumerate() {
+        check_container(one, task, platform)?;
+        let member = format!("containers[{index}].");
+        volume::mounts(
+            one.mount_points.as_ref(),
+            task.volumes.as_deref().unwrap_or_default(),
+            &member,
+        )?;
+        linux::ulimits(one.ulimits.as_ref())?;
+    }
     // Own words.
     require(
         !has_circle(containers),

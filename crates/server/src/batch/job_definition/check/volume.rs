@@ -1,19 +1,31 @@
-//! Volumes.
+//! Volumes, and where containers mount them.
+
+use std::collections::BTreeSet;
 
 use batchyard_wire::batch::{
-    EFSAuthorizationConfig, EFSAuthorizationConfigIAM, EFSTransitEncryption, EFSVolumeConfiguration, Volume,
+    EFSAuthorizationConfig, EFSAuthorizationConfigIAM, EFSTransitEncryption, EFSVolumeConfiguration,
+    MountPoint, Volume,
 };
 
 use super::{Check, Platform, refuse, require};
 
 pub(super) fn check(volumes: &[Volume], platform: Platform, has_job_role: bool) -> Check {
+    let mut names = BTreeSet::new();
     for Volume {
         efs_volume_configuration: efs,
         host,
-        name: _,
+        name,
         s3files_volume_configuration: s3files,
     } in volumes
     {
+        // Own words.
+        require(
+            name.as_ref().is_none_or(|name| names.insert(name)),
+            format!(
+                "Volume names must be unique, got {} twice.",
+                name.as_deref().unwrap_or_default()
+            ),
+        )?;
         let kinds = [efs.is_some(), host.is_some(), s3files.is_some()];
         require(
             kinds.into_iter().filter(|is_given| *is_given).count() <= 1,
@@ -29,6 +41,33 @@ pub(super) fn check(volumes: &[Volume], platform: Platform, has_job_role: bool) 
             "A jobRoleArn/taskRoleArn is required when using s3filesVolumeConfiguration.",
         )?;
         efs.as_ref().map_or(Ok(()), file_system)?;
+    }
+    Ok(())
+}
+
+/// Checks that each mount point says where, and names one of the volumes (section E.3). `prefix` leads to the mount points.
+pub(super) fn mounts(mounts: Option<&Vec<MountPoint>>, volumes: &[Volume], prefix: &str) -> Check {
+    let names: BTreeSet<&str> = volumes
+        .iter()
+        .filter_map(|volume| volume.name.as_deref())
+        .collect();
+    for (index, point) in mounts.into_iter().flatten().enumerate() {
+        let MountPoint {
+            container_path,
+            read_only: _,
+            source_volume,
+        } = point;
+        // Own words.
+        let member = format!("{prefix}mountPoints[{index}]");
+        require(
+            container_path.as_deref().is_some_and(|path| !path.is_empty()),
+            format!("{member}.containerPath is required."),
+        )?;
+        let source = source_volume.as_deref().unwrap_or_default();
+        require(
+            names.contains(source),
+            format!("{member}.sourceVolume: there is no volume {source:?}."),
+        )?;
     }
     Ok(())
 }
