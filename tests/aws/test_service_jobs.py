@@ -1,17 +1,18 @@
 """Service jobs: SageMaker training jobs as containers of this machine."""
 
 import json
+import socket
 import time
 
 import pytest
 from botocore.exceptions import ClientError
 
 from raw import Raw
-from server import wait_for
-from site_under_test import TERMINAL, refusal, unique
-from test_containers import IMAGE, docker, image
+from server import Server, wait_for
+from site_under_test import TERMINAL, Site, refusal, unique
+from test_containers import IMAGE, docker, image, relay
 
-__all__ = ["image"]
+__all__ = ["image", "relay"]
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 UNIT = "ml.m5.large"
@@ -145,7 +146,7 @@ def test_a_training_job(training, image, site, tmp_path):
     job = training.submit(payload=payload, jobName="first_job", tags={"a": "b"})
     ended = training.ended(job)
     assert (ended["status"], ended["statusReason"]) == ("SUCCEEDED", DONE)
-    assert ended["createdAt"] <= ended["startedAt"] <= ended["stoppedAt"]
+    assert ended["createdAt"] <= ended["scheduledAt"] <= ended["startedAt"] <= ended["stoppedAt"]
     assert json.loads(ended["serviceRequestPayload"]) == payload
     assert ended["jobArn"] == site.make_arn("service-job", job)
     assert ended["jobQueue"] == site.make_arn("job-queue", training.queue)
@@ -630,6 +631,62 @@ def test_killed_server_finds_its_training_jobs_again(own_site, image):
         assert training.stream(job) == [f"tick {number}" for number in range(1, 61)]
     found = training.job(waits)
     assert (found["status"], found["schedulingPriority"], found["tags"]) == ("RUNNABLE", 3, {"a": "b"})
+
+
+def test_a_job_is_scheduled_until_its_engine_begins(relay, tmp_path, monkeypatch):
+    """Also over a restart of the server; a job that is SCHEDULED has its capacity, can be updated and terminated."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{relay.path}")
+    relay.take_away()
+    own = Server(tmp_path / "data").start()
+    try:
+        site = Site(own)
+        training = Training(site)
+        queue = training.make_queue((UNIT, 2))
+        runs, ends, waits = (training.submit(RUNS_LONG, queue=queue) for _ in range(3))
+        for job in (runs, ends):
+            found = training.reached(job, "SCHEDULED")
+            assert found["createdAt"] <= found["scheduledAt"] and "startedAt" not in found and found["attempts"] == []
+            assert found["latestAttempt"]["serviceResourceId"]["name"] == "TrainingJobArn"
+        (other, one) = listed(site, queue, jobStatus="SCHEDULED")
+        assert (one["jobId"], other["jobId"]) == (runs, ends)
+        assert (one["status"], one["scheduledAt"]) == ("SCHEDULED", training.job(runs)["scheduledAt"])
+        assert one["capacityUsage"] == [{"capacityUnit": UNIT, "quantity": 1.0}]
+        assert listed(site, queue, jobStatus="STARTING") == []
+        usage = site.batch.get_job_queue_snapshot(jobQueue=queue)["queueUtilization"]["totalCapacityUsage"]
+        assert usage == [{"capacityUnit": UNIT, "quantity": 2.0}]
+        site.batch.update_service_job(jobId=runs, schedulingPriority=5)
+        scheduled = training.job(runs)["scheduledAt"]
+        own.kill()
+        own.start()
+        site.connect()
+        training.batch = site.batch
+        assert (training.job(runs)["status"], training.job(runs)["scheduledAt"]) == ("SCHEDULED", scheduled)
+        site.batch.terminate_service_job(jobId=ends, reason="enough")
+        relay.put_back()
+        found = training.reached(runs, "RUNNING")
+        assert found["scheduledAt"] == scheduled <= found["startedAt"]
+        ended = training.ended(ends)
+        assert (ended["status"], ended["statusReason"]) == ("FAILED", "enough")
+        assert "startedAt" not in ended and ended["scheduledAt"] >= ended["createdAt"]
+        training.reached(waits, "RUNNING")
+        site.batch.terminate_service_jobs(jobs=[runs, waits], reason="done")
+        for job in (runs, waits):
+            training.ended(job)
+    finally:
+        own.remove()
+
+
+def test_a_job_is_starting_while_its_image_is_fetched(training, image, site):
+    """Here from a registry that never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as registry:
+        image_there = f"127.0.0.1:{registry.getsockname()[1]}/some/image:1"
+        job = training.submit(payload=document(algorithm={"TrainingImage": image_there}))
+        found = training.reached(job, "STARTING")
+        assert "startedAt" not in found and found["scheduledAt"] >= found["createdAt"]
+        assert job in [each["jobId"] for each in listed(site, training.queue, jobStatus="STARTING")]
+        site.batch.terminate_service_job(jobId=job, reason="enough")
+        ended = training.ended(job)
+        assert (ended["status"], ended["statusReason"], ended["isTerminated"]) == ("FAILED", "enough", True)
 
 
 def test_containers_go_and_folders_stay(training, image, site):

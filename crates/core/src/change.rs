@@ -189,7 +189,7 @@ pub enum Change {
         /// Which.
         children: IntervalSet,
     },
-    /// An attempt got its place: STARTING.
+    /// An attempt got its place: STARTING, or of a service job SCHEDULED.
     AttemptPlaced {
         /// Whose.
         job: JobKey,
@@ -197,6 +197,16 @@ pub enum Change {
         attempt: AttemptNumber,
         /// What it holds.
         placement: Placement,
+        /// When, of a service job; `None` of other jobs and of children, which are never SCHEDULED.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scheduled_at: Option<Timestamp>,
+    },
+    /// The engine has begun with an attempt that was SCHEDULED: STARTING.
+    AttemptPreparing {
+        /// Whose.
+        job: JobKey,
+        /// Which attempt.
+        attempt: AttemptNumber,
     },
     /// An attempt's program started: RUNNING.
     AttemptStarted {
@@ -528,6 +538,7 @@ impl Change {
             | Change::ArrayConcurrencyChanged { job, .. }
             | Change::ChildrenFailed { job, .. } => Some(*job),
             Change::AttemptPlaced { job, .. }
+            | Change::AttemptPreparing { job, .. }
             | Change::AttemptStarted { job, .. }
             | Change::StopRequested { job, .. }
             | Change::CancelNoted(job) => of_child(job),

@@ -132,7 +132,10 @@ pub struct Execution {
 pub struct Attempt {
     /// What it holds.
     pub placement: Placement,
-    /// When its program started; none is STARTING.
+    /// Whether its engine has not begun with it: SCHEDULED. Only service jobs are told apart so (section B1.9).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_scheduled: bool,
+    /// When its program started; none is STARTING, or SCHEDULED.
     pub started_at: Option<Timestamp>,
     /// Why it was asked to stop, if it was. The first cause stays, but that a termination replaces the deletion of the environment.
     pub stopping: Option<StopCause>,
@@ -211,6 +214,8 @@ pub enum JobStatus {
     Pending,
     /// May run as soon as there is room.
     Runnable,
+    /// Has its place, and its engine has not begun with it. Service jobs only.
+    Scheduled,
     /// Has its place and is being started.
     Starting,
     /// Runs.
@@ -223,10 +228,11 @@ pub enum JobStatus {
 
 impl JobStatus {
     /// All states, in the order jobs go through them.
-    pub const ALL: [JobStatus; 7] = [
+    pub const ALL: [JobStatus; 8] = [
         JobStatus::Submitted,
         JobStatus::Pending,
         JobStatus::Runnable,
+        JobStatus::Scheduled,
         JobStatus::Starting,
         JobStatus::Running,
         JobStatus::Succeeded,
@@ -240,6 +246,7 @@ impl JobStatus {
             JobStatus::Submitted => "SUBMITTED",
             JobStatus::Pending => "PENDING",
             JobStatus::Runnable => "RUNNABLE",
+            JobStatus::Scheduled => "SCHEDULED",
             JobStatus::Starting => "STARTING",
             JobStatus::Running => "RUNNING",
             JobStatus::Succeeded => "SUCCEEDED",
@@ -277,11 +284,12 @@ impl Execution {
         }
     }
 
-    /// RUNNABLE, STARTING or RUNNING.
+    /// RUNNABLE, SCHEDULED, STARTING or RUNNING.
     #[must_use]
     pub fn status(&self) -> JobStatus {
         match &self.attempt {
             None => JobStatus::Runnable,
+            Some(attempt) if attempt.is_scheduled => JobStatus::Scheduled,
             Some(attempt) if attempt.started_at.is_none() => JobStatus::Starting,
             Some(_) => JobStatus::Running,
         }

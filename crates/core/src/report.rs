@@ -8,6 +8,8 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Report {
+    /// The engine has begun to fetch what the attempt needs: its image, its data. Only told of service jobs, and dropped of others.
+    Preparing,
     /// The program runs. At most once counts, the first.
     Started {
         /// When it started, by the clock of the engine's host.

@@ -388,7 +388,7 @@ mod tests {
             let fact = match report {
                 Report::Lost { .. } => "lost",
                 Report::NotStarted { .. } => "not started",
-                Report::Started { .. } | Report::Exited { .. } => "something else",
+                Report::Preparing | Report::Started { .. } | Report::Exited { .. } => "something else",
             };
             facts.push((attempt, fact));
         }

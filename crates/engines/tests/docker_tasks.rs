@@ -110,6 +110,7 @@ async fn launch(site: &Site, launch: &Launch) -> AttemptKey {
 /// The next fact as it is told, without its time.
 async fn told(site: &mut Site) -> String {
     let (result, containers) = match site.next().await.1 {
+        Report::Preparing => return "preparing".to_owned(),
         Report::Started { .. } => return "started".to_owned(),
         Report::Lost { .. } => return "lost".to_owned(),
         Report::Exited {

@@ -7,6 +7,7 @@
 //! * **Orders are idempotent.** The driver sends an order again after a restart, and after it lost its leadership. A launch of an
 //!   attempt that the engine already has, runs or has ended, starts nothing; a stop of one that has ended does nothing.
 //! * **Reports are told at least once and may repeat.** For each attempt: `Started` and later `Exited`, or `NotStarted`, or `Lost`.
+//!   Of a training job `Preparing` before, when the engine begins to fetch what it needs.
 //!   `Exited` is told only when all output of the attempt is in the log store, so that who sees a job ended sees its whole log.
 //! * **Facts outlive the server.** Until the order `Forget` for it, an engine can tell again how an attempt ended, also
 //!   after the server process was killed. After `Forget` it drops everything it holds of the attempt (process records, containers).

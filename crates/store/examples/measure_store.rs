@@ -152,6 +152,7 @@ fn run(site: &mut Site) -> Vec<Change> {
             job,
             attempt: 1,
             placement,
+            scheduled_at: None,
         },
         Change::AttemptStarted { job, attempt: 1, at },
         Change::AttemptEnded(Box::new(ended)),

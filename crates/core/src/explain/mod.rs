@@ -138,7 +138,9 @@ pub fn explain(state: &State, key: JobKey, now: Timestamp) -> Option<Explanation
         (Body::Ready(_) | Body::Array(_) | Body::MultiNode(_), _) => match status {
             JobStatus::Pending | JobStatus::Submitted => waits_for(job, key),
             JobStatus::Runnable => runnable(state, job, key, now),
-            JobStatus::Starting | JobStatus::Running => active(state, state.execution(key)?)?,
+            JobStatus::Scheduled | JobStatus::Starting | JobStatus::Running => {
+                active(state, state.execution(key)?)?
+            }
             JobStatus::Succeeded | JobStatus::Failed => Because::Ended,
         },
     };

@@ -404,10 +404,14 @@ impl Step<'_> {
             .execution(job)
             .map_or(1, crate::job::Execution::attempt_number);
         self.consume(job.id);
+        // No service has arrays.
+        let is_scheduled = job.child.is_none() && self.state().is_service_job(job.id);
+        let scheduled_at = is_scheduled.then_some(self.now);
         self.commit(Change::AttemptPlaced {
             job,
             attempt,
             placement,
+            scheduled_at,
         });
         self.cause(Effect::Launch {
             attempt: AttemptKey { job, attempt },

@@ -133,18 +133,23 @@ impl State {
                 job,
                 attempt: _,
                 placement,
+                scheduled_at,
             } => {
                 self.take_from_queue(*job);
                 self.occupy(*job, *placement);
                 let attempt = Attempt {
                     placement: *placement,
+                    is_scheduled: scheduled_at.is_some(),
                     started_at: None,
                     stopping: None,
                 };
                 self.execution_mut(*job).attempt = Some(Box::new(attempt));
             }
+            Change::AttemptPreparing { job, attempt: _ } => self.attempt_mut(*job).is_scheduled = false,
             Change::AttemptStarted { job, attempt, at } => {
-                self.attempt_mut(*job).started_at = Some(*at);
+                let started = self.attempt_mut(*job);
+                started.is_scheduled = false;
+                started.started_at = Some(*at);
                 let deadline = self.timeout_deadline(AttemptKey {
                     job: *job,
                     attempt: *attempt,

@@ -67,6 +67,7 @@ impl State {
             is_cancelled: false,
             attempt: Some(Box::new(Attempt {
                 placement: *placement,
+                is_scheduled: false,
                 started_at: None,
                 stopping: None,
             })),

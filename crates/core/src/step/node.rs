@@ -122,6 +122,7 @@ impl Step<'_> {
     ) {
         let Attempt {
             placement,
+            is_scheduled: _,
             started_at,
             stopping: _,
         } = attempt;

@@ -1,4 +1,4 @@
-//! What engines tell: an attempt started, ended, never started, or is lost.
+//! What engines tell: an attempt is being prepared, started, ended, never started, or is lost.
 
 use crate::change::{AfterAttempt, AttemptEnded, Change};
 use crate::effect::Effect;
@@ -37,7 +37,7 @@ impl Step<'_> {
             ..
         }) = current
         else {
-            if !matches!(report, Report::Started { .. }) {
+            if !matches!(report, Report::Preparing | Report::Started { .. }) {
                 self.cause(Effect::Forget { attempt: key });
             }
             return;
@@ -51,8 +51,16 @@ impl Step<'_> {
         let instance = attempt.placement.instance;
         let is_main = may_be_node && self.is_main_node(key.job);
         let has_started = attempt.started_at.is_some();
+        let is_scheduled = attempt.is_scheduled;
         let is_service = self.state().is_service_job(key.job.id);
         match report {
+            Report::Preparing if is_scheduled => {
+                self.commit(Change::AttemptPreparing {
+                    job: key.job,
+                    attempt: key.attempt,
+                });
+            }
+            Report::Preparing => {}
             Report::Started { at: _ } if has_started => {}
             Report::Started { at } if is_main => self.start_gang(key, at),
             Report::Started { at } => {
@@ -135,6 +143,7 @@ impl Step<'_> {
         let attempt: Attempt = (**execution.attempt.as_ref().expect("the caller has found it")).clone();
         let Attempt {
             placement,
+            is_scheduled: _,
             started_at,
             stopping,
         } = attempt;

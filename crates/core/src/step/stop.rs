@@ -49,7 +49,7 @@ impl Step<'_> {
             JobStatus::Submitted | JobStatus::Pending | JobStatus::Runnable => {
                 self.fail_unstarted(key, kind, reason)
             }
-            JobStatus::Starting | JobStatus::Running => match kind {
+            JobStatus::Scheduled | JobStatus::Starting | JobStatus::Running => match kind {
                 StopKind::Cancel => self.note_cancel(key),
                 StopKind::Terminate if self.state().multi_node(key.id).is_some() => {
                     self.terminate_gang(key.id, reason);

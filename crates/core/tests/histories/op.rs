@@ -167,6 +167,7 @@ pub(crate) enum Verb {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fact {
+    Preparing,
     Started,
     Exited(Option<i32>),
     NotStarted,
@@ -472,6 +473,7 @@ fn child() -> impl Strategy<Value = Option<u8>> + Clone {
 
 fn fact() -> impl Strategy<Value = Fact> {
     prop_oneof![
+        3 => Just(Fact::Preparing),
         5 => Just(Fact::Started),
         4 => Just(Fact::Exited(Some(0))),
         3 => Just(Fact::Exited(Some(1))),

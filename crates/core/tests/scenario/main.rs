@@ -20,6 +20,7 @@ mod registry;
 mod renewal;
 mod report;
 mod retry;
+mod scheduled;
 mod script;
 mod service;
 mod share;

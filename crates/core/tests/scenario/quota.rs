@@ -26,11 +26,11 @@ fn a_share_has_its_limit_and_borrows_what_is_idle() {
             > submit a1 q unit=ml.m5.large:1 quota=a; submit a2 q unit=ml.m5.large:1 quota=a; submit a3 q unit=ml.m5.large:1 quota=a
                 a1 is number 1 of queue 1
                 a1 RUNNABLE
-                a1 STARTING in environment 1
+                a1 SCHEDULED in environment 1
                 => launch a1#1
                 a2 is number 2 of queue 1
                 a2 RUNNABLE
-                a2 STARTING in environment 1
+                a2 SCHEDULED in environment 1
                 => launch a2#1
                 a3 is number 3 of queue 1
                 a3 RUNNABLE
@@ -79,11 +79,11 @@ fn lent_capacity_is_taken_back() {
             > submit a1 q unit=ml.m5.large:1 quota=a priority=1; submit a2 q unit=ml.m5.large:1 quota=a priority=1
                 a1 is number 1 of queue 1
                 a1 RUNNABLE
-                a1 STARTING in environment 1
+                a1 SCHEDULED in environment 1
                 => launch a1#1
                 a2 is number 2 of queue 1
                 a2 RUNNABLE
-                a2 STARTING in environment 1
+                a2 SCHEDULED in environment 1
                 => launch a2#1
             > at +5; started a1; at +5; started a2
                 a1 RUNNING
@@ -107,7 +107,7 @@ fn lent_capacity_is_taken_back() {
             > exited a2 0
                 a2 RUNNABLE again: Cross-share preemption triggered to reclaim borrowed capacity, exit code 0
                 => forget a2#1
-                b1 STARTING in environment 1
+                b1 SCHEDULED in environment 1
                 => launch b1#1
             > explain a2; started b1; exited b1 0; show
                 a2 is RUNNABLE in queue q; it needs 1 ml.m5.large.
@@ -117,11 +117,11 @@ fn lent_capacity_is_taken_back() {
                 b1 RUNNING
                 b1 SUCCEEDED: Received status from SageMaker: Training job completed, exit code 0
                 => forget b1#1
-                a2 STARTING in environment 1
+                a2 SCHEDULED in environment 1
                 => launch a2#2
                 service-environment/svc: 0 vCPU, 0 MiB in use by 2, 2 ml.m5.large
                 a1 RUNNING
-                a2 STARTING
+                a2 SCHEDULED
         "#]],
     );
 }
@@ -148,11 +148,11 @@ fn a_job_of_higher_priority_stops_lower_ones_of_its_share() {
             > submit low q unit=ml.m5.large:1 quota=a priority=1; submit mid q unit=ml.m5.large:1 quota=a priority=2
                 low is number 1 of queue 1
                 low RUNNABLE
-                low STARTING in environment 1
+                low SCHEDULED in environment 1
                 => launch low#1
                 mid is number 2 of queue 1
                 mid RUNNABLE
-                mid STARTING in environment 1
+                mid SCHEDULED in environment 1
                 => launch mid#1
             > started low; started mid
                 low RUNNING
@@ -167,13 +167,13 @@ fn a_job_of_higher_priority_stops_lower_ones_of_its_share() {
             > exited low 143; show
                 low RUNNABLE again: In-share preemption triggered by a job of higher priority, exit code 143
                 => forget low#1
-                high STARTING in environment 1
+                high SCHEDULED in environment 1
                 => launch high#1
                 service-environment/svc: 0 vCPU, 0 MiB in use by 2, 2 ml.m5.large
                 low RUNNABLE
                 mid RUNNING
                 equal RUNNABLE
-                high STARTING
+                high SCHEDULED
             > prioritize equal 5
                 equal has priority 5
                 mid is to stop: a job of higher priority
@@ -205,7 +205,7 @@ fn preemptions_are_not_attempts_and_may_be_limited() {
             > submit a1 q unit=ml.m5.large:1 quota=a preemptions=1; started a1
                 a1 is number 1 of queue 1
                 a1 RUNNABLE
-                a1 STARTING in environment 1
+                a1 SCHEDULED in environment 1
                 => launch a1#1
                 a1 RUNNING
             > submit b1 q unit=ml.m5.large:1 quota=b; exited a1 143; exited b1 0
@@ -215,11 +215,11 @@ fn preemptions_are_not_attempts_and_may_be_limited() {
                 => stop a1#1 within 30000ms
                 a1 RUNNABLE again: Cross-share preemption triggered to reclaim borrowed capacity, exit code 143
                 => forget a1#1
-                b1 STARTING in environment 1
+                b1 SCHEDULED in environment 1
                 => launch b1#1
                 b1 SUCCEEDED: Received status from SageMaker: Training job completed, exit code 0, never RUNNING
                 => forget b1#1
-                a1 STARTING in environment 1
+                a1 SCHEDULED in environment 1
                 => launch a1#2
             > started a1; submit b2 q unit=ml.m5.large:1 quota=b; exited a1 143; exited b2 0
                 a1 RUNNING
@@ -229,14 +229,14 @@ fn preemptions_are_not_attempts_and_may_be_limited() {
                 => stop a1#2 within 30000ms
                 a1 FAILED: Cross-share preemption triggered to reclaim borrowed capacity, exit code 143
                 => forget a1#2
-                b2 STARTING in environment 1
+                b2 SCHEDULED in environment 1
                 => launch b2#1
                 b2 SUCCEEDED: Received status from SageMaker: Training job completed, exit code 0, never RUNNING
                 => forget b2#1
             > submit a2 q unit=ml.m5.large:1 quota=a preemptions=0; submit b3 q unit=ml.m5.large:1 quota=b; exited a2 0; exited b3 0
                 a2 is number 4 of queue 1
                 a2 RUNNABLE
-                a2 STARTING in environment 1
+                a2 SCHEDULED in environment 1
                 => launch a2#1
                 b3 is number 5 of queue 1
                 b3 RUNNABLE
@@ -244,14 +244,14 @@ fn preemptions_are_not_attempts_and_may_be_limited() {
                 => stop a2#1 within 30000ms
                 a2 FAILED: Cross-share preemption triggered to reclaim borrowed capacity, exit code 0, never RUNNING
                 => forget a2#1
-                b3 STARTING in environment 1
+                b3 SCHEDULED in environment 1
                 => launch b3#1
                 b3 SUCCEEDED: Received status from SageMaker: Training job completed, exit code 0, never RUNNING
                 => forget b3#1
             > submit a3 q unit=ml.m5.large:1 quota=a; submit b4 q unit=ml.m5.large:1 quota=b; terminate-service a3; exited a3 143
                 a3 is number 6 of queue 1
                 a3 RUNNABLE
-                a3 STARTING in environment 1
+                a3 SCHEDULED in environment 1
                 => launch a3#1
                 b4 is number 7 of queue 1
                 b4 RUNNABLE
@@ -260,7 +260,7 @@ fn preemptions_are_not_attempts_and_may_be_limited() {
                 a3 is to stop: enough
                 a3 FAILED: enough, exit code 143, never RUNNING
                 => forget a3#1
-                b4 STARTING in environment 1
+                b4 SCHEDULED in environment 1
                 => launch b4#1
         "#]],
     );
@@ -289,7 +289,7 @@ fn a_lowered_limit_makes_its_jobs_give_way() {
             > submit a1 q unit=ml.m5.large:2 quota=a; submit b1 q unit=ml.m5.large:1 quota=b
                 a1 is number 1 of queue 1
                 a1 RUNNABLE
-                a1 STARTING in environment 1
+                a1 SCHEDULED in environment 1
                 => launch a1#1
                 b1 is number 2 of queue 1
                 b1 RUNNABLE
@@ -312,7 +312,7 @@ fn a_lowered_limit_makes_its_jobs_give_way() {
             > exited a1 143; explain a1
                 a1 RUNNABLE again: Cross-share preemption triggered to reclaim borrowed capacity, exit code 143, never RUNNING
                 => forget a1#1
-                b1 STARTING in environment 1
+                b1 SCHEDULED in environment 1
                 queue 1, share a, is held up by a1: MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED - The quota share of the job cannot meet the capacity requirement of the job.
                 => launch b1#1
                 a1 is RUNNABLE in queue q; it needs 2 ml.m5.large.
@@ -351,7 +351,7 @@ fn a_job_over_its_shares_limit_is_told_and_ended() {
                   it takes 2 ml.m5.large; quota share a holds 0, has 1 for itself and borrows none; needed: a limit of 2
                 queue 1, share a, is held up no more
                 a1 FAILED: Terminated by JobStateTimeLimit action due to reason: MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED, terminated
-                a2 STARTING in environment 1
+                a2 SCHEDULED in environment 1
                 => launch a2#1
         "#]],
     );
@@ -380,11 +380,11 @@ fn what_a_share_reserves_stays_idle_for_it() {
             > submit g1 q unit=ml.m5.large:1 quota=guest; submit g2 q unit=ml.m5.large:1 quota=guest; submit g3 q unit=ml.m5.large:1 quota=guest
                 g1 is number 1 of queue 1
                 g1 RUNNABLE
-                g1 STARTING in environment 1
+                g1 SCHEDULED in environment 1
                 => launch g1#1
                 g2 is number 2 of queue 1
                 g2 RUNNABLE
-                g2 STARTING in environment 1
+                g2 SCHEDULED in environment 1
                 => launch g2#1
                 g3 is number 3 of queue 1
                 g3 RUNNABLE
@@ -399,16 +399,16 @@ fn what_a_share_reserves_stays_idle_for_it() {
             > submit k1 q unit=ml.m5.large:1 quota=kept; submit k2 q unit=ml.m5.large:1 quota=kept
                 k1 is number 5 of queue 1
                 k1 RUNNABLE
-                k1 STARTING in environment 1
+                k1 SCHEDULED in environment 1
                 => launch k1#1
                 k2 is number 6 of queue 1
                 k2 RUNNABLE
-                k2 STARTING in environment 1
+                k2 SCHEDULED in environment 1
                 => launch k2#1
             > exited g2 143
                 g2 RUNNABLE again: Cross-share preemption triggered to reclaim borrowed capacity, exit code 143, never RUNNING
                 => forget g2#1
-                o1 STARTING in environment 1
+                o1 SCHEDULED in environment 1
                 => launch o1#1
         "#]],
     );
@@ -436,11 +436,11 @@ fn two_owners_get_back_what_each_has_lent() {
             > submit g1 q unit=ml.m5.large:1 quota=guest; submit g2 q unit=ml.m5.large:1 quota=guest
                 g1 is number 1 of queue 1
                 g1 RUNNABLE
-                g1 STARTING in environment 1
+                g1 SCHEDULED in environment 1
                 => launch g1#1
                 g2 is number 2 of queue 1
                 g2 RUNNABLE
-                g2 STARTING in environment 1
+                g2 SCHEDULED in environment 1
                 => launch g2#1
             > submit a1 q unit=ml.m5.large:1 quota=a; submit b1 q unit=ml.m5.large:1 quota=b
                 a1 is number 3 of queue 1
@@ -454,11 +454,11 @@ fn two_owners_get_back_what_each_has_lent() {
             > exited g2 143; exited g1 143
                 g2 RUNNABLE again: Cross-share preemption triggered to reclaim borrowed capacity, exit code 143, never RUNNING
                 => forget g2#1
-                a1 STARTING in environment 1
+                a1 SCHEDULED in environment 1
                 => launch a1#1
                 g1 RUNNABLE again: Cross-share preemption triggered to reclaim borrowed capacity, exit code 143, never RUNNING
                 => forget g1#1
-                b1 STARTING in environment 1
+                b1 SCHEDULED in environment 1
                 => launch b1#1
         "#]],
     );

@@ -263,6 +263,7 @@ impl Stage {
     fn report(&mut self, fact: &str, name: &str, words: &Words) {
         let at = self.now;
         let report = match fact {
+            "preparing" => Report::Preparing,
             "started" => Report::Started { at },
             "exited" => Report::Exited {
                 at,

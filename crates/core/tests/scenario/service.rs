@@ -24,7 +24,7 @@ fn units_are_counted_and_nothing_is_taken_of_the_host() {
             > submit a q unit=ml.m5.large:2; submit b q unit=ml.m5.large:2; submit c q unit=ml.m5.xlarge:1
                 a is number 1 of queue 1
                 a RUNNABLE
-                a STARTING in environment 1
+                a SCHEDULED in environment 1
                 => launch a#1
                 b is number 2 of queue 1
                 b RUNNABLE
@@ -32,7 +32,7 @@ fn units_are_counted_and_nothing_is_taken_of_the_host() {
                 c RUNNABLE
             > show; explain b; explain c
                 service-environment/svc: 0 vCPU, 0 MiB in use by 1, 2 ml.m5.large
-                a STARTING
+                a SCHEDULED
                 b RUNNABLE
                 c RUNNABLE
                 b is RUNNABLE in queue q; it needs 2 ml.m5.large.
@@ -46,8 +46,8 @@ fn units_are_counted_and_nothing_is_taken_of_the_host() {
                 a RUNNING
                 a SUCCEEDED: Received status from SageMaker: Training job completed, exit code 0
                 => forget a#1
-                b STARTING in environment 1
-                c STARTING in environment 1
+                b SCHEDULED in environment 1
+                c SCHEDULED in environment 1
                 => launch b#1
                 => launch c#1
             > submit d q unit=ml.m5.large:4; submit e q unit=ml.p3.2xlarge:1; terminate-service b
@@ -87,11 +87,11 @@ fn instances_of_all_types_count_together() {
             > submit a q unit=ml.m5.large:1; submit b q unit=ml.m5.xlarge:1; submit c q unit=ml.m5.large:1
                 a is number 1 of queue 1
                 a RUNNABLE
-                a STARTING in environment 1
+                a SCHEDULED in environment 1
                 => launch a#1
                 b is number 2 of queue 1
                 b RUNNABLE
-                b STARTING in environment 1
+                b SCHEDULED in environment 1
                 => launch b#1
                 c is number 3 of queue 1
                 c RUNNABLE
@@ -101,7 +101,7 @@ fn instances_of_all_types_count_together() {
                   service environment svc holds 2 of the 2 NUM_INSTANCES it may have at most; needed: a higher capacity limit, or others to end
                 a SUCCEEDED: Received status from SageMaker: Training job completed, exit code 0, never RUNNING
                 => forget a#1
-                c STARTING in environment 1
+                c SCHEDULED in environment 1
                 => launch c#1
             > update environment svc unit=NUM_INSTANCES:1; exited b 0; exited c 0; show
                 environment 1 service-environment/svc is version 2, Enabled
@@ -181,7 +181,7 @@ fn service_jobs_and_others_do_not_mix() {
                 => launch a#1
                 b is number 2 of queue 2
                 b RUNNABLE
-                b STARTING in environment 2
+                b SCHEDULED in environment 2
                 => launch b#1
             > terminate b; cancel b; terminate-service a; prioritize a 5
                 refused: job a has ended, or does not exist
@@ -211,7 +211,7 @@ fn a_priority_changes_while_the_job_lives() {
             > submit a s unit=ml.m5.large:1; submit b s unit=ml.m5.large:1
                 a is number 1 of queue 1
                 a RUNNABLE
-                a STARTING in environment 1
+                a SCHEDULED in environment 1
                 => launch a#1
                 b is number 2 of queue 1
                 b RUNNABLE
@@ -220,7 +220,7 @@ fn a_priority_changes_while_the_job_lives() {
                 b has priority 0
                 a SUCCEEDED: Received status from SageMaker: Training job completed, exit code 0, never RUNNING
                 => forget a#1
-                b STARTING in environment 1
+                b SCHEDULED in environment 1
                 => launch b#1
                 refused: job a has ended, or does not exist
                 b SUCCEEDED: Received status from SageMaker: Training job completed, exit code 0, never RUNNING
@@ -249,7 +249,7 @@ fn a_job_that_comes_to_the_front_by_its_priority_starts_at_once() {
                 a is number 1 of queue 1
                 a RUNNABLE
                 share x of queue 1 has used 2 vCPU seconds
-                a STARTING in environment 1
+                a SCHEDULED in environment 1
                 => launch a#1
                 large is number 2 of queue 1
                 large RUNNABLE
@@ -258,7 +258,7 @@ fn a_job_that_comes_to_the_front_by_its_priority_starts_at_once() {
             > prioritize small 7
                 small has priority 7
                 share x of queue 1 has used 3 vCPU seconds
-                small STARTING in environment 1
+                small SCHEDULED in environment 1
                 => launch small#1
         "#]],
     );
@@ -280,23 +280,23 @@ fn reasons_are_those_of_training_jobs() {
             > submit a s unit=ml.m5.large:1 attempts=4 retry-on=status:*InternalServerError* exit-on=status:*AlgorithmError*
                 a is number 1 of queue 1
                 a RUNNABLE
-                a STARTING in environment 1
+                a SCHEDULED in environment 1
                 => launch a#1
             > lost a; not-started a CannotPull; exited a 3
                 a RUNNABLE again: Received status from SageMaker: InternalServerError: the host of the training job went away, never RUNNING
                 => forget a#1
-                a STARTING in environment 1
+                a SCHEDULED in environment 1
                 => launch a#2
                 a RUNNABLE again: Received status from SageMaker: ClientError: CannotPull, CannotPull, never RUNNING
                 => forget a#2
-                a STARTING in environment 1
+                a SCHEDULED in environment 1
                 => launch a#3
                 a FAILED: Received status from SageMaker: AlgorithmError: , exit code: 3, exit code 3, never RUNNING
                 => forget a#3
             > submit b s unit=ml.m5.large:1 timeout=5; started b; at +5; exited b 137
                 b is number 2 of queue 1
                 b RUNNABLE
-                b STARTING in environment 1
+                b SCHEDULED in environment 1
                 => launch b#1
                 b RUNNING
                 b is to stop: timeout
@@ -336,7 +336,7 @@ fn quota_shares_take_jobs_and_end_them() {
                 refused: job queue q does not order its jobs by share
                 a is number 1 of queue 1
                 a RUNNABLE
-                a STARTING in environment 1
+                a SCHEDULED in environment 1
                 => launch a#1
                 b is number 2 of queue 1
                 b RUNNABLE
@@ -381,7 +381,7 @@ fn shares_of_service_jobs_are_as_their_queue_wants_them() {
                 a is number 1 of queue 1
                 a RUNNABLE
                 share red of queue 1 has used 1 vCPU seconds
-                a STARTING in environment 1
+                a SCHEDULED in environment 1
                 => launch a#1
         "#]],
     );
@@ -406,7 +406,7 @@ fn nothing_depends_on_a_service_job() {
             > submit a s unit=ml.m5.large:1
                 a is number 1 of queue 1
                 a RUNNABLE
-                a STARTING in environment 1
+                a SCHEDULED in environment 1
                 => launch a#1
             > submit b q after=a; submit c q array=2 pair=a
                 refused: job a, which this job depends on, does not exist
@@ -434,7 +434,7 @@ fn service_jobs_take_turns_by_share_and_priority() {
                 a is number 1 of queue 1
                 a RUNNABLE
                 share x of queue 1 has used 1 vCPU seconds
-                a STARTING in environment 1
+                a SCHEDULED in environment 1
                 => launch a#1
                 b is number 2 of queue 1
                 b RUNNABLE
@@ -450,7 +450,7 @@ fn service_jobs_take_turns_by_share_and_priority() {
                 a SUCCEEDED: Received status from SageMaker: Training job completed, exit code 0
                 => forget a#1
                 share y of queue 1 has used 1 vCPU seconds
-                d STARTING in environment 1
+                d SCHEDULED in environment 1
                 => launch d#1
         "#]],
     );

@@ -205,7 +205,15 @@ impl Names {
                 job,
                 attempt: _,
                 placement,
-            } => format!("{} STARTING in {}", self.one(*job), place(placement)),
+                scheduled_at,
+            } => {
+                let status = match scheduled_at {
+                    Some(_) => "SCHEDULED",
+                    None => "STARTING",
+                };
+                format!("{} {status} in {}", self.one(*job), place(placement))
+            }
+            Change::AttemptPreparing { job, .. } => format!("{} STARTING", self.one(*job)),
             Change::AttemptStarted { job, .. } => format!("{} RUNNING", self.one(*job)),
             Change::GangPlaced(placed) => {
                 let places: Vec<String> = placed.placements.iter().map(place).collect();

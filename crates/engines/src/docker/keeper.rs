@@ -3,6 +3,7 @@
 //! A keeper is told [`Wish`]es, which add up and are never queued, so that telling them never waits. It looks at its container whenever it is
 //! woken, and believes only what it sees. It must not know of other attempts. Start with [`keep`].
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -41,7 +42,7 @@ pub(super) struct Wish {
 }
 
 /// A keeper's end of its wishes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Wishes(pub(super) watch::Receiver<Wish>);
 
 /// How a keeper begins.
@@ -151,7 +152,13 @@ pub(super) async fn wish_again(
 /// Launches, and attends to what was launched. Gives the labels and all facts told.
 async fn begin(context: &Context, order: &Launch, wishes: &mut Wishes) -> (Vec<Labels>, Vec<Report>) {
     let labels = labels_of(context, order);
-    let facts = match launch(context, order, &labels, wishes).await {
+    let begun = Notify::new();
+    let preparing = tell_preparing(context, order, wishes.clone(), &begun);
+    let launched = tokio::select! {
+        launched = launch(context, order, &labels, wishes, &begun) => launched,
+        never = preparing => match never {},
+    };
+    let facts = match launched {
         Ok((launched, found)) => {
             let drain = match launched {
                 Launched::Now => Drain::new(context, &labels),
@@ -172,7 +179,13 @@ async fn begin_task(
     wishes: &mut Wishes,
 ) -> (Vec<Labels>, Vec<Report>) {
     let group = Group::of_order(&context.namespace, &context.network, order, task);
-    let facts = match make_task(context, order, task, &group, wishes).await {
+    let begun = Notify::new();
+    let preparing = tell_preparing(context, order, wishes.clone(), &begun);
+    let made = tokio::select! {
+        made = make_task(context, order, task, &group, wishes, &begun) => made,
+        never = preparing => match never {},
+    };
+    let facts = match made {
         Ok(()) => task::attend(context, &group, wishes).await,
         Err((index, reason)) => {
             let ends = group.not_started(index, &reason);
@@ -180,6 +193,20 @@ async fn begin_task(
         }
     };
     (group.parts(), facts)
+}
+
+/// Tells of a training job when its launch has begun to fetch something, and again whenever facts are to be told again. To be dropped when
+/// the launch is done: what is told then says more.
+async fn tell_preparing(context: &Context, order: &Launch, mut wishes: Wishes, begun: &Notify) -> Infallible {
+    begun.notified().await;
+    if order.spec.training.is_none() {
+        return std::future::pending().await;
+    }
+    loop {
+        let retells = wishes.now().retells;
+        context.reports.tell(order.attempt, Report::Preparing).await;
+        while wishes.next().await.retells == retells {}
+    }
 }
 
 async fn tell_not_started(

@@ -11,7 +11,7 @@ use batchyard_core::launch::{ContainerSpec, ImagePull, LaunchSpec, Runner, TaskS
 use batchyard_runtime::engine::{Launch, Node};
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions, RemoveVolumeOptions};
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{Notify, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::Context;
@@ -100,17 +100,19 @@ pub(super) fn labels_of(context: &Context, order: &Launch) -> Labels {
     }
 }
 
-/// Starts the attempt's container, or finds it started. Gives what it does when it was looked at after the start.
+/// Starts the attempt's container, or finds it started. Gives what it does when it was looked at after the start. `begun` is notified
+/// when the daemon answers, and so the work begins.
 pub(super) async fn launch(
     context: &Context,
     order: &Launch,
     labels: &Labels,
     wishes: &mut Wishes,
+    begun: &Notify,
 ) -> Result<(Launched, Found), Reason> {
     let container = container_of(&order.spec)?;
     let mut silence = Silence::default();
     loop {
-        match try_once(context, order, container, labels, wishes).await {
+        match try_once(context, order, container, labels, wishes, begun).await {
             Ok(launched) => return Ok(launched),
             Err(Setback::Never(reason)) => return Err(reason),
             Err(Setback::Unreachable) => silence.bear(context, wishes).await?,
@@ -119,7 +121,7 @@ pub(super) async fn launch(
 }
 
 /// Makes all containers of a task, and starts none but what holds their namespaces: from then on the daemon has all that is needed to go on
-/// with the task, whatever becomes of this server.
+/// with the task, whatever becomes of this server. `begun` is as with [`launch`].
 ///
 /// # Errors
 /// The reason, and which container it is about.
@@ -129,10 +131,14 @@ pub(super) async fn make_task(
     task: &TaskSpec,
     group: &Group,
     wishes: &mut Wishes,
+    begun: &Notify,
 ) -> Result<(), (usize, Reason)> {
     let mut silence = Silence::default();
     loop {
         let mut made = 0;
+        if context.daemon.client().is_ok() {
+            begun.notify_one();
+        }
         let reason = match try_to_make(context, order, task, group, wishes, &mut made).await {
             Ok(()) => return Ok(()),
             Err(Setback::Never(reason)) => Err(reason),
@@ -222,9 +228,11 @@ async fn try_once(
     container: &ContainerSpec,
     labels: &Labels,
     wishes: &mut Wishes,
+    begun: &Notify,
 ) -> Result<(Launched, Found), Setback> {
     // Before a pull, whose failures are for good, it must be clear that the daemon can be asked at all.
     context.daemon.client().map_err(|_| Setback::Unreachable)?;
+    begun.notify_one();
     pull_always(context, container, wishes).await;
     let membership = match order.node {
         Some(node) => Some(join_network(context, order.attempt, node, wishes).await?),

@@ -194,6 +194,7 @@ impl Site {
                 continue;
             }
             let (exit_code, reason) = match report {
+                Report::Preparing => continue,
                 Report::Started { .. } => {
                     has_started = true;
                     continue;

@@ -235,6 +235,8 @@ impl Site {
                 continue;
             }
             let (exit_code, reason, stopped_at) = match report {
+                // Only told of training jobs.
+                Report::Preparing => continue,
                 Report::Started { at } => {
                     started_at = Some(at);
                     continue;

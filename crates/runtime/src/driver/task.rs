@@ -364,6 +364,7 @@ fn later(report: Report, by: Millis, latest: Timestamp) -> Report {
     }
     let shift = |at: Timestamp| (at + by).min(latest);
     match report {
+        Report::Preparing => Report::Preparing,
         Report::Started { at } => Report::Started { at: shift(at) },
         Report::Exited {
             at,

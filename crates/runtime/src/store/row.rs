@@ -144,6 +144,8 @@ pub struct JobRow {
     pub dependencies: Vec<Dependency>,
     /// How it stands.
     pub state: JobStateRow,
+    /// When a service job last got its place; `None` for other jobs.
+    pub scheduled_at: Option<Timestamp>,
     /// Its ended attempts, oldest first; of a multi-node parallel job its main node's.
     pub attempts: Vec<AttemptRow>,
     /// The present attempt and its place, if there is one.

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use batchyard_core::id::QueueId;
 use batchyard_core::item::{FairShare, Item, ItemKey, SchedulingPolicy};
+use batchyard_core::job::JobStatus;
 use batchyard_core::share::WEIGHT_ONE;
 use batchyard_core::state::State;
 use batchyard_core::time::{Millis, Timestamp};
@@ -268,7 +269,7 @@ fn left_in(state: &State) -> usize {
         }
         _ => usize::from(!matches!(
             job.status(),
-            batchyard_core::job::JobStatus::Starting | batchyard_core::job::JobStatus::Running
+            JobStatus::Scheduled | JobStatus::Starting | JobStatus::Running
         )),
     });
     left.sum()

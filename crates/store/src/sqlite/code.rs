@@ -29,6 +29,8 @@ pub(super) fn status_code(status: JobStatus) -> i64 {
         JobStatus::Running => 4,
         JobStatus::Succeeded => 5,
         JobStatus::Failed => 6,
+        // Came later than the others.
+        JobStatus::Scheduled => 7,
     }
 }
 

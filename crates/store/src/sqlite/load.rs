@@ -422,13 +422,14 @@ fn attempt(row: &Row<'_>) -> Result<Option<Attempt>, Failure> {
     let Some(placement) = placement(row, 9)? else {
         return Ok(None);
     };
-    let is_running = status(row.get(4)?)? == JobStatus::Running;
+    let status = status(row.get(4)?)?;
     let started_at: Option<i64> = row.get(7)?;
     let stopping: Option<String> = row.get(8)?;
     Ok(Some(Attempt {
         placement,
-        // Of a STARTING attempt it is the one before's.
-        started_at: started_at.filter(|_| is_running).map(time),
+        is_scheduled: status == JobStatus::Scheduled,
+        // Of a STARTING or SCHEDULED attempt it is the one before's.
+        started_at: started_at.filter(|_| status == JobStatus::Running).map(time),
         stopping: stopping
             .map(|text| from_json("jobs.stopping", &text))
             .transpose()?,

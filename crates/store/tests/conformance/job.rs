@@ -147,6 +147,38 @@ pub(crate) fn a_job_that_gave_way_says_so_and_counts_it(place: &dyn Place) {
     assert_eq!((execution.attempts_ended, execution.preemptions), (1, 1));
 }
 
+pub(crate) fn a_service_job_is_scheduled_before_it_is_prepared(place: &dyn Place) {
+    let (mut world, ids) = with_quota_shares(place);
+    let key = JobKey::whole(ids[0]);
+    let shown = |world: &mut World<'_>| {
+        let row = world.store().jobs(&[key]).unwrap().remove(0);
+        let is_scheduled = world
+            .state()
+            .execution(key)
+            .unwrap()
+            .attempt
+            .as_ref()
+            .map(|attempt| attempt.is_scheduled);
+        let seconds = row
+            .scheduled_at
+            .map(|at| at.since(row.state.created_at).as_millis() / 1000);
+        format!(
+            "{} since {seconds:?}, {is_scheduled:?}",
+            row.state.status.as_str()
+        )
+    };
+    expect!["SCHEDULED since Some(0), Some(true)"].assert_eq(&shown(&mut world));
+    world.restart();
+    expect!["SCHEDULED since Some(0), Some(true)"].assert_eq(&shown(&mut world));
+    world.preparing(key);
+    expect!["STARTING since Some(0), Some(false)"].assert_eq(&shown(&mut world));
+    world.restart();
+    expect!["STARTING since Some(0), Some(false)"].assert_eq(&shown(&mut world));
+    world.started(key);
+    world.restart();
+    expect!["RUNNING since Some(0), Some(false)"].assert_eq(&shown(&mut world));
+}
+
 pub(crate) fn stops_are_noted_where_they_were_asked_for(place: &dyn Place) {
     let mut world = World::new(place);
     let running = JobKey::whole(world.submit(submission(0)));

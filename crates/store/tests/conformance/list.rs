@@ -274,8 +274,15 @@ pub(crate) fn service_jobs_are_found_by_quota_share_and_keep_their_new_priority(
         let filter = JobFilter::QuotaShare(share.to_owned());
         list(store, JobScope::Queue(QueueId(2)), None, Some(filter))
     };
-    expect!["job3 RUNNABLE, job2 STARTING, job0 STARTING"].assert_eq(&found("s"));
-    expect!["job1 STARTING"].assert_eq(&found("t"));
+    expect!["job3 RUNNABLE, job2 SCHEDULED, job0 SCHEDULED"].assert_eq(&found("s"));
+    expect!["job1 SCHEDULED"].assert_eq(&found("t"));
+    let scheduled = list(
+        store,
+        JobScope::Queue(QueueId(2)),
+        Some(JobStatus::Scheduled),
+        None,
+    );
+    expect!["job2 SCHEDULED, job1 SCHEDULED, job0 SCHEDULED"].assert_eq(&scheduled);
     expect![""].assert_eq(&found("none"));
     let rows = store.jobs(&[JobKey::whole(ids[3])]).unwrap();
     assert_eq!(

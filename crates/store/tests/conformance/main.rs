@@ -59,6 +59,7 @@ macro_rules! conformance {
                 job::a_job_goes_from_submission_to_its_end,
                 job::a_retried_job_shows_its_last_attempt,
                 job::a_job_that_gave_way_says_so_and_counts_it,
+                job::a_service_job_is_scheduled_before_it_is_prepared,
                 job::stops_are_noted_where_they_were_asked_for,
                 job::jobs_come_in_the_order_asked_for,
                 job::a_launch_is_what_was_submitted,

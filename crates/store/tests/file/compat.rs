@@ -40,8 +40,8 @@ fn a_core_goes_on_from_version_1() {
         instances: 4 vCPU now, 1 attempts
         q0: [EnvironmentId(1)], 6 jobs
         q1: [EnvironmentId(3), EnvironmentId(1)], 1 jobs
-        00000000-0000-4000-8000-0001daa66d2b QueueId(1) 1 vCPU, 512 MiB: Execution { attempts_ended: 0, preemptions: 0, is_cancelled: false, attempt: Some(Attempt { placement: Placement { environment: EnvironmentId(1), instance: None, gpus: {} }, started_at: Some(@1001000), stopping: Some(Terminated(StatusReason("enough"))) }) }
-        00000000-0000-4000-8000-000278dde6e4 QueueId(3) 1 vCPU, 512 MiB: Execution { attempts_ended: 0, preemptions: 0, is_cancelled: true, attempt: Some(Attempt { placement: Placement { environment: EnvironmentId(3), instance: Some(InstanceId(1)), gpus: {} }, started_at: Some(@1001000), stopping: None }) }
+        00000000-0000-4000-8000-0001daa66d2b QueueId(1) 1 vCPU, 512 MiB: Execution { attempts_ended: 0, preemptions: 0, is_cancelled: false, attempt: Some(Attempt { placement: Placement { environment: EnvironmentId(1), instance: None, gpus: {} }, is_scheduled: false, started_at: Some(@1001000), stopping: Some(Terminated(StatusReason("enough"))) }) }
+        00000000-0000-4000-8000-000278dde6e4 QueueId(3) 1 vCPU, 512 MiB: Execution { attempts_ended: 0, preemptions: 0, is_cancelled: true, attempt: Some(Attempt { placement: Placement { environment: EnvironmentId(3), instance: Some(InstanceId(1)), gpus: {} }, is_scheduled: false, started_at: Some(@1001000), stopping: None }) }
         00000000-0000-4000-8000-0003b54cda56 QueueId(1) 0.5 vCPU, 512 MiB: StatusCounts { pending: 0, runnable: 3, starting: 1, running: 0, succeeded: 1, failed: 1 }
         00000000-0000-4000-8000-00045384540f QueueId(1) 1 vCPU, 512 MiB: StatusCounts { pending: 5, runnable: 0, starting: 0, running: 0, succeeded: 0, failed: 1 }
         00000000-0000-4000-8000-00058ff34781 QueueId(1) 5 vCPU, 512 MiB: Execution { attempts_ended: 0, preemptions: 0, is_cancelled: false, attempt: None }

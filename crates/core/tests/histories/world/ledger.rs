@@ -79,11 +79,15 @@ impl World {
                 job,
                 attempt,
                 placement,
+                scheduled_at,
             } => {
                 let key = AttemptKey {
                     job: *job,
                     attempt: *attempt,
                 };
+                let is_service = job.child.is_none() && self.replica.is_service_job(job.id);
+                let of_service = is_service.then_some(self.now);
+                assert_eq!(*scheduled_at, of_service, "{key} is placed at another time");
                 assert!(!self.launched.contains(&key), "{key} was launched before");
                 assert!(
                     !self.live.iter().any(|live| live.job == *job),

@@ -299,6 +299,7 @@ impl World {
 
     fn report_at(&mut self, attempt: AttemptKey, fact: Fact, at: Timestamp) {
         let report = match fact {
+            Fact::Preparing => Report::Preparing,
             Fact::Started => Report::Started { at },
             Fact::Exited(exit_code) => Report::Exited {
                 at,
@@ -318,7 +319,7 @@ impl World {
             },
             Fact::Lost => Report::Lost { at },
         };
-        let ends = !matches!(fact, Fact::Started) && !self.held.contains_key(&attempt);
+        let ends = !matches!(fact, Fact::Preparing | Fact::Started) && !self.held.contains_key(&attempt);
         self.input(Input::Report { attempt, report });
         assert!(
             !(ends && self.live.contains(&attempt)),

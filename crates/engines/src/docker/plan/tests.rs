@@ -93,7 +93,7 @@ fn shown(plan: Plan, members: &[Member]) -> String {
             lines.push(format!("not started: {reason}"));
             containers
         }
-        Some(Report::Started { .. } | Report::Lost { .. }) => panic!("no plan says so"),
+        Some(Report::Preparing | Report::Started { .. } | Report::Lost { .. }) => panic!("no plan says so"),
         None => Vec::new(),
     };
     for ContainerEnd {

@@ -53,6 +53,7 @@ impl Batch {
         let JobRow {
             key,
             sequence: _,
+            scheduled_at: _,
             queue,
             profile,
             content,
@@ -452,7 +453,8 @@ pub(in crate::batch) fn status_word(status: CoreStatus) -> JobStatus {
         CoreStatus::Submitted => JobStatus::Submitted,
         CoreStatus::Pending => JobStatus::Pending,
         CoreStatus::Runnable => JobStatus::Runnable,
-        CoreStatus::Starting => JobStatus::Starting,
+        // Only service jobs are ever SCHEDULED, and these are described otherwise.
+        CoreStatus::Scheduled | CoreStatus::Starting => JobStatus::Starting,
         CoreStatus::Running => JobStatus::Running,
         CoreStatus::Succeeded => JobStatus::Succeeded,
         CoreStatus::Failed => JobStatus::Failed,

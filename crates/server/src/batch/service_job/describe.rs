@@ -43,6 +43,7 @@ impl Batch {
             profile,
             content,
             state,
+            scheduled_at,
             ..
         } = row;
         let JobStateRow {
@@ -79,8 +80,7 @@ impl Batch {
                 .and_then(|claim| claim.quota_share)
                 .map(|name| name.to_string()),
             retry_strategy,
-            // When an attempt got its place is not kept.
-            scheduled_at: None,
+            scheduled_at: scheduled_at.map(|at| at.as_millis()),
             scheduling_priority: share.map(|share| i32::from(share.priority)),
             service_job_type: ServiceJobType::SagemakerTraining,
             service_request_payload: Some(payload),

@@ -48,12 +48,7 @@ impl Batch {
             job_summary_list: Vec::new(),
             next_token: None,
         };
-        let status = match status.map(core_status).transpose()? {
-            // No job is ever seen SCHEDULED.
-            Some(None) => return Ok(none),
-            Some(Some(status)) => Some(status),
-            None => None,
-        };
+        let status = status.map(core_status).transpose()?;
         if !is_service_queue(&queue) {
             return Ok(none);
         }
@@ -99,7 +94,7 @@ impl Batch {
             quota_share_name: claim
                 .and_then(|claim| claim.quota_share.as_ref())
                 .map(ToString::to_string),
-            scheduled_at: None,
+            scheduled_at: row.scheduled_at.map(|at| at.as_millis()),
             service_job_type: ServiceJobType::SagemakerTraining,
             share_identifier: row
                 .profile
@@ -115,18 +110,10 @@ impl Batch {
     }
 }
 
-/// `None` for SCHEDULED, which the core does not tell from STARTING.
-fn core_status(status: &ServiceJobStatus) -> Result<Option<CoreStatus>, Fault> {
-    Ok(match status {
-        ServiceJobStatus::Scheduled => None,
-        // Own words.
-        ServiceJobStatus::Unknown(other) => {
-            return Err(client_exception(format!(
-                "jobStatus {other} is not a job status."
-            )));
-        }
-        known => CoreStatus::parse(known.as_str()),
-    })
+fn core_status(status: &ServiceJobStatus) -> Result<CoreStatus, Fault> {
+    // Own words.
+    CoreStatus::parse(status.as_str())
+        .ok_or_else(|| client_exception(format!("jobStatus {} is not a job status.", status.as_str())))
 }
 
 /// The one filter. The texts are our own.

@@ -104,13 +104,13 @@ fn latest(row: &JobRow) -> Option<AttemptNumber> {
     present.or_else(|| row.attempts.last().map(|attempt| attempt.attempt))
 }
 
-/// A state in the wire's words. A job with a place is STARTING: the order to start it follows in the same moment, and SCHEDULED, which
-/// it is on its way there, is never seen.
+/// A state in the wire's words.
 fn status_word(status: CoreStatus) -> ServiceJobStatus {
     match status {
         CoreStatus::Submitted => ServiceJobStatus::Submitted,
         CoreStatus::Pending => ServiceJobStatus::Pending,
         CoreStatus::Runnable => ServiceJobStatus::Runnable,
+        CoreStatus::Scheduled => ServiceJobStatus::Scheduled,
         CoreStatus::Starting => ServiceJobStatus::Starting,
         CoreStatus::Running => ServiceJobStatus::Running,
         CoreStatus::Succeeded => ServiceJobStatus::Succeeded,

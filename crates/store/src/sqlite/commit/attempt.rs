@@ -10,19 +10,28 @@ use crate::sqlite::code::{at, child_code, gpus_code, json, status_code};
 use crate::sqlite::failure::Failure;
 
 impl Writing<'_> {
-    pub(super) fn place_attempt(&self, key: JobKey, placement: Placement) -> Result<(), Failure> {
+    pub(super) fn place_attempt(
+        &self,
+        key: JobKey,
+        placement: Placement,
+        scheduled_at: Option<Timestamp>,
+    ) -> Result<(), Failure> {
         let Placement {
             environment,
             instance,
             gpus,
         } = placement;
         let id = key.id.to_bytes();
-        let status = status_code(JobStatus::Starting);
+        let status = status_code(match scheduled_at {
+            Some(_) => JobStatus::Scheduled,
+            None => JobStatus::Starting,
+        });
         let instance = instance.map(|instance| instance.0);
         match key.child {
             None => self.run(
-                "UPDATE jobs SET status = ?2, environment = ?3, instance = ?4, gpus = ?5, stopping = NULL WHERE id = ?1",
-                (id, status, environment.0, instance, gpus_code(gpus)),
+                "UPDATE jobs SET status = ?2, environment = ?3, instance = ?4, gpus = ?5, scheduled_at = ?6, stopping = NULL
+                 WHERE id = ?1",
+                (id, status, environment.0, instance, gpus_code(gpus), scheduled_at.map(at)),
             ),
             Some(child) => self.run(
                 "INSERT INTO children (job, child, status, environment, instance, gpus) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -31,6 +40,14 @@ impl Writing<'_> {
                 (id, child, status, environment.0, instance, gpus_code(gpus)),
             ),
         }
+    }
+
+    /// Only service jobs are ever SCHEDULED, and they have no children.
+    pub(super) fn prepare_attempt(&self, key: JobKey) -> Result<(), Failure> {
+        self.run(
+            "UPDATE jobs SET status = ?2 WHERE id = ?1",
+            (key.id.to_bytes(), status_code(JobStatus::Starting)),
+        )
     }
 
     pub(super) fn start_attempt(&self, key: JobKey, when: Timestamp) -> Result<(), Failure> {

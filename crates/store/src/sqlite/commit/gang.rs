@@ -19,9 +19,9 @@ impl Writing<'_> {
             placements,
         } = placed;
         for (node, placement) in (0..).zip(placements) {
-            self.place_attempt(JobKey::child(*job, node), *placement)?;
+            self.place_attempt(JobKey::child(*job, node), *placement, None)?;
             if node == *main {
-                self.place_attempt(JobKey::whole(*job), *placement)?;
+                self.place_attempt(JobKey::whole(*job), *placement, None)?;
             }
         }
         Ok(())

@@ -121,7 +121,9 @@ impl Writing<'_> {
                 job,
                 attempt: _,
                 placement,
-            } => self.place_attempt(*job, *placement),
+                scheduled_at,
+            } => self.place_attempt(*job, *placement, *scheduled_at),
+            Change::AttemptPreparing { job, attempt: _ } => self.prepare_attempt(*job),
             Change::AttemptStarted { job, attempt: _, at } => self.start_attempt(*job, *at),
             Change::GangPlaced(placed) => self.place_gang(placed),
             Change::GangStarted {

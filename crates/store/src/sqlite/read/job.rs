@@ -77,7 +77,7 @@ fn job(
         "SELECT jobs.sequence, queues.name, jobs.profile, jobs.name, definition, revision, launch, job_contents.document, created_at,
          array_size, array_counts, array_updated_at,
          status, started_at, stopped_at, exit_code, reason, status_reason, is_cancelled, is_terminated,
-         attempts_ended, environment, instance, gpus, node_count, main_node, job_contents.nodes
+         attempts_ended, environment, instance, gpus, node_count, main_node, job_contents.nodes, scheduled_at
          FROM jobs JOIN job_contents ON job_contents.sequence = jobs.sequence JOIN queues ON queues.id = jobs.queue
          WHERE jobs.id = ?1",
     )?;
@@ -143,6 +143,7 @@ fn job(
         },
         dependencies,
         state,
+        scheduled_at: row.get::<_, Option<i64>>(27)?.map(time),
         attempts: attempts(connection, runs)?,
         current: current.transpose()?,
         array: array_row.filter(|_| key.child.is_none()),

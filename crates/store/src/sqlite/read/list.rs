@@ -303,7 +303,9 @@ fn with_status(array: &Array, status: Option<JobStatus>) -> IntervalSet {
         return IntervalSet::up_to(array.size);
     };
     let mut wanted = match status {
-        JobStatus::Submitted | JobStatus::Starting | JobStatus::Running => IntervalSet::default(),
+        JobStatus::Submitted | JobStatus::Scheduled | JobStatus::Starting | JobStatus::Running => {
+            IntervalSet::default()
+        }
         JobStatus::Pending => array.waiting.clone(),
         JobStatus::Runnable => array.runnable.clone(),
         JobStatus::Succeeded => array.succeeded.clone(),

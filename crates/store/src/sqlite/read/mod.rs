@@ -37,7 +37,7 @@ pub(super) fn counts(connection: &Connection, queue: QueueId) -> Result<StatusCo
         match status(row.get(0)?)? {
             JobStatus::Submitted | JobStatus::Pending => counts.pending += number,
             JobStatus::Runnable => counts.runnable += number,
-            JobStatus::Starting => counts.starting += number,
+            JobStatus::Scheduled | JobStatus::Starting => counts.starting += number,
             JobStatus::Running => counts.running += number,
             JobStatus::Succeeded => counts.succeeded += number,
             JobStatus::Failed => counts.failed += number,

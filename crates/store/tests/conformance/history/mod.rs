@@ -136,6 +136,7 @@ fn play(world: &mut World<'_>, jobs: &mut Vec<JobId>, op: &Op) {
 fn report(world: &mut World<'_>, attempt: Option<AttemptKey>, fact: Fact, at: Timestamp) {
     let Some(attempt) = attempt else { return };
     let report = match fact {
+        Fact::Preparing => Report::Preparing,
         Fact::Started => Report::Started { at },
         Fact::Exited(exit_code) => Report::Exited {
             at,

@@ -126,6 +126,7 @@ pub(super) enum Verb {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fact {
+    Preparing,
     Started,
     Exited(Option<i32>),
     NotStarted,
@@ -355,6 +356,7 @@ fn child() -> impl Strategy<Value = Option<u8>> + Clone {
 
 fn fact() -> impl Strategy<Value = Fact> {
     prop_oneof![
+        3 => Just(Fact::Preparing),
         6 => Just(Fact::Started),
         4 => Just(Fact::Exited(Some(0))),
         3 => Just(Fact::Exited(Some(1))),

@@ -49,6 +49,7 @@ impl Model {
                 is_cancelled: false,
                 is_terminated: false,
             },
+            scheduled_at: None,
             attempts: Vec::new(),
             current: None,
             array: array.as_ref().map(|array| ArrayRow {
@@ -85,6 +86,15 @@ impl Model {
         let row = self.row(key);
         row.state.status = JobStatus::Starting;
         row.current = Some((attempt, place));
+    }
+
+    /// A service job is not STARTING at once.
+    pub(super) fn schedule(&mut self, key: JobKey, scheduled_at: Option<Timestamp>) {
+        if let Some(at) = scheduled_at {
+            let row = self.row(key);
+            row.state.status = JobStatus::Scheduled;
+            row.scheduled_at = Some(at);
+        }
     }
 
     pub(super) fn place_gang(&mut self, placed: &GangPlaced) {

@@ -120,7 +120,12 @@ impl Model {
                 job,
                 attempt,
                 placement,
-            } => self.place(*job, *attempt, *placement),
+                scheduled_at,
+            } => {
+                self.place(*job, *attempt, *placement);
+                self.schedule(*job, *scheduled_at);
+            }
+            Change::AttemptPreparing { job, attempt: _ } => self.row(*job).state.status = JobStatus::Starting,
             Change::AttemptStarted { job, attempt: _, at } => self.start(*job, *at),
             Change::GangPlaced(placed) => self.place_gang(placed),
             Change::GangStarted { job, main, at, .. } => {

@@ -235,6 +235,11 @@ impl World<'_> {
         self.command(Command::StopJob { job, kind, reason }).unwrap();
     }
 
+    /// An engine tells that it has begun with the present attempt.
+    pub(crate) fn preparing(&mut self, job: JobKey) {
+        self.report(job, Report::Preparing);
+    }
+
     /// An engine tells that the present attempt has started.
     pub(crate) fn started(&mut self, job: JobKey) {
         let at = self.now;
