@@ -58,6 +58,7 @@ class Server:
         self.data = Path(data)
         self.settings = {f"BATCHYARD_{key.upper()}": str(value) for key, value in settings.items()}
         self.arguments = [*arguments, *(["--allow-processes"] if processes else [])]
+        self.listen = "127.0.0.1:0"
         self.process = None
         self.access = None
         self.starts = 0
@@ -65,7 +66,7 @@ class Server:
     def start(self):
         assert self.process is None, "the server runs already"
         self.starts += 1
-        command = [BINARY, "serve", "--data", self.data, "--listen", "127.0.0.1:0", *self.arguments]
+        command = [BINARY, "serve", "--data", self.data, "--listen", self.listen, *self.arguments]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 command,
@@ -95,6 +96,10 @@ class Server:
         line = self.process.stdout.readline() if ready else ""
         if not re.fullmatch(r"listening on http://\S+\n", line):
             raise AssertionError(f"the server did not start: {line!r}\n{self.log_text()[-4000:]}")
+
+    def keep_address(self):
+        """Has later starts listen where the server listens now, for jobs that run meanwhile."""
+        self.listen = self.access.endpoint.removeprefix("http://")
 
     def kill(self):
         """SIGKILL to the server's own process, as a crash would: jobs and their supervisors are not touched."""

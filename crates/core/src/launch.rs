@@ -28,10 +28,18 @@ pub struct LaunchSpec {
     pub log: Option<LogTarget>,
     /// Time between asking the job to stop and killing it (section F.6: 30 s).
     pub stop_timeout: Millis,
+    /// The role whose credentials the job can get; `None` of jobs that have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<RoleReference>,
     /// What a training job has besides; `None` for other jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<Box<TrainingSpec>>,
 }
+
+/// The name or the ARN of a role, as the client gave it: whether it could be one is checked where the job is submitted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RoleReference(pub Box<str>);
 
 /// How the nodes of a multi-node parallel job are run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -142,6 +142,7 @@ fn spec() -> LaunchSpec {
         },
         log: None,
         stop_timeout: Millis::from_seconds(30),
+        role: None,
         training: None,
     }
 }

@@ -265,6 +265,7 @@ mod tests {
             resources: Resources::default(),
             log: None,
             stop_timeout: Millis::from_seconds(30),
+            role: None,
             training: None,
         };
         Order::Launch(Box::new(Launch {

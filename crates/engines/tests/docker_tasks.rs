@@ -92,6 +92,7 @@ fn task(containers: Vec<TaskContainer>) -> Launch {
             resources: Resources::default(),
             log: None,
             stop_timeout: Millis::from_seconds(30),
+            role: None,
             training: None,
         }),
         environment: Vec::new(),

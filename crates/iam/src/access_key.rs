@@ -26,7 +26,8 @@ impl AccessKeyId {
         Self::prefixed("ASIA", random)
     }
 
-    fn prefixed(prefix: &str, random: [u8; 10]) -> Self {
+    /// A prefix and 16 characters of base 32.
+    pub(crate) fn prefixed(prefix: &str, random: [u8; 10]) -> Self {
         const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
         let mut id = String::with_capacity(20);
         id.push_str(prefix);

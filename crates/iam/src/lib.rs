@@ -10,10 +10,11 @@
 //! make one. Neither exists yet; every verified caller may do everything.
 //!
 //! Where to start reading: [`verify`], then `claim` (what the request says about itself) and `canonical` (the text that
-//! is signed). Sessions are in [`session`].
+//! is signed). Sessions are in [`session`]; how a running task asks for one is in `task_token`.
 
 pub mod error;
 pub mod limits;
+pub mod role;
 pub mod session;
 pub mod verify;
 
@@ -25,14 +26,17 @@ mod public_text;
 mod scope;
 mod sign;
 mod signing_key;
+mod task_token;
 mod time;
 
 pub use access_key::{AccessKeyId, Credentials, SecretAccessKey, SessionToken};
 pub use canonical::SigningInput;
 pub use error::{Dialect, Error};
 pub use principal::{AccountId, Partition, Principal, RoleSession};
+pub use role::Role;
 pub use scope::{Region, ServiceName, Target};
 pub use session::{Session, SessionIssuer};
 pub use sign::{ExpiresIn, SignError, presign, sign};
+pub use task_token::{TaskToken, TaskTokens};
 pub use time::UnixSeconds;
 pub use verify::{AccessKey, KeyLookup, Rules, Verified, Verifier};

@@ -28,6 +28,9 @@ pub const SESSION_TOKEN_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of one name inside a session token (an ARN's documented maximum).
 pub const SESSION_FIELD_BYTES_MAX: usize = 2_048;
 
+/// Characters of a task's token (own choice; those of attempts have about 100).
+pub const TASK_TOKEN_CHARS_MAX: usize = 512;
+
 /// Derived signing keys that are kept (own choice: about 500 bytes each; one per caller, day, region and service).
 pub const SIGNING_KEYS_MAX: usize = 4_096;
 

@@ -1,9 +1,11 @@
 //! From an attempt to what an engine is told: the environment that Batch promises to jobs (sections F.1 and F.2).
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use batchyard_core::environment::Platform;
 use batchyard_core::id::{AttemptKey, JobKey, NodeKey, TaskId};
 use batchyard_core::job::Placement;
 use batchyard_core::launch::{
@@ -20,15 +22,52 @@ use crate::store::LaunchRow;
 pub struct LaunchSettings {
     /// Variables for every job, such as `AWS_REGION`; the job's own come before them.
     pub variables: Vec<Variable>,
-    /// What the task metadata endpoint's address begins with (`http://127.0.0.1:4590`); `None` if it is not served.
-    pub metadata_endpoint: Option<String>,
+    /// Where jobs on the host's network find what only tasks are told: processes, and containers that share it.
+    pub host: TaskEndpoints,
+    /// The same for containers on networks of their own.
+    pub private: TaskEndpoints,
+    /// Whether containers that are no nodes are on the host's network.
+    pub is_network_the_hosts: bool,
+    /// Makes what an attempt shows to get the credentials of its role.
+    pub tokens: Option<AttemptTokens>,
 }
 
-/// Everything an engine needs to start this attempt.
+/// Where a task reads about itself, and gets the credentials of its role.
+#[derive(Clone, Debug, Default)]
+pub struct TaskEndpoints {
+    /// What the address of the task metadata endpoint begins with (`http://127.0.0.1:4590`); `None` if it is not served.
+    pub metadata: Option<String>,
+    /// `None` if there is no address from which clients would take credentials.
+    pub credentials: Option<CredentialsEndpoint>,
+}
+
+/// How clients find the credentials (section F.4). They take them over plain HTTP from a few addresses only.
+#[derive(Clone, Debug)]
+pub enum CredentialsEndpoint {
+    /// At the address that clients know, 169.254.170.2.
+    Known,
+    /// Where this address says (`http://127.0.0.1:4590`).
+    At(String),
+}
+
+/// Makes tokens of attempts: the same for the same attempt, and nobody else can. Where they come from is the server's affair.
+#[derive(Clone)]
+pub struct AttemptTokens(pub Arc<dyn Fn(AttemptKey) -> String + Send + Sync>);
+
+impl fmt::Debug for AttemptTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AttemptTokens(…)")
+    }
+}
+
+/// The path of the credentials of a task's role, on whatever address.
+pub const CREDENTIALS_PATH: &str = "/v2/credentials";
+
+/// Everything an engine needs to start this attempt, in an environment of this name and platform.
 pub(crate) fn compose(
     attempt: AttemptKey,
     placement: Placement,
-    environment: &EnvironmentName,
+    (environment, platform): (&EnvironmentName, Platform),
     row: &LaunchRow,
     settings: &LaunchSettings,
 ) -> Launch {
@@ -70,20 +109,28 @@ pub(crate) fn compose(
             variable("TRAINING_JOB_ARN", training.job_arn(task)),
         ]
     }));
-    let metadata = settings.metadata_endpoint.iter().flat_map(|endpoint| {
-        let at = |version| format!("{endpoint}/{version}/{task}");
-        [
-            variable("ECS_CONTAINER_METADATA_URI", at("v3")),
-            variable("ECS_CONTAINER_METADATA_URI_V4", at("v4")),
-        ]
-    });
-    let metadata: Vec<Variable> = metadata.collect();
+    let is_on_host = match spec.runner {
+        Runner::Process(_) => true,
+        Runner::Container(_) | Runner::Task(_) => settings.is_network_the_hosts && of_node.is_none(),
+    };
+    let endpoints = if is_on_host {
+        &settings.host
+    } else {
+        &settings.private
+    };
+    let mut of_agent = agent_variables(platform, task, endpoints);
+    if spec.role.is_some()
+        && let (Some(tokens), Some(endpoint)) = (&settings.tokens, &endpoints.credentials)
+    {
+        let is_process = matches!(spec.runner, Runner::Process(_));
+        of_agent.extend(credentials_variables(endpoint, &(tokens.0)(attempt), is_process));
+    }
     // Batch's own win over the user's, the user's over the server's.
     let environment = |user: &[Variable]| {
         merge([
             own.clone(),
             user.to_vec(),
-            metadata.clone(),
+            of_agent.clone(),
             settings.variables.clone(),
         ])
     };
@@ -113,6 +160,51 @@ pub(crate) fn compose(
         }),
         members: spec.runner.containers().iter().map(member).collect(),
     }
+}
+
+/// What the agent of ECS tells its tasks (sections F.2 and F.3); pods have none.
+fn agent_variables(platform: Platform, task: TaskId, endpoints: &TaskEndpoints) -> Vec<Variable> {
+    let execution = match platform {
+        Platform::Ec2 | Platform::Service => "AWS_ECS_EC2",
+        Platform::Fargate => "AWS_ECS_FARGATE",
+        Platform::ManagedInstances => "AWS_ECS_MANAGED_INSTANCES",
+        Platform::Eks => return Vec::new(),
+    };
+    let mut variables = vec![variable("AWS_EXECUTION_ENV", execution)];
+    if let Some(endpoint) = &endpoints.metadata {
+        let at = |version| format!("{endpoint}/{version}/{task}");
+        variables.extend([
+            variable("ECS_CONTAINER_METADATA_URI", at("v3")),
+            variable("ECS_CONTAINER_METADATA_URI_V4", at("v4")),
+        ]);
+    }
+    variables
+}
+
+/// Where a job gets the credentials of its role (section F.4). Clients look into the files of their user first, which a container has not;
+/// so that a process too gets its role, it is kept from them unless it names others itself.
+fn credentials_variables(endpoint: &CredentialsEndpoint, token: &str, is_process: bool) -> Vec<Variable> {
+    let mut variables = match endpoint {
+        // Not all clients send the token of the other form here, so the path has it, as on ECS.
+        CredentialsEndpoint::Known => vec![variable(
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            format_args!("{CREDENTIALS_PATH}/{token}"),
+        )],
+        CredentialsEndpoint::At(address) => vec![
+            variable(
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                format_args!("{address}{CREDENTIALS_PATH}"),
+            ),
+            variable("AWS_CONTAINER_AUTHORIZATION_TOKEN", token),
+        ],
+    };
+    if is_process {
+        variables.extend([
+            variable("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+            variable("AWS_CONFIG_FILE", "/dev/null"),
+        ]);
+    }
+    variables
 }
 
 /// What nodes know of their job. The main node's address is the host's where nodes are processes; for containers the engine sets it.
@@ -173,164 +265,4 @@ fn merge(lists: [Vec<Variable>; 4]) -> Vec<Variable> {
 }
 
 #[cfg(test)]
-mod tests {
-    use batchyard_core::id::{EnvironmentId, JobId};
-    use batchyard_core::launch::{NodeLaunch, ProcessSpec};
-    use batchyard_core::name::QueueName;
-    use batchyard_core::resources::GpuSet;
-    use batchyard_core::time::{Millis, Timestamp};
-
-    use super::*;
-
-    fn check(child: Option<u32>, user: &[(&str, &str)], expected: expect_test::Expect) {
-        check_of(child, None, user, expected);
-    }
-
-    /// `main`: the main one of three nodes.
-    fn check_of(child: Option<u32>, main: Option<u32>, user: &[(&str, &str)], expected: expect_test::Expect) {
-        let id = JobId::new(Timestamp::from_millis(1_700_000_000_000), 7);
-        let user = user.iter().map(|(name, value)| variable(name, value));
-        let spec = LaunchSpec {
-            runner: Runner::Process(ProcessSpec::default()),
-            command: vec!["true".to_owned()],
-            environment: user.collect(),
-            resources: batchyard_core::resources::Resources::default(),
-            log: Some(LogTarget {
-                group: "/aws/batch/job".to_owned(),
-                stream_prefix: "sleep/default/".to_owned(),
-            }),
-            stop_timeout: Millis::from_seconds(30),
-            training: None,
-        };
-        let queue = QueueName::parse("fast").unwrap();
-        let spec = Arc::new(spec);
-        let nodes = main.map(|main| NodeLaunches {
-            count: 3,
-            main,
-            groups: vec![NodeLaunch {
-                first: 0,
-                last: 2,
-                launch: Arc::clone(&spec),
-            }],
-        });
-        let row = LaunchRow {
-            launch: spec,
-            queue,
-            array_size: child.filter(|_| main.is_none()).map(|_| 10),
-            nodes: nodes.map(Arc::new),
-        };
-        let placement = Placement {
-            environment: EnvironmentId(1),
-            instance: None,
-            gpus: GpuSet::default(),
-        };
-        let settings = LaunchSettings {
-            variables: vec![variable("AWS_REGION", "eu-west-1")],
-            metadata_endpoint: Some("http://127.0.0.1:4590".to_owned()),
-        };
-        let attempt = AttemptKey {
-            job: JobKey { id, child },
-            attempt: 2,
-        };
-        let environment = EnvironmentName::parse("host").unwrap();
-        let launch = compose(attempt, placement, &environment, &row, &settings);
-        let lines = launch
-            .environment
-            .iter()
-            .map(|variable| format!("{}={}\n", variable.name, variable.value));
-        let stream = launch
-            .stream
-            .map(|name| format!("{} {}\n", name.group, name.stream));
-        expected.assert_eq(&lines.chain(stream).collect::<String>());
-    }
-
-    #[test]
-    fn a_single_job_gets_no_array_variables() {
-        check(
-            None,
-            &[
-                ("AWS_REGION", "us-west-2"),
-                ("AWS_BATCH_JOB_ID", "forged"),
-                ("X", "1"),
-            ],
-            expect_test::expect![[r#"
-                AWS_BATCH_JOB_ID=018bcfe5-6800-4000-8000-000000000007
-                AWS_BATCH_JOB_ATTEMPT=2
-                AWS_BATCH_JQ_NAME=fast
-                AWS_BATCH_CE_NAME=host
-                AWS_REGION=us-west-2
-                X=1
-                ECS_CONTAINER_METADATA_URI=http://127.0.0.1:4590/v3/030ae0aebdba261a175835de1c9756c9
-                ECS_CONTAINER_METADATA_URI_V4=http://127.0.0.1:4590/v4/030ae0aebdba261a175835de1c9756c9
-                /aws/batch/job sleep/default/030ae0aebdba261a175835de1c9756c9
-            "#]],
-        );
-    }
-
-    #[test]
-    fn a_child_knows_its_index_and_the_size() {
-        check(
-            Some(3),
-            &[],
-            expect_test::expect![[r#"
-                AWS_BATCH_JOB_ID=018bcfe5-6800-4000-8000-000000000007:3
-                AWS_BATCH_JOB_ATTEMPT=2
-                AWS_BATCH_JQ_NAME=fast
-                AWS_BATCH_CE_NAME=host
-                AWS_BATCH_JOB_ARRAY_INDEX=3
-                AWS_BATCH_JOB_ARRAY_SIZE=10
-                ECS_CONTAINER_METADATA_URI=http://127.0.0.1:4590/v3/3b912afa23ef7398b4abf1e655102214
-                ECS_CONTAINER_METADATA_URI_V4=http://127.0.0.1:4590/v4/3b912afa23ef7398b4abf1e655102214
-                AWS_REGION=eu-west-1
-                /aws/batch/job sleep/default/3b912afa23ef7398b4abf1e655102214
-            "#]],
-        );
-    }
-
-    #[test]
-    fn nodes_know_their_job_and_find_the_main_one() {
-        for (node, expected) in [
-            (
-                0,
-                expect_test::expect![[r#"
-                AWS_BATCH_JOB_ID=018bcfe5-6800-4000-8000-000000000007#0
-                AWS_BATCH_JOB_ATTEMPT=2
-                AWS_BATCH_JQ_NAME=fast
-                AWS_BATCH_CE_NAME=host
-                AWS_BATCH_JOB_NODE_INDEX=0
-                AWS_BATCH_JOB_NUM_NODES=3
-                AWS_BATCH_JOB_MAIN_NODE_INDEX=2
-                AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS=127.0.0.1
-                ECS_CONTAINER_METADATA_URI=http://127.0.0.1:4590/v3/177069ce51c49d631a9f5e0655f6a5b4
-                ECS_CONTAINER_METADATA_URI_V4=http://127.0.0.1:4590/v4/177069ce51c49d631a9f5e0655f6a5b4
-                AWS_REGION=eu-west-1
-                /aws/batch/job sleep/default/177069ce51c49d631a9f5e0655f6a5b4
-            "#]],
-            ),
-            (
-                2,
-                expect_test::expect![[r#"
-                AWS_BATCH_JOB_ID=018bcfe5-6800-4000-8000-000000000007#2
-                AWS_BATCH_JOB_ATTEMPT=2
-                AWS_BATCH_JQ_NAME=fast
-                AWS_BATCH_CE_NAME=host
-                AWS_BATCH_JOB_NODE_INDEX=2
-                AWS_BATCH_JOB_NUM_NODES=3
-                AWS_BATCH_JOB_MAIN_NODE_INDEX=2
-                ECS_CONTAINER_METADATA_URI=http://127.0.0.1:4590/v3/e6b9790b9f8eb6313e4cd2f19467637f
-                ECS_CONTAINER_METADATA_URI_V4=http://127.0.0.1:4590/v4/e6b9790b9f8eb6313e4cd2f19467637f
-                AWS_REGION=eu-west-1
-                /aws/batch/job sleep/default/e6b9790b9f8eb6313e4cd2f19467637f
-            "#]],
-            ),
-        ] {
-            let forged = [("AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS", "forged")];
-            check_of(
-                Some(node),
-                Some(2),
-                if node == 0 { &forged } else { &[] },
-                expected,
-            );
-        }
-    }
-}
+mod tests;

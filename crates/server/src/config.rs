@@ -14,6 +14,7 @@ use crate::limits::{
     SERVICE_PAYLOAD_BYTES_MAX, SERVICE_SUBMIT_BYTES_MAX, SHARE_DISTRIBUTION_MAX, STOP_JOBS_MAX,
     STOP_REASON_MAX, SUBMIT_BYTES_MAX, TAGS_MAX, TIME_LIMIT_SECONDS_MIN,
 };
+use crate::task_endpoint::takes_credentials_from;
 
 /// A server's configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,7 +44,11 @@ pub struct Config {
     pub definition_retention_days: u32,
     /// How long the journal of accepted commands is kept, in days.
     pub journal_retention_days: u32,
-    /// Whether jobs get `AWS_ENDPOINT_URL`, `AWS_REGION` and `AWS_DEFAULT_REGION` of this server.
+    /// One more address to listen on, for running jobs alone: there they read their metadata and the credentials of their role. 169.254.170.2:80 is
+    /// where clients look on AWS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_listen: Option<SocketAddr>,
+    /// Whether jobs get `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_DEFAULT_REGION` and credentials of their role of this server.
     pub jobs_see_endpoint: bool,
     /// A file with what instance types cost, which allocation strategies go by (see the documentation of services).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,6 +193,7 @@ impl Default for Config {
             job_retention_days: 7,
             definition_retention_days: 180,
             journal_retention_days: 90,
+            task_listen: None,
             jobs_see_endpoint: true,
             prices: None,
             host: HostConfig::default(),
@@ -300,7 +306,7 @@ impl Config {
                     .bytes()
                     .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         };
-        let rules: [(bool, &'static str, &'static str); 9] = [
+        let rules: [(bool, &'static str, &'static str); 10] = [
             (
                 self.account_id.len() == 12 && self.account_id.bytes().all(|byte| byte.is_ascii_digit()),
                 "account_id",
@@ -333,6 +339,12 @@ impl Config {
                 "must be between 1 and 10000",
             ),
             (self.host.gpus <= 64, "host.gpus", "must be at most 64"),
+            (
+                self.task_listen
+                    .is_none_or(|address| takes_credentials_from(address.ip())),
+                "task_listen",
+                "must be an address that clients take credentials from over plain HTTP: 169.254.170.2, 169.254.170.23, fd00:ec2::23, or one of the loopback",
+            ),
             (self.host.vcpus != Some(0), "host.vcpus", "must be at least 1"),
         ];
         match rules.into_iter().find(|(is_good, ..)| !is_good) {

@@ -22,5 +22,6 @@ mod prices;
 mod purge;
 mod server;
 mod sts;
+mod task_endpoint;
 
 pub use server::{Server, StartError, SupervisorCommand};

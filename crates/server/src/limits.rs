@@ -52,6 +52,9 @@ pub(crate) const CONNECTIONS_MAX: usize = 4_096;
 /// Requests that are worked on at once (own choice); one more is answered with `TooManyRequestsException`.
 pub(crate) const REQUESTS_MAX: usize = 2_048;
 
+/// How long credentials of a job's role are good, in seconds (own choice; clients renew them a quarter of an hour before).
+pub(crate) const TASK_CREDENTIALS_SECONDS: i64 = 3_600;
+
 /// How long a client may take to send a request's headers (own choice).
 pub(crate) const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -7,16 +7,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use batchyard_core::CoreConfig;
-use batchyard_core::launch::Variable;
 use batchyard_engines::docker::{self, DockerEngine, PullPolicy};
 use batchyard_engines::local::LocalEngine;
 use batchyard_engines::process::{self, ProcessEngine};
-use batchyard_iam::{AccountId, Partition, Principal, Rules, SessionIssuer, Verifier};
+use batchyard_iam::{AccountId, Partition, Principal, Rules, SessionIssuer, TaskTokens, Verifier};
 use batchyard_logs::Logs;
 use batchyard_runtime::clock::{Clock, SystemClock};
 use batchyard_runtime::driver::{self, Handle, Ports, REPORTS_WAITING_MAX};
 use batchyard_runtime::engine::Reports;
-use batchyard_runtime::launch::LaunchSettings;
 use batchyard_runtime::log::LogStore;
 use batchyard_runtime::store::{Store, StoreThreads};
 use batchyard_store::SqliteStore;
@@ -28,16 +26,18 @@ use crate::batch::Batch;
 use crate::config::{Config, InvalidConfig, Pull};
 use crate::data_folder::{DataError, DataFolder, Keys, Listening};
 use crate::host;
-use crate::http::{Auth, Gateway, Listener, RootKey};
+use crate::http::{Audience, Auth, Gateway, Listener, RootKey, TaskCredentials};
 use crate::logs::LogsApi;
 use crate::prices::{Prices, PricesError};
 use crate::purge::{self, Retention};
 use crate::sts::Sts;
+use crate::task_endpoint::{launch_settings, reachable};
 
 /// A running server.
 pub struct Server {
     endpoint: String,
     listener: Listener,
+    task_listener: Option<Listener>,
     driver: Handle,
     driver_task: JoinHandle<()>,
     purge_task: JoinHandle<()>,
@@ -116,12 +116,11 @@ impl Server {
         // Opened first: their locks keep a second server out before it touches anything else.
         let store = Arc::new(SqliteStore::open(&data.store())?);
         let logs = Logs::open(&data.logs())?;
-        let of_listen = |source| StartError::Listen {
-            address: config.listen,
-            source,
+        let (socket, address) = listen(config.listen).await?;
+        let task_socket = match config.task_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
         };
-        let socket = TcpListener::bind(config.listen).await.map_err(of_listen)?;
-        let address = socket.local_addr().map_err(of_listen)?;
         let endpoint = config
             .endpoint
             .clone()
@@ -142,8 +141,10 @@ impl Server {
             host: host::resources(&config.host),
             limits: config.limits.core(),
         };
-        let (driver, driver_task) =
-            driver::start(core_config, launch_settings(&config, &endpoint), ports).await?;
+        let tokens = TaskTokens::new(&session_secret);
+        let task_address = task_socket.as_ref().map(|(_, address)| *address);
+        let settings = launch_settings(&config, address, task_address, &endpoint, tokens.clone());
+        let (driver, driver_task) = driver::start(core_config, settings, ports).await?;
 
         let account = Account {
             id: config.account_id.clone(),
@@ -171,10 +172,14 @@ impl Server {
             },
             batch,
             LogsApi::new(account.clone(), logs.clone(), Arc::clone(&clock)),
-            Sts::new(account, sessions, Arc::clone(&clock)),
+            Sts::new(account.clone(), Arc::clone(&sessions), Arc::clone(&clock)),
+            TaskCredentials::new(account, tokens, sessions, Arc::clone(&clock)),
             Arc::clone(&clock),
         );
-        let listener = Listener::start(socket, Arc::new(gateway)).map_err(of_listen)?;
+        let gateway = Arc::new(gateway);
+        let listener = Listener::start(socket, address, Arc::clone(&gateway), Audience::Everybody);
+        let task_listener =
+            task_socket.map(|(socket, address)| Listener::start(socket, address, gateway, Audience::Tasks));
         let retention = Retention {
             jobs_days: config.job_retention_days,
             journal_days: config.journal_retention_days,
@@ -194,6 +199,7 @@ impl Server {
         Ok(Server {
             endpoint,
             listener,
+            task_listener,
             driver,
             driver_task,
             purge_task,
@@ -219,6 +225,7 @@ impl Server {
         let Server {
             endpoint: _,
             listener,
+            task_listener,
             driver,
             driver_task,
             purge_task,
@@ -226,6 +233,9 @@ impl Server {
             _logs,
         } = self;
         listener.stop().await;
+        if let Some(listener) = task_listener {
+            listener.stop().await;
+        }
         driver.stop().await;
         if let Err(error) = driver_task.await {
             tracing::error!(%error, "the scheduler ended badly");
@@ -234,6 +244,14 @@ impl Server {
         // Cancelled, as it was just told to be.
         let _is_cancelled = purge_task.await;
     }
+}
+
+/// A socket that listens, and where it does.
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let socket = TcpListener::bind(address).await.map_err(failed)?;
+    let address = socket.local_addr().map_err(failed)?;
+    Ok((socket, address))
 }
 
 async fn process_engine(
@@ -286,40 +304,8 @@ fn docker_engine(
     )?))
 }
 
-/// What every job finds in its environment (sections F.1 and F.3).
-fn launch_settings(config: &Config, endpoint: &str) -> LaunchSettings {
-    let variable = |name: &str, value: &str| Variable {
-        name: name.to_owned(),
-        value: value.to_owned(),
-    };
-    let mut variables = vec![variable("AWS_EXECUTION_ENV", "AWS_ECS_EC2")];
-    if config.jobs_see_endpoint {
-        variables.extend([
-            variable("AWS_ENDPOINT_URL", endpoint),
-            variable("AWS_REGION", &config.region),
-            variable("AWS_DEFAULT_REGION", &config.region),
-        ]);
-    }
-    LaunchSettings {
-        variables,
-        metadata_endpoint: Some(endpoint.to_owned()),
-    }
-}
-
 fn root_principal(config: &Config) -> Principal {
     let checked = "the configuration was checked";
     let partition = Partition::parse(&config.partition).expect(checked);
     Principal::account_root(&partition, &AccountId::parse(&config.account_id).expect(checked))
-}
-
-/// The address for clients of this host, where all addresses are listened on.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let mut reachable = address;
-    if address.ip().is_unspecified() {
-        reachable.set_ip(match address {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    reachable
 }

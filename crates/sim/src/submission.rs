@@ -56,6 +56,7 @@ impl Submissions {
             resources: Resources::default(),
             log: None,
             stop_timeout: STOP_TIMEOUT,
+            role: None,
             training: None,
         };
         Submissions {

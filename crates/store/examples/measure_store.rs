@@ -326,6 +326,7 @@ fn job(number: u64) -> JobAdded {
             stream_prefix: "process-sample/default/".to_owned(),
         }),
         stop_timeout: Millis::from_seconds(30),
+        role: None,
         training: None,
     };
     let document = format!("{{\"sample\":{number},\"container\":\"{}\"}}", "x".repeat(570));

@@ -13,6 +13,12 @@ impl Timestamp {
     pub fn from_epoch_seconds(seconds: u32) -> Timestamp {
         Timestamp(f64::from(seconds))
     }
+
+    /// As ISO 8601 in UTC, for example `2030-01-31T12:00:00Z`.
+    #[must_use]
+    pub fn iso8601(self) -> Option<String> {
+        iso8601(self.0)
+    }
 }
 
 /// Epoch seconds as ISO 8601, for example `2030-01-31T12:00:00Z`; `None` beyond the years that have a form.

@@ -263,6 +263,7 @@ fn content() -> JobContent {
         resources: Resources::default(),
         log: None,
         stop_timeout: Millis::from_seconds(30),
+        role: None,
         training: None,
     };
     JobContent {

@@ -342,6 +342,7 @@ pub(crate) fn content(name: &str, words: &Words) -> JobContent {
         resources: Resources::default(),
         log: None,
         stop_timeout: Millis::from_seconds(30),
+        role: None,
         training: None,
     };
     JobContent {

@@ -30,6 +30,7 @@ pub(super) fn program(launch: Launch, account: Option<&Account>, own: &Account) 
         resources,
         log: _,
         stop_timeout: _,
+        role: _,
         training: _,
     } = &*spec;
     let Runner::Process(ProcessSpec {

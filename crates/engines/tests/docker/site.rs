@@ -355,6 +355,7 @@ impl Job {
                     stream_prefix: String::new(),
                 }),
                 stop_timeout: Millis::from_seconds(30),
+                role: None,
                 training: None,
             }),
             environment: environment

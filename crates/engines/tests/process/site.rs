@@ -394,6 +394,7 @@ impl Job {
                     stream_prefix: "test/default".to_owned(),
                 }),
                 stop_timeout: Millis::from_seconds(30),
+                role: None,
                 training: None,
             }),
             environment: self.environment.clone(),

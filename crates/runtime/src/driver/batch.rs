@@ -75,11 +75,12 @@ impl Open {
         let effects = self.output.effects.drain(..);
         self.prepared.extend(effects.map(|effect| match effect {
             Effect::Launch { attempt, placement } => {
-                let environment = state.environment(placement.environment).name.clone();
+                let environment = state.environment(placement.environment);
                 Prepared::Launch {
                     attempt,
                     placement,
-                    environment,
+                    environment: environment.name.clone(),
+                    platform: environment.spec.platform,
                 }
             }
             Effect::Stop { attempt, grace } => Prepared::Stop { attempt, grace },

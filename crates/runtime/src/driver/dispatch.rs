@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use batchyard_core::environment::Platform;
 use batchyard_core::id::{AttemptKey, JobId};
 use batchyard_core::job::Placement;
 use batchyard_core::name::EnvironmentName;
@@ -55,6 +56,7 @@ pub(super) enum Prepared {
         attempt: AttemptKey,
         placement: Placement,
         environment: EnvironmentName,
+        platform: Platform,
     },
     Stop {
         attempt: AttemptKey,
@@ -147,7 +149,8 @@ impl Worker {
                     attempt,
                     placement,
                     environment,
-                } => match self.launch(attempt, placement, &environment).await {
+                    platform,
+                } => match self.launch(attempt, placement, (&environment, platform)).await {
                     Some(launch) => Order::Launch(Box::new(launch)),
                     None => continue,
                 },
@@ -162,7 +165,7 @@ impl Worker {
         &mut self,
         attempt: AttemptKey,
         placement: Placement,
-        environment: &EnvironmentName,
+        environment: (&EnvironmentName, Platform),
     ) -> Option<Launch> {
         let now = self.clock.now();
         let Some(row) = self.row(attempt.job.id).await else {

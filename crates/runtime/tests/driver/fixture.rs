@@ -88,6 +88,7 @@ pub(crate) fn submission(number: usize) -> SubmitJob {
         resources,
         log: None,
         stop_timeout,
+        role: None,
         training: None,
     };
     SubmitJob {

@@ -43,7 +43,7 @@ use crate::prices::Prices;
 
 pub(crate) use forecast::ForecastQuery;
 pub(crate) use job::explain::explain;
-pub(crate) use task::Task;
+pub(crate) use task::{Task, TaskRole};
 
 /// The operations of AWS Batch.
 pub(crate) struct Batch {

@@ -14,7 +14,8 @@ use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 
 use super::auth::{Auth, Authenticated, claimed_service};
-use super::{metadata, respond};
+use super::credentials::TaskCredentials;
+use super::{Audience, metadata, respond};
 use crate::batch::{Batch, ForecastQuery, explain};
 use crate::caller::{Caller, digest};
 use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT, CLIENT_TOKEN_LIFE, CLIENT_TOKEN_MAX, REQUESTS_MAX};
@@ -30,6 +31,7 @@ pub(crate) struct Gateway {
     pub(crate) batch: Batch,
     pub(crate) logs: LogsApi,
     pub(crate) sts: Sts,
+    pub(crate) task_credentials: TaskCredentials,
     pub(crate) clock: Arc<dyn Clock>,
     requests: Semaphore,
 }
@@ -43,19 +45,31 @@ struct Whole<'a> {
 }
 
 impl Gateway {
-    pub(crate) fn new(auth: Auth, batch: Batch, logs: LogsApi, sts: Sts, clock: Arc<dyn Clock>) -> Gateway {
+    pub(crate) fn new(
+        auth: Auth,
+        batch: Batch,
+        logs: LogsApi,
+        sts: Sts,
+        task_credentials: TaskCredentials,
+        clock: Arc<dyn Clock>,
+    ) -> Gateway {
         Gateway {
             auth,
             batch,
             logs,
             sts,
+            task_credentials,
             clock,
             requests: Semaphore::new(REQUESTS_MAX),
         }
     }
 
     /// The answer to a request; never fails, as faults are answers too.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        audience: Audience,
+    ) -> Response<Full<Bytes>> {
         let request_id: Arc<str> = request_id().into();
         let (parts, body) = request.into_parts();
         let Ok(_permit) = self.requests.try_acquire() else {
@@ -64,6 +78,10 @@ impl Gateway {
         };
         if let Some(answer) = self.open_paths(&parts, &request_id).await {
             return answer;
+        }
+        if audience == Audience::Tasks {
+            let fault = Fault::new(404, "ResourceNotFoundException", "only tasks are served here");
+            return respond::task(Err(fault), &request_id);
         }
         let body = match read(body).await {
             Ok(body) => body,
@@ -83,7 +101,7 @@ impl Gateway {
         self.signed(&whole).await
     }
 
-    /// Paths that need no signature: whether the server lives, and the metadata that a task reads about itself.
+    /// Paths that need no signature: whether the server lives, and what a task is told about itself.
     async fn open_paths(&self, parts: &Parts, request_id: &str) -> Option<Response<Full<Bytes>>> {
         if parts.method != Method::GET {
             return None;
@@ -91,6 +109,9 @@ impl Gateway {
         let path = parts.uri.path();
         if path == "/batchyard/health" {
             return Some(respond::json(&serde_json::json!({ "status": "ok" }), request_id));
+        }
+        if let Some(answer) = self.task_credentials.answer(&self.batch, parts).await {
+            return Some(respond::task(answer, request_id));
         }
         let (version, rest) = path.strip_prefix('/')?.split_once('/')?;
         if !matches!(version, "v3" | "v4") {

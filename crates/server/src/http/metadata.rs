@@ -32,6 +32,7 @@ fn container(task: &Task) -> Value {
         image,
         vcpus,
         memory_mib,
+        launch_type: _,
     } = task;
     json!({
         "DockerId": id,
@@ -62,6 +63,6 @@ fn whole(task: &Task) -> Value {
         "DesiredStatus": "RUNNING",
         "KnownStatus": "RUNNING",
         "Containers": [container(task)],
-        "LaunchType": "EC2",
+        "LaunchType": task.launch_type,
     })
 }

@@ -3,6 +3,7 @@
 //! What a request means is the affair of `gateway`; here are sockets only.
 
 mod auth;
+mod credentials;
 mod gateway;
 mod metadata;
 mod respond;
@@ -22,7 +23,17 @@ use tokio::task::JoinHandle;
 use crate::limits::{CONNECTIONS_MAX, DRAIN_TIMEOUT, HEADER_BYTES_MAX, HEADER_TIMEOUT};
 
 pub(crate) use auth::{Auth, RootKey};
+pub(crate) use credentials::TaskCredentials;
 pub(crate) use gateway::Gateway;
+
+/// Whom a listener is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Clients, and tasks too.
+    Everybody,
+    /// Running tasks, that are told about themselves and nothing else.
+    Tasks,
+}
 
 /// A listener that serves until it is told to stop.
 pub(crate) struct Listener {
@@ -32,15 +43,16 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Serves on a socket that listens already.
-    ///
-    /// # Errors
-    /// When the socket does not know its address.
-    pub(crate) fn start(socket: TcpListener, gateway: Arc<Gateway>) -> std::io::Result<Listener> {
-        let address = socket.local_addr()?;
+    /// Serves on a socket that listens on this address already.
+    pub(crate) fn start(
+        socket: TcpListener,
+        address: SocketAddr,
+        gateway: Arc<Gateway>,
+        audience: Audience,
+    ) -> Listener {
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(socket, gateway, stopped));
-        Ok(Listener { address, stop, task })
+        let task = tokio::spawn(accept(socket, gateway, audience, stopped));
+        Listener { address, stop, task }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -57,7 +69,12 @@ impl Listener {
     }
 }
 
-async fn accept(socket: TcpListener, gateway: Arc<Gateway>, mut stopped: watch::Receiver<bool>) {
+async fn accept(
+    socket: TcpListener,
+    gateway: Arc<Gateway>,
+    audience: Audience,
+    mut stopped: watch::Receiver<bool>,
+) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
     loop {
@@ -82,7 +99,7 @@ async fn accept(socket: TcpListener, gateway: Arc<Gateway>, mut stopped: watch::
         let gateway = Arc::clone(&gateway);
         let service = service_fn(move |request| {
             let gateway = Arc::clone(&gateway);
-            async move { Ok::<_, Infallible>(gateway.answer(request).await) }
+            async move { Ok::<_, Infallible>(gateway.answer(request, audience).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -31,6 +31,21 @@ pub(super) fn json(value: &impl serde::Serialize, request_id: &str) -> Response<
     response(200, "application/json", body, request_id)
 }
 
+/// What an agent answers to its tasks: JSON, an error with its code in the body, where clients look for it.
+pub(super) fn task(answer: Result<serde_json::Value, Fault>, request_id: &str) -> Response<Full<Bytes>> {
+    let fault = match answer {
+        Ok(value) => return json(&value, request_id),
+        Err(fault) => fault,
+    };
+    let body = serde_json::json!({ "code": fault.code, "message": fault.message });
+    response(
+        fault.status,
+        "application/json",
+        body.to_string().into_bytes(),
+        request_id,
+    )
+}
+
 fn response(
     status: u16,
     content_type: &'static str,

@@ -226,6 +226,7 @@ pub(crate) fn submission(number: usize) -> SubmitJob {
         resources: profile().resources,
         log: None,
         stop_timeout: Millis::from_seconds(30),
+        role: None,
         training: None,
     };
     SubmitJob {

@@ -119,6 +119,7 @@ fn job(sequence: u64) -> JobAdded {
         resources,
         log: None,
         stop_timeout: Millis::from_seconds(30),
+        role: None,
         training: None,
     };
     JobAdded {

@@ -132,6 +132,7 @@ pub(super) fn content(most: Option<u8>) -> JobContent {
         resources: Resources::default(),
         log: None,
         stop_timeout: Millis::from_seconds(30),
+        role: None,
         training: None,
     };
     JobContent {

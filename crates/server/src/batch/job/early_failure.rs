@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use batchyard_core::launch::RoleReference;
 use batchyard_core::reason::StatusReason;
+use batchyard_iam::Role;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::SubmitJobRequest;
 use batchyard_wire::batch::errors::client_exception;
 use serde::Serialize;
 
-use super::template::Definition;
+use super::template::{Definition, Prepared};
 use super::work::Work;
 use crate::batch::{Batch, tags};
 use crate::caller::Caller;
@@ -35,6 +37,18 @@ pub(super) fn early_failure(
             "Tags of the job and its job definition together must be at most {most}"
         ))
     })
+}
+
+/// That the job is to have a role that there cannot be (section B.4), if so.
+pub(super) fn impossible_role(prepared: &Prepared) -> Option<StatusReason> {
+    let nodes = prepared.nodes.iter().flat_map(|nodes| &nodes.groups);
+    let launches = std::iter::once(&prepared.launch).chain(nodes.map(|group| &group.launch));
+    let mut roles = launches.filter_map(|launch| launch.role.as_ref());
+    let RoleReference(role) = roles.find(|role| Role::parse(&role.0).is_none())?;
+    Some(StatusReason::given(format!(
+        "ECS was unable to assume the role '{role}' that was provided for this task. Please verify that the role being passed has the \
+         proper trust relationship and permissions and that your IAM user has permissions to pass this role."
+    )))
 }
 
 /// Characters of what the job changes of its containers, as JSON; of several nodes that change most.

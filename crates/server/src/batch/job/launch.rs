@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use batchyard_core::launch::{
-    ContainerSpec, Device, LaunchSpec, LogDriver, LogTarget, Mount, MountSource, ProcessSpec, Runner, Tmpfs,
-    Ulimit, Variable,
+    ContainerSpec, Device, LaunchSpec, LogDriver, LogTarget, Mount, MountSource, ProcessSpec, RoleReference,
+    Runner, Tmpfs, Ulimit, Variable,
 };
 use batchyard_core::resources::Resources;
 use batchyard_core::time::Millis;
@@ -81,8 +81,15 @@ pub(super) fn spec(source: &Source<'_>) -> Result<LaunchSpec, Fault> {
         resources: *resources,
         log: log_target(log, is_process, definition, stream_part),
         stop_timeout: *stop_timeout,
+        role: role(container.job_role_arn.as_deref()),
         training: None,
     })
+}
+
+/// The role that a definition names.
+pub(super) fn role(reference: Option<&str>) -> Option<RoleReference> {
+    let reference = reference.filter(|reference| !reference.is_empty())?;
+    Some(RoleReference(reference.into()))
 }
 
 fn variable(pair: &KeyValuePair) -> Option<Variable> {

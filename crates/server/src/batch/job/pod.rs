@@ -209,6 +209,7 @@ pub(super) fn launch(pod: &EksPodProperties, setting: Setting<'_>) -> Result<Lau
             stream_prefix: format!("{definition}/{name}/"),
         }),
         stop_timeout: STOP_TIMEOUT,
+        role: None,
         training: None,
     })
 }

@@ -14,7 +14,7 @@ use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 use batchyard_wire::batch::{ArrayJobDependency, JobDependency, SubmitJobRequest, SubmitJobResponse};
 
-use super::early_failure::early_failure;
+use super::early_failure::{early_failure, impossible_role};
 use super::overrides::Overrides;
 use super::template::{Additions, Prepared};
 use super::{node, overrides, substitute};
@@ -74,6 +74,7 @@ impl Batch {
         let propagated = self.propagated_tags(known.template.definition()?, &input).await?;
         let failure = early_failure(caller, &input, &propagated, &self.limits);
         let mut prepared = prepare(&known, input)?;
+        let failure = failure.or_else(|| impossible_role(&prepared));
         if !propagated.is_empty() {
             prepared.label(&propagated);
         }

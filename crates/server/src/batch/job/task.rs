@@ -11,7 +11,7 @@ use batchyard_wire::batch::{
     TaskContainerProperties,
 };
 
-use super::launch::is_process;
+use super::launch::{is_process, role};
 use super::work::{STOP_TIMEOUT, Setting, one, widened};
 
 /// What of a task this version cannot carry out, if anything.
@@ -115,6 +115,7 @@ pub(super) fn launch(
         resources,
         log: None,
         stop_timeout: stop_timeout.unwrap_or(STOP_TIMEOUT),
+        role: role(task.task_role_arn.as_deref()),
         training: None,
     })
 }
@@ -133,6 +134,8 @@ fn member(
         resources,
         log,
         stop_timeout,
+        // The task's, which has it once for all.
+        role: _,
         training: _,
     } = one(container, setting, &name, stop_timeout(own))?;
     let Runner::Container(container) = runner else {

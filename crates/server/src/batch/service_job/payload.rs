@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use batchyard_core::instance_type::InstanceType;
 use batchyard_core::launch::{
-    AttemptFile, ContainerSpec, Mount, MountSource, Runner, TRAINING_HASH_DIGITS, TrainingSpec, Variable,
+    AttemptFile, ContainerSpec, Mount, MountSource, RoleReference, Runner, TRAINING_HASH_DIGITS,
+    TrainingSpec, Variable,
 };
+use batchyard_iam::Role;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 use serde_json::{Map, Value, json};
@@ -40,6 +42,8 @@ pub(super) struct Training {
     pub(super) command: Vec<String>,
     /// The variables that the request gives.
     pub(super) environment: Vec<Variable>,
+    /// The role that its program acts as.
+    pub(super) role: Option<RoleReference>,
     /// The longest it may run, in seconds.
     pub(super) runtime_seconds_max: Option<u64>,
     files: Vec<AttemptFile>,
@@ -106,6 +110,7 @@ pub(super) fn read(text: &str) -> Result<Training, Fault> {
         environment: environment
             .map(|(name, value)| Variable { name, value })
             .collect(),
+        role: role(&root)?,
         runtime_seconds_max: runtime_seconds_max(&root)?,
         files: files(&root, unit.text()?, &channels)?,
     })
@@ -123,6 +128,16 @@ impl Training {
             files: std::mem::take(&mut self.files),
             failure_file: "output/failure".to_owned(),
         }
+    }
+}
+
+fn role(root: &Part<'_>) -> Result<Option<RoleReference>, Fault> {
+    let Some(role) = root.member("RoleArn")? else {
+        return Ok(None);
+    };
+    match Role::parse(role.text()?) {
+        Some(_) => Ok(Some(RoleReference(role.text()?.into()))),
+        None => Err(role.wrong("is not the ARN of a role")),
     }
 }
 

@@ -129,6 +129,7 @@ impl Batch {
             runner,
             command,
             environment,
+            role,
             runtime_seconds_max,
             ..
         } = training;
@@ -185,6 +186,7 @@ impl Batch {
                 stream_prefix: String::new(),
             }),
             stop_timeout: STOP_TIMEOUT,
+            role,
             training: Some(Box::new(spec)),
         };
         let document = ServiceJobDocument {
