@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::TaskId;
 use crate::resources::{MilliVcpus, Resources};
+use crate::secret::{ImageCredentials, SecretVariable};
 use crate::time::Millis;
 
 /// How to run a job: the same for all attempts, and for all children of an array job.
@@ -230,6 +231,9 @@ pub struct ProcessSpec {
     pub working_directory: Option<PathBuf>,
     /// Resource limits to set before the program starts.
     pub ulimits: Vec<Ulimit>,
+    /// Variables with secrets for their values, which win over the user's of the same names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretVariable>,
 }
 
 /// A job that runs as a container (section E.3).
@@ -272,6 +276,12 @@ pub struct ContainerSpec {
     /// Labels that it carries besides those of its engine: the tags that are propagated to it (section G.7).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// Variables with secrets for their values, which win over the user's of the same names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretVariable>,
+    /// Who pulls its image; `None` is nobody in particular.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<ImageCredentials>,
     /// What only containers of pods have (section E.5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<PodContainer>,
@@ -339,6 +349,15 @@ pub enum MountSource {
     Scratch(String),
     /// A folder of the attempt's own folder, relative to it (training jobs only).
     Attempt(String),
+    /// What is below a folder of the host that the operator provides, and nothing outside of it, whatever links there are.
+    Below {
+        /// The operator's folder, absolute.
+        folder: String,
+        /// The path below it, without `..`; empty is all of it.
+        path: String,
+        /// Whether folders on the way are made where they are missing; otherwise the attempt does not start.
+        is_made: bool,
+    },
 }
 
 /// A resource limit, named as `ulimit` names it without the prefix (`nofile`).
@@ -381,4 +400,7 @@ pub struct LogDriver {
     pub name: String,
     /// The driver's own options.
     pub options: BTreeMap<String, String>,
+    /// Those that have secrets for their values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secret_options: Vec<SecretVariable>,
 }

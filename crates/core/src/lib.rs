@@ -9,7 +9,7 @@
 //! | to understand | read |
 //! |---|---|
 //! | what can be asked, answered, refused | [`command`] |
-//! | what an engine tells, and is asked for | [`report`], [`effect`], [`launch`] |
+//! | what an engine tells, and is asked for | [`report`], [`effect`], [`launch`], [`secret`] |
 //! | what a step does | [`change`], then `step/` |
 //! | what is remembered | [`state`], [`job`], [`mod@array`], [`multi_node`], [`queue`], [`environment`], [`item`] |
 //! | who goes next, and where | [`share`], [`quota`], `schedule/` |
@@ -45,6 +45,7 @@ pub mod resources;
 pub mod retry;
 pub mod runs;
 pub mod schedule;
+pub mod secret;
 pub mod share;
 pub mod snapshot;
 pub mod state;

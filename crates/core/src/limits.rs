@@ -43,6 +43,9 @@ impl Default for Limits {
     }
 }
 
+/// Bytes of a secret's name: those of a parameter (1,011) and a little more. Own choice.
+pub const SECRET_NAME_BYTES_MAX: usize = 1024;
+
 /// Job queues of an account (section I).
 pub const QUEUES_MAX: usize = 50;
 

@@ -69,6 +69,7 @@ async fn engine(jobs: usize) -> Result<Duration, Failure> {
         supervisor_program: std::env::current_exe()?,
         supervisor_arguments: vec!["supervisor".into()],
         run_as: None,
+        secrets: batchyard_engines::secrets::Secrets::default(),
     };
     let engine = ProcessEngine::start(config, told, Arc::new(Nowhere)).await?;
     let spec = Arc::new(spec());
@@ -132,6 +133,7 @@ fn spec() -> LaunchSpec {
         runner: Runner::Process(ProcessSpec {
             working_directory: Some("/".into()),
             ulimits: Vec::new(),
+            secrets: Vec::new(),
         }),
         command: vec![PROGRAM.to_owned()],
         environment: Vec::new(),

@@ -9,3 +9,4 @@ pub mod docker;
 pub mod lines;
 pub mod local;
 pub mod process;
+pub mod secrets;

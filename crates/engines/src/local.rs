@@ -72,7 +72,11 @@ impl LocalEngine {
         let attempt = launch.attempt;
         let kind = RunnerKind::of(&launch.spec.runner);
         let reason = match (&launch.spec.runner, &self.processes, &self.shared.containers) {
-            (Runner::Process(_), Some(processes), _) => {
+            (Runner::Process(process), Some(processes), _) => {
+                // Starting it again is nothing, but its secrets may be gone by now, which would be told as a failure to start.
+                if !process.secrets.is_empty() && self.shared.attempts.is_known(attempt) {
+                    return;
+                }
                 self.shared.attempts.launched(attempt, kind);
                 return processes.order(Order::Launch(launch)).await;
             }

@@ -1,8 +1,9 @@
 //! What a server can be told. Every key has a default; where the values come from (file, environment, flags) is the
 //! command line's affair.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use batchyard_core::limits::{ATTEMPTS_MAX, EVALUATE_ON_EXIT_MAX, Limits, NODES_MAX};
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,12 @@ pub struct Config {
     pub host: HostConfig,
     /// How containers run.
     pub docker: DockerConfig,
+    /// Secrets of jobs.
+    pub secrets: SecretsConfig,
+    /// Folders of this host that stand for EFS and S3 file systems and their access points, by the identifiers of these
+    /// (`fs-…`, `fsap-…`).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub file_systems: BTreeMap<String, PathBuf>,
     /// How much there may be of what.
     pub limits: LimitsConfig,
 }
@@ -88,6 +95,15 @@ pub struct DockerConfig {
     pub network: String,
     /// When images are pulled: `missing`, `always` or `never`.
     pub pull: Pull,
+}
+
+/// Secrets of jobs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SecretsConfig {
+    /// The folder with their values, a file for each (see the documentation of services); jobs with secrets are refused if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
 }
 
 /// The service's quotas (section I), its values as defaults.
@@ -198,6 +214,8 @@ impl Default for Config {
             prices: None,
             host: HostConfig::default(),
             docker: DockerConfig::default(),
+            secrets: SecretsConfig::default(),
+            file_systems: BTreeMap::new(),
             limits: LimitsConfig::default(),
         }
     }
@@ -306,7 +324,7 @@ impl Config {
                     .bytes()
                     .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         };
-        let rules: [(bool, &'static str, &'static str); 10] = [
+        let rules: [(bool, &'static str, &'static str); 12] = [
             (
                 self.account_id.len() == 12 && self.account_id.bytes().all(|byte| byte.is_ascii_digit()),
                 "account_id",
@@ -338,6 +356,16 @@ impl Config {
                 "limits.list_jobs_page_items",
                 "must be between 1 and 10000",
             ),
+            (
+                self.secrets.folder.iter().all(|folder| folder.is_dir()),
+                "secrets.folder",
+                "must be a folder that is there",
+            ),
+            (
+                self.file_systems.values().all(|folder| is_host_path(folder)),
+                "file_systems",
+                "must name absolute paths, without colons",
+            ),
             (self.host.gpus <= 64, "host.gpus", "must be at most 64"),
             (
                 self.task_listen
@@ -352,6 +380,11 @@ impl Config {
             None => Ok(()),
         }
     }
+}
+
+/// Whether the container engine can be told of it: colons separate what it is told.
+fn is_host_path(path: &Path) -> bool {
+    path.is_absolute() && path.to_str().is_some_and(|text| !text.contains(':'))
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod http;
 mod limits;
 mod logs;
 mod prices;
+mod provisions;
 mod purge;
 mod server;
 mod sts;

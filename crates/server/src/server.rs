@@ -10,6 +10,7 @@ use batchyard_core::CoreConfig;
 use batchyard_engines::docker::{self, DockerEngine, PullPolicy};
 use batchyard_engines::local::LocalEngine;
 use batchyard_engines::process::{self, ProcessEngine};
+use batchyard_engines::secrets::Secrets;
 use batchyard_iam::{AccountId, Partition, Principal, Rules, SessionIssuer, TaskTokens, Verifier};
 use batchyard_logs::Logs;
 use batchyard_runtime::clock::{Clock, SystemClock};
@@ -29,6 +30,7 @@ use crate::host;
 use crate::http::{Audience, Auth, Gateway, Listener, RootKey, TaskCredentials};
 use crate::logs::LogsApi;
 use crate::prices::{Prices, PricesError};
+use crate::provisions::Provisions;
 use crate::purge::{self, Retention};
 use crate::sts::Sts;
 use crate::task_endpoint::{launch_settings, reachable};
@@ -157,7 +159,7 @@ impl Server {
             driver.clone(),
             Arc::clone(&store) as Arc<dyn Store>,
             Arc::clone(&clock),
-            config.allow_processes,
+            Provisions::of(&config),
             config.limits,
         )
         .with_prices(prices);
@@ -270,6 +272,7 @@ async fn process_engine(
         supervisor_program: program,
         supervisor_arguments: arguments,
         run_as: config.process_user.clone(),
+        secrets: Secrets::in_folder(config.secrets.folder.clone()),
     };
     Ok(Some(
         ProcessEngine::start(engine_config, reports.clone(), Arc::clone(logs)).await?,
@@ -295,6 +298,7 @@ fn docker_engine(
             Pull::Never => PullPolicy::Never,
         },
         attempt_folders: Some(data.service_jobs()),
+        secrets: Secrets::in_folder(config.secrets.folder.clone()),
         ..docker::Config::new(namespace)
     };
     Ok(Some(DockerEngine::connect(

@@ -16,6 +16,8 @@ use bollard::models::{
 use super::labels::{Labels, volume_name};
 use super::limits::{CPU_SHARES_MIN, LOG_FILE_BYTES_MAX, LOG_FILES_MAX, MEMORY_MIB_MIN};
 use super::network::Membership;
+use super::secret::Values;
+use crate::secrets::Resolved;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -35,6 +37,9 @@ pub(super) struct Wanted<'a> {
     pub(super) membership: Option<&'a Membership>,
     /// Where the attempt's own folder is, if it has one.
     pub(super) folder: Option<&'a str>,
+    pub(super) secrets: &'a Values,
+    /// For each mount where it is, if that had to be looked for.
+    pub(super) places: &'a [Option<String>],
 }
 
 /// Whose namespaces a container is in, as the daemon is told; `None` is what it does by itself.
@@ -59,6 +64,8 @@ pub(super) fn creation(wanted: Wanted<'_>) -> ContainerCreateBody {
         mut namespaces,
         membership,
         folder,
+        secrets,
+        places,
     } = wanted;
     if let Some(membership) = membership {
         namespaces.network.clone_from(&membership.network);
@@ -74,7 +81,12 @@ pub(super) fn creation(wanted: Wanted<'_>) -> ContainerCreateBody {
         entrypoint: container.entrypoint.as_deref().map(words),
         // An empty list would not leave the image's command but clear it.
         cmd: (!command.is_empty()).then(|| words(command)),
-        env: Some(environment_lines(environment, gpus, membership)),
+        env: Some(environment_lines(
+            environment,
+            &secrets.variables,
+            gpus,
+            membership,
+        )),
         hostname: membership.map(|membership| membership.host.clone()),
         networking_config: membership.map(Membership::to_config),
         user: container.user.clone(),
@@ -91,8 +103,12 @@ pub(super) fn creation(wanted: Wanted<'_>) -> ContainerCreateBody {
                 container,
                 resources,
                 gpus,
-                scratch_mounts(&container.mounts, scratch, labels),
+                scratch_mounts(&container.mounts, scratch, labels)
+                    .into_iter()
+                    .chain(placed_mounts(&container.mounts, places))
+                    .collect(),
                 namespaces,
+                &secrets.log_options,
             )
         }),
         ..ContainerCreateBody::default()
@@ -116,8 +132,9 @@ fn host_config(
     container: &ContainerSpec,
     resources: Resources,
     gpus: GpuSet,
-    scratch_mounts: Vec<DaemonMount>,
+    mounts: Vec<DaemonMount>,
     namespaces: Namespaces,
+    secret_log_options: &[Resolved],
 ) -> HostConfig {
     let Namespaces {
         network,
@@ -129,9 +146,13 @@ fn host_config(
         entrypoint: _,
         labels: _,
         user: _,
+        // Their values are given apart.
+        secrets: _,
+        credentials: _,
         // The platform is a parameter of the request, not part of its body.
         platform: _,
         vcpus_are_a_ceiling,
+        // Given apart, as their places are.
         mounts: _,
         ulimits,
         is_privileged,
@@ -178,13 +199,13 @@ fn host_config(
         device_requests: gpu_request(gpus),
         devices: Some(devices.iter().map(device).collect()),
         ulimits: Some(ulimits.iter().map(ulimit).collect()),
-        mounts: Some(scratch_mounts),
+        mounts: Some(mounts),
         tmpfs: Some(tmpfs.iter().map(memory_file_system).collect()),
         shm_size: shared_memory_mib.map(bytes),
         init: has_init.then_some(true),
         privileged: Some(*is_privileged),
         readonly_rootfs: Some(*has_readonly_root),
-        log_config: Some(log_config(log_driver.as_ref())),
+        log_config: Some(log_config(log_driver.as_ref(), secret_log_options)),
         network_mode: Some(network),
         pid_mode: processes,
         ipc_mode: ipc,
@@ -248,11 +269,23 @@ pub(super) fn with_main_address(environment: &[Variable], membership: Option<&Me
     variables
 }
 
-fn environment_lines(environment: &[Variable], gpus: GpuSet, membership: Option<&Membership>) -> Vec<String> {
+fn environment_lines(
+    environment: &[Variable],
+    secrets: &[Resolved],
+    gpus: GpuSet,
+    membership: Option<&Membership>,
+) -> Vec<String> {
+    let is_secret = |name: &str| secrets.iter().any(|secret| secret.name == name);
     let mut lines: Vec<String> = with_main_address(environment, membership)
         .iter()
+        .filter(|variable| !is_secret(&variable.name))
         .map(|Variable { name, value }| format!("{name}={value}"))
         .collect();
+    lines.extend(
+        secrets
+            .iter()
+            .map(|Resolved { name, value }| format!("{name}={}", value.expose())),
+    );
     if !gpus.is_empty() {
         let indexes: Vec<String> = gpus.indexes().map(|index| index.to_string()).collect();
         lines.push(format!("NVIDIA_VISIBLE_DEVICES={}", indexes.join(",")));
@@ -282,7 +315,7 @@ fn bind(mount: &Mount, folder: Option<&str>) -> Option<String> {
     let path = match source {
         MountSource::Host(path) => path.clone(),
         MountSource::Attempt(path) => format!("{}/{path}", folder?),
-        MountSource::Scratch(_) => return None,
+        MountSource::Scratch(_) | MountSource::Below { .. } => return None,
     };
     let mode = if *is_readonly { ":ro" } else { "" };
     Some(format!("{path}:{container_path}{mode}"))
@@ -292,7 +325,7 @@ fn bind(mount: &Mount, folder: Option<&str>) -> Option<String> {
 fn scratch_mounts(mounts: &[Mount], scratch: &[&str], labels: &Labels) -> Vec<DaemonMount> {
     let attempt: AttemptKey = labels.attempt;
     let mount_of = |mount: &Mount| match &mount.source {
-        MountSource::Host(_) | MountSource::Attempt(_) => None,
+        MountSource::Host(_) | MountSource::Attempt(_) | MountSource::Below { .. } => None,
         MountSource::Scratch(name) => Some(DaemonMount {
             target: Some(mount.container_path.clone()),
             source: Some(volume_name(
@@ -309,6 +342,20 @@ fn scratch_mounts(mounts: &[Mount], scratch: &[&str], labels: &Labels) -> Vec<Da
         }),
     };
     mounts.iter().filter_map(mount_of).collect()
+}
+
+/// Not binds: these must be there, and their paths may have colons.
+fn placed_mounts(mounts: &[Mount], places: &[Option<String>]) -> impl Iterator<Item = DaemonMount> {
+    let placed = mounts.iter().zip(places);
+    placed.filter_map(|(mount, place)| {
+        Some(DaemonMount {
+            target: Some(mount.container_path.clone()),
+            source: Some(place.clone()?),
+            typ: Some(MountType::BIND),
+            read_only: Some(mount.is_readonly),
+            ..DaemonMount::default()
+        })
+    })
 }
 
 fn device(device: &Device) -> DeviceMapping {
@@ -348,11 +395,23 @@ fn memory_file_system(tmpfs: &Tmpfs) -> (String, String) {
 ///
 /// `local` and not `json-file`: it keeps bytes as they are, where `json-file` damages a character that lies across
 /// the border of two pieces of a long line. All options are given, since the daemon adds its configured ones to those left out.
-fn log_config(driver: Option<&LogDriver>) -> HostConfigLogConfig {
-    if let Some(LogDriver { name, options }) = driver {
+fn log_config(driver: Option<&LogDriver>, secret_options: &[Resolved]) -> HostConfigLogConfig {
+    if let Some(LogDriver {
+        name,
+        options,
+        secret_options: _,
+    }) = driver
+    {
+        let secret = |option: &Resolved| (option.name.clone(), option.value.expose().to_owned());
         return HostConfigLogConfig {
             typ: Some(name.clone()),
-            config: Some(options.clone().into_iter().collect()),
+            config: Some(
+                options
+                    .clone()
+                    .into_iter()
+                    .chain(secret_options.iter().map(secret))
+                    .collect(),
+            ),
         };
     }
     let options = [

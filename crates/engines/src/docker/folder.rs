@@ -48,7 +48,7 @@ pub(super) async fn make(
         .to_owned();
     let mounted = container.mounts.iter().filter_map(|mount| match &mount.source {
         MountSource::Attempt(relative) => Some(folder.join(relative)),
-        MountSource::Host(_) | MountSource::Scratch(_) => None,
+        MountSource::Host(_) | MountSource::Scratch(_) | MountSource::Below { .. } => None,
     });
     let mounted: Vec<PathBuf> = mounted.collect();
     let training: TrainingSpec = (**training).clone();

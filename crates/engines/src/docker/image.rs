@@ -11,6 +11,7 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use super::daemon::{Daemon, Failure};
 use super::limits::PULLS_MAX;
+use super::secret::Login;
 
 /// When an image is pulled before its container is created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub enum PullPolicy {
 struct Wanted {
     image: String,
     platform: Option<String>,
+    // What one may pull another may not.
+    login: Option<Login>,
 }
 
 type Pull = OnceCell<Result<(), String>>;
@@ -58,14 +61,16 @@ impl Images {
         daemon: &Daemon,
         image: &str,
         platform: Option<&str>,
+        login: Option<&Login>,
     ) -> Result<(), String> {
         let pull = self.join(Wanted {
             image: image.to_owned(),
             platform: platform.map(str::to_owned),
+            login: login.cloned(),
         });
         pull.get_or_init(|| async {
             let _permit = self.permits.acquire().await.expect("never closed");
-            fetch(daemon, image, platform)
+            fetch(daemon, image, platform, login)
                 .await
                 .map_err(|failure| match failure {
                     Failure::Refused { text, .. } => text,
@@ -89,7 +94,12 @@ impl Images {
     }
 }
 
-async fn fetch(daemon: &Daemon, image: &str, platform: Option<&str>) -> Result<(), Failure> {
+async fn fetch(
+    daemon: &Daemon,
+    image: &str,
+    platform: Option<&str>,
+    login: Option<&Login>,
+) -> Result<(), Failure> {
     let options = CreateImageOptions {
         from_image: Some(image.to_owned()),
         tag: default_tag(image).map(str::to_owned),
@@ -97,7 +107,7 @@ async fn fetch(daemon: &Daemon, image: &str, platform: Option<&str>) -> Result<(
         ..CreateImageOptions::default()
     };
     let client = daemon.client()?;
-    let mut progress = client.create_image(Some(options), None, None);
+    let mut progress = client.create_image(Some(options), None, login.map(Login::to_credentials));
     while let Some(step) = progress.next().await {
         step?;
     }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use batchyard_core::id::AttemptKey;
-use batchyard_core::launch::{ContainerSpec, ImagePull, LaunchSpec, Runner, TaskSpec};
+use batchyard_core::launch::{ContainerSpec, LaunchSpec, Runner, TaskSpec};
 use batchyard_runtime::engine::{Launch, Node};
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions, RemoveVolumeOptions};
@@ -24,7 +24,10 @@ use super::keeper::Wishes;
 use super::labels::{Labels, Part, volume_name};
 use super::limits::TRY_AGAIN_AFTER;
 use super::network::{self, Joining, Membership};
+use super::place;
+use super::pull::{policy, pull, pull_always};
 use super::reason::Reason;
+use super::secret::{self, Values};
 use super::state::{Found, State, look};
 use super::task::Group;
 
@@ -167,6 +170,14 @@ async fn try_to_make(
     }
     let scratch = scratch_names(task.containers.iter().map(|one| &one.container));
     for ((one, member), labels) in task.containers.iter().zip(&order.members).zip(&group.members) {
+        let (secrets, places) = match prepare(context, &one.container).await {
+            Ok(prepared) => prepared,
+            Err(reason) => {
+                was_made(context, labels, reason).await?;
+                *made += 1;
+                continue;
+            }
+        };
         // The network and the name on it are the holder's; the variable is each container's own.
         let environment = with_main_address(&member.environment, membership.as_ref());
         let body = creation(Wanted {
@@ -181,10 +192,12 @@ async fn try_to_make(
             membership: None,
             // Only training jobs have one.
             folder: None,
+            secrets: &secrets,
+            places: &places,
         });
-        pull_always(context, &one.container, wishes).await;
+        pull_always(context, &one.container, &secrets, wishes).await;
         let _permit = permit(context, wishes).await?;
-        create(context, body, &one.container, labels, wishes).await?;
+        create(context, body, &one.container, &secrets, labels, wishes).await?;
         *made += 1;
     }
     Ok(())
@@ -232,8 +245,15 @@ async fn try_once(
 ) -> Result<(Launched, Found), Setback> {
     // Before a pull, whose failures are for good, it must be clear that the daemon can be asked at all.
     context.daemon.client().map_err(|_| Setback::Unreachable)?;
+    let (secrets, places) = match prepare(context, container).await {
+        Ok(prepared) => prepared,
+        Err(reason) => {
+            let made = was_made(context, labels, reason).await?;
+            return Ok((made, start(context, labels, made, &Values::default()).await?));
+        }
+    };
     begun.notify_one();
-    pull_always(context, container, wishes).await;
+    pull_always(context, container, &secrets, wishes).await;
     let membership = match order.node {
         Some(node) => Some(join_network(context, order.attempt, node, wishes).await?),
         None => None,
@@ -257,36 +277,35 @@ async fn try_once(
         },
         membership: membership.as_ref(),
         folder: folder.as_deref(),
+        secrets: &secrets,
+        places: &places,
     });
-    let made = create(context, body, container, labels, wishes).await?;
+    let made = create(context, body, container, &secrets, labels, wishes).await?;
     if wishes.is_not_to_run() {
         remove(context, std::slice::from_ref(labels))
             .await
             .map_err(|_| Setback::Unreachable)?;
         return Err(Setback::Never(Reason::StoppedBeforeStart));
     }
-    let found = start(context, labels, made).await?;
+    let found = start(context, labels, made, &secrets).await?;
     Ok((made, found))
 }
 
-/// Pulls where that is to be done each time.
-async fn pull_always(context: &Context, container: &ContainerSpec, wishes: &mut Wishes) {
-    if policy(context, container) == PullPolicy::Always && pull(context, container, wishes).await.is_err() {
-        // What the daemon has is taken instead; if it has none, creating says so and the pull is tried once more for its text.
-        tracing::debug!(
-            image = container.image,
-            "took the cached image, as it could not be pulled"
-        );
-    }
+/// Looks for what a container needs that is the operator's.
+async fn prepare(
+    context: &Context,
+    container: &ContainerSpec,
+) -> Result<(Values, Vec<Option<String>>), Reason> {
+    let secrets = secret::resolve(context, container).await?;
+    Ok((secrets, place::find(container).await?))
 }
 
-/// When the container's image is pulled: pods may say so themselves.
-fn policy(context: &Context, container: &ContainerSpec) -> PullPolicy {
-    match container.pod.as_ref().and_then(|pod| pod.pull) {
-        Some(ImagePull::Missing) => PullPolicy::Missing,
-        Some(ImagePull::Always) => PullPolicy::Always,
-        Some(ImagePull::Never) => PullPolicy::Never,
-        None => context.pull,
+/// What it needs cannot be had (any more). Where an earlier server made the container with it, that does not matter.
+async fn was_made(context: &Context, labels: &Labels, reason: Reason) -> Result<Launched, Setback> {
+    match look(&context.daemon, &labels.container_name()).await {
+        Ok(Some(found)) if found.labels.as_ref() == Some(labels) => Ok(Launched::Before),
+        Ok(_) => Err(Setback::Never(reason)),
+        Err(_) => Err(Setback::Unreachable),
     }
 }
 
@@ -312,20 +331,12 @@ async fn join_network(
     }
 }
 
-async fn pull(context: &Context, container: &ContainerSpec, wishes: &mut Wishes) -> Result<(), Setback> {
-    tokio::select! {
-        pulled = context.images.pull(&context.daemon, &container.image, container.platform.as_deref()) => {
-            pulled.map_err(|text| Setback::Never(Reason::CannotPull(text)))
-        }
-        () = wishes.not_to_run() => Err(Setback::Never(Reason::StoppedBeforeStart)),
-    }
-}
-
 /// Creates the container unless it is there. Most images are, so it is tried before anything is pulled.
 async fn create(
     context: &Context,
     mut body: ContainerCreateBody,
     container: &ContainerSpec,
+    secrets: &Values,
     labels: &Labels,
     wishes: &mut Wishes,
 ) -> Result<Launched, Setback> {
@@ -340,12 +351,12 @@ async fn create(
         match status {
             404 if !has_pulled && policy(context, container) != PullPolicy::Never => {
                 has_pulled = true;
-                pull(context, container, wishes).await?;
+                pull(context, container, secrets, wishes).await?;
             }
             404 => return Err(Setback::Never(Reason::CannotPull(text))),
             409 => return adopt(context, labels, text).await,
             _ if limits_storage(&body) && text.contains("storage-opt") => drop_storage_limit(&mut body),
-            _ => return Err(Setback::Never(Reason::CannotCreate(text))),
+            _ => return Err(Setback::Never(Reason::CannotCreate(secrets.hide(&text)))),
         }
     }
 }
@@ -391,7 +402,12 @@ async fn adopt(context: &Context, labels: &Labels, text: String) -> Result<Launc
     }
 }
 
-async fn start(context: &Context, labels: &Labels, made: Launched) -> Result<Found, Setback> {
+async fn start(
+    context: &Context,
+    labels: &Labels,
+    made: Launched,
+    secrets: &Values,
+) -> Result<Found, Setback> {
     let name = labels.container_name();
     let unreachable = |_| Setback::Unreachable;
     if made == Launched::Before {
@@ -410,7 +426,7 @@ async fn start(context: &Context, labels: &Labels, made: Launched) -> Result<Fou
             remove(context, std::slice::from_ref(labels))
                 .await
                 .map_err(unreachable)?;
-            return Err(Setback::Never(Reason::CannotStart(text)));
+            return Err(Setback::Never(Reason::CannotStart(secrets.hide(&text))));
         }
     }
     let found = look(&context.daemon, &name).await.map_err(unreachable)?;

@@ -27,6 +27,8 @@ use batchyard_runtime::engine::{CurrentAttempt, Order, RecoverError, Reports};
 use batchyard_runtime::log::LogStore;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use crate::secrets::Secrets;
+
 mod container;
 mod daemon;
 mod drain;
@@ -40,10 +42,13 @@ mod limits;
 mod moment;
 mod network;
 mod pieces;
+mod place;
 mod plan;
 mod position;
+mod pull;
 mod reason;
 mod registry;
+mod secret;
 mod state;
 mod task;
 mod watch;
@@ -69,6 +74,8 @@ pub struct Config {
     pub unreachable_max: Millis,
     /// Where the folders of attempts are made that have one of their own (training jobs): on this host, which must be the daemon's.
     pub attempt_folders: Option<PathBuf>,
+    /// Where the values of secrets are.
+    pub secrets: Secrets,
 }
 
 /// Runs container jobs through a Docker daemon. Dropping it ends its tasks; the containers stay and are found again by `recover`.
@@ -88,6 +95,7 @@ impl Config {
             pull: PullPolicy::default(),
             unreachable_max: limits::UNREACHABLE_MAX,
             attempt_folders: None,
+            secrets: Secrets::default(),
         }
     }
 }
@@ -105,6 +113,7 @@ impl DockerEngine {
             pull,
             unreachable_max,
             attempt_folders,
+            secrets,
         } = config;
         let context = Arc::new(Context {
             daemon: daemon::Daemon::new(host)?,
@@ -113,6 +122,7 @@ impl DockerEngine {
             pull,
             unreachable_max,
             attempt_folders,
+            secrets,
             images: image::Images::new(),
             launches: Semaphore::new(limits::LAUNCHES_MAX),
             requests: Semaphore::new(limits::REQUESTS_MAX),
@@ -176,6 +186,7 @@ struct Context {
     pull: PullPolicy,
     unreachable_max: Millis,
     attempt_folders: Option<PathBuf>,
+    secrets: Secrets,
     images: image::Images,
     /// Bounds creating and starting.
     launches: Semaphore,

@@ -18,6 +18,10 @@ pub(super) enum Reason {
     CannotCreate(String),
     /// The attempt's own folder could not be made.
     CannotMakeFolder(String),
+    /// What it mounts is not there.
+    CannotMount { path: String, text: String },
+    /// A secret could not be had, in the words that are shown.
+    NoSecret(String),
     /// The container was made, but its program could not be started.
     CannotStart(String),
     /// The daemon could not be reached.
@@ -51,6 +55,10 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Reason::NoSecret(text) => f.write_str(text),
+            Reason::CannotMount { path, text } => {
+                write!(f, "CannotCreateContainerError: mounting {path} failed: {text}")
+            }
             Reason::CannotPull(text) => write!(f, "CannotPullContainerError: {text}"),
             Reason::CannotCreate(text) => {
                 write!(

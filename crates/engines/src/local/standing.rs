@@ -83,6 +83,13 @@ impl Attempts {
         held.standing = Standing::Known;
     }
 
+    /// Whether a part has this one, or was asked to launch it.
+    pub(super) fn is_known(&self, attempt: AttemptKey) -> bool {
+        let attempts = self.held();
+        let held = attempts.get(&attempt);
+        held.is_some_and(|held| matches!(held.standing, Standing::Known))
+    }
+
     pub(super) fn stop(&self, attempt: AttemptKey, grace: Millis) -> Stopped {
         let mut attempts = self.held();
         let Some(held) = attempts.get_mut(&attempt) else {

@@ -222,12 +222,18 @@ impl Link {
             match message {
                 Message::Order(Order::Launch(launch)) => {
                     let attempt = launch.attempt;
-                    match program(*launch, self.account.as_ref(), &self.own) {
-                        Some(program) => {
+                    match program(*launch, &self.config.secrets, self.account.as_ref(), &self.own).await {
+                        Ok(Some(program)) => {
                             self.unaccepted.insert(attempt, (program.clone(), None));
                             requests.push(Request::Launch(Box::new(program)));
                         }
-                        None => tracing::error!(%attempt, "a container was ordered from the process engine"),
+                        Ok(None) => {
+                            tracing::error!(%attempt, "a container was ordered from the process engine")
+                        }
+                        Err(reason) => {
+                            let ending = Ending::NotStarted { at: now(), reason };
+                            self.reports.tell(attempt, tail::report(ending)).await;
+                        }
                     }
                 }
                 Message::Order(Order::Stop { attempt, grace }) => {
@@ -310,7 +316,7 @@ impl Link {
             if let Some((ending, position)) = ended
                 && position <= self.consumed_to
             {
-                self.reports.tell(attempt, report(ending)).await;
+                self.reports.tell(attempt, tail::report(ending)).await;
             }
         }
         if !dropped.is_empty() {
@@ -469,28 +475,6 @@ fn start(config: &Config) -> Result<tokio::process::Child, Error> {
         .stderr(log)
         .spawn()
         .map_err(failed)
-}
-
-/// The report of an end.
-pub(super) fn report(ending: Ending) -> Report {
-    match ending {
-        Ending::Exited {
-            at,
-            exit_code,
-            reason,
-        } => Report::Exited {
-            at,
-            exit_code: Some(exit_code),
-            reason,
-            containers: Vec::new(),
-        },
-        Ending::NotStarted { at, reason } => Report::NotStarted {
-            at,
-            reason,
-            containers: Vec::new(),
-        },
-        Ending::Lost { at } => Report::Lost { at },
-    }
 }
 
 /// The time of an attempt that nobody knows.

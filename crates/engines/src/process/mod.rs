@@ -40,6 +40,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
+use crate::secrets::Secrets;
 use account::Account;
 pub(crate) use link::now;
 pub use supervisor::{Error as SuperviseError, supervise};
@@ -58,6 +59,8 @@ pub struct Config {
     pub supervisor_arguments: Vec<OsString>,
     /// The user that jobs run as, if not the supervisor's own; needs root.
     pub run_as: Option<String>,
+    /// Where the values of secrets are.
+    pub secrets: Secrets,
 }
 
 /// The engine cannot start.

@@ -7,13 +7,23 @@ use batchyard_core::launch::{LaunchSpec, ProcessSpec, Runner, Variable};
 use batchyard_runtime::engine::Launch;
 
 use super::account::Account;
+use super::limits;
 use super::protocol::Program;
+use crate::secrets::{Resolved, Secrets};
 
 /// Where programs are looked for if the job does not say (as a login does).
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// What to run; `None` for a container.
-pub(super) fn program(launch: Launch, account: Option<&Account>, own: &Account) -> Option<Program> {
+/// What to run, with the values of its secrets; `None` for a container.
+///
+/// # Errors
+/// For a secret that cannot be had: the reason, as it is shown.
+pub(super) async fn program(
+    launch: Launch,
+    secrets: &Secrets,
+    account: Option<&Account>,
+    own: &Account,
+) -> Result<Option<Program>, String> {
     let Launch {
         attempt,
         spec,
@@ -36,12 +46,24 @@ pub(super) fn program(launch: Launch, account: Option<&Account>, own: &Account) 
     let Runner::Process(ProcessSpec {
         working_directory,
         ulimits,
+        secrets: wanted,
     }) = runner
     else {
-        return None;
+        return Ok(None);
     };
+    let secrets = secrets.variables(wanted).await.map_err(|reason| {
+        reason
+            .chars()
+            .take(limits::REASON_CHARACTERS_MAX)
+            .collect::<String>()
+    })?;
     let user = account.unwrap_or(own);
     let mut environment = environment;
+    environment.retain(|variable| secrets.iter().all(|secret| secret.name != variable.name));
+    environment.extend(secrets.into_iter().map(|Resolved { name, value }| Variable {
+        name,
+        value: value.expose().to_owned(),
+    }));
     let set: BTreeSet<&str> = environment
         .iter()
         .map(|variable| variable.name.as_str())
@@ -71,7 +93,7 @@ pub(super) fn program(launch: Launch, account: Option<&Account>, own: &Account) 
         })
         .collect();
     environment.extend(missing);
-    Some(Program {
+    Ok(Some(Program {
         attempt,
         command: command.clone(),
         environment,
@@ -80,5 +102,5 @@ pub(super) fn program(launch: Launch, account: Option<&Account>, own: &Account) 
         resources: *resources,
         stream,
         account: account.cloned(),
-    })
+    }))
 }

@@ -14,7 +14,7 @@ use batchyard_runtime::log::{Append, Cursor, LogError, LogEvent, LogStore, Strea
 use tokio::sync::{Notify, mpsc};
 
 use super::limits;
-use super::link::report;
+use super::protocol::Ending;
 use super::spool::{Fact, Position, Reader, Record};
 use crate::lines;
 
@@ -212,5 +212,27 @@ impl Tail {
             }
             tokio::time::sleep(limits::LOG_RETRY).await;
         }
+    }
+}
+
+/// The report of an end.
+pub(super) fn report(ending: Ending) -> Report {
+    match ending {
+        Ending::Exited {
+            at,
+            exit_code,
+            reason,
+        } => Report::Exited {
+            at,
+            exit_code: Some(exit_code),
+            reason,
+            containers: Vec::new(),
+        },
+        Ending::NotStarted { at, reason } => Report::NotStarted {
+            at,
+            reason,
+            containers: Vec::new(),
+        },
+        Ending::Lost { at } => Report::Lost { at },
     }
 }

@@ -162,6 +162,7 @@ impl Site {
                 .map(Into::into)
                 .to_vec(),
             run_as,
+            secrets: batchyard_engines::secrets::Secrets::default(),
         };
         let store: Arc<dyn LogStore> = Arc::<Memory>::clone(&logs);
         let engine = ProcessEngine::start(config, told, store).await.unwrap();

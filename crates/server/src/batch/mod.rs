@@ -40,6 +40,7 @@ use crate::caller::Caller;
 use crate::config::LimitsConfig;
 use crate::limits::READS_MAX;
 use crate::prices::Prices;
+use crate::provisions::Provisions;
 
 pub(crate) use forecast::ForecastQuery;
 pub(crate) use job::explain::explain;
@@ -52,7 +53,7 @@ pub(crate) struct Batch {
     driver: Handle,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    allows_processes: bool,
+    provisions: Arc<Provisions>,
     limits: LimitsConfig,
     prices: Prices,
     submissions: Option<DefaultDirectRateLimiter>,
@@ -68,14 +69,14 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Operations on the state that `driver` owns and `store` keeps. `allows_processes`: whether images `host://…` may run.
+    /// Operations on the state that `driver` owns and `store` keeps. `provisions`: what jobs may count on.
     #[must_use]
     pub(crate) fn new(
         account: Account,
         driver: Handle,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
-        allows_processes: bool,
+        provisions: Provisions,
         limits: LimitsConfig,
     ) -> Batch {
         Batch {
@@ -83,7 +84,7 @@ impl Batch {
             driver,
             store,
             clock,
-            allows_processes,
+            provisions: Arc::new(provisions),
             limits,
             prices: Prices::default(),
             submissions: limiter(limits.submit_jobs_per_second),

@@ -45,6 +45,8 @@ fn check(container: &ContainerSpec, resources: Resources, gpus: GpuSet, expected
         },
         membership: None,
         folder: Some("/folders/1"),
+        secrets: &Values::default(),
+        places: &[],
     });
     // Through `Value`, which sorts the members of maps.
     let mut value = serde_json::to_value(body).unwrap();
@@ -81,10 +83,57 @@ fn tags_that_are_propagated_are_labels() {
         namespaces: Namespaces::default(),
         membership: None,
         folder: None,
+        secrets: &Values::default(),
+        places: &[],
     });
     let carried = body.labels.unwrap();
     assert_eq!(carried.get("team").map(String::as_str), Some("genomics"));
     assert_eq!(Labels::from_map(&carried), Some(labels));
+}
+
+#[test]
+fn secrets_are_variables_and_options_and_not_labels() {
+    let container = ContainerSpec {
+        log_driver: Some(LogDriver {
+            name: "splunk".to_owned(),
+            options: BTreeMap::from([("splunk-url".to_owned(), "https://x".to_owned())]),
+            secret_options: Vec::new(),
+        }),
+        ..ContainerSpec::default()
+    };
+    let resolved = |name: &str, value: &str| Resolved {
+        name: name.to_owned(),
+        value: crate::secrets::Value::new(value.to_owned()),
+    };
+    let secrets = Values {
+        variables: vec![resolved("PASSWORD", "hunter2"), resolved("A", "secret")],
+        log_options: vec![resolved("splunk-token", "t0ken")],
+        login: None,
+    };
+    let labels = labels(0);
+    let variable = |name: &str| Variable {
+        name: name.to_owned(),
+        value: "plain".to_owned(),
+    };
+    let body = creation(Wanted {
+        container: &container,
+        command: &[],
+        environment: &[variable("A"), variable("B")],
+        resources: resources(1000, 4, 0),
+        gpus: GpuSet::default(),
+        labels: &labels,
+        scratch: &[],
+        namespaces: Namespaces::default(),
+        membership: None,
+        folder: None,
+        secrets: &secrets,
+        places: &[],
+    });
+    assert_eq!(body.env.unwrap(), ["B=plain", "PASSWORD=hunter2", "A=secret"]);
+    let options = body.host_config.unwrap().log_config.unwrap().config.unwrap();
+    assert_eq!(options.get("splunk-token").map(String::as_str), Some("t0ken"));
+    assert_eq!(options.get("splunk-url").map(String::as_str), Some("https://x"));
+    assert_eq!(Labels::from_map(&body.labels.unwrap()), Some(labels));
 }
 
 #[test]
@@ -175,9 +224,12 @@ fn every_field_is_passed_on() {
         log_driver: Some(LogDriver {
             name: "json-file".to_owned(),
             options: BTreeMap::from([("max-size".to_owned(), "1m".to_owned())]),
+            secret_options: Vec::new(),
         }),
         ephemeral_storage_gib: Some(21),
         labels: BTreeMap::new(),
+        secrets: Vec::new(),
+        credentials: None,
         pod: None,
     };
     check(

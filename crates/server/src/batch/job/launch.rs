@@ -3,17 +3,21 @@
 use std::path::PathBuf;
 
 use batchyard_core::launch::{
-    ContainerSpec, Device, LaunchSpec, LogDriver, LogTarget, Mount, MountSource, ProcessSpec, RoleReference,
-    Runner, Tmpfs, Ulimit, Variable,
+    ContainerSpec, Device, LaunchSpec, LogDriver, LogTarget, ProcessSpec, RoleReference, Runner, Tmpfs,
+    Ulimit, Variable,
 };
 use batchyard_core::resources::Resources;
+use batchyard_core::secret::{ImageCredentials, SecretVariable};
 use batchyard_core::time::Millis;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
 use batchyard_wire::batch::{
     ContainerProperties, DeviceCgroupPermission, KeyValuePair, LinuxParameters, LogConfiguration,
-    LogDriver as WireLogDriver, Volume,
+    LogDriver as WireLogDriver, Secret,
 };
+
+use super::{secret, volume};
+use crate::provisions::Provisions;
 
 /// What images of process jobs begin with; the path behind it is the folder they run in.
 const PROCESS: &str = "host://";
@@ -34,6 +38,7 @@ pub(super) struct Source<'a> {
     pub(super) is_fargate: bool,
     pub(super) resources: Resources,
     pub(super) stop_timeout: Millis,
+    pub(super) provisions: &'a Provisions,
 }
 
 /// Whether an image stands for a process of the host.
@@ -44,7 +49,7 @@ pub(super) fn is_process(image: &str) -> bool {
 /// How to run the job.
 ///
 /// # Errors
-/// For a process job without a command.
+/// For a process job without a command; for secrets and volumes that cannot be had, which were refused with the definition.
 pub(super) fn spec(source: &Source<'_>) -> Result<LaunchSpec, Fault> {
     let Source {
         container,
@@ -53,9 +58,11 @@ pub(super) fn spec(source: &Source<'_>) -> Result<LaunchSpec, Fault> {
         is_fargate,
         resources,
         stop_timeout,
+        provisions,
     } = source;
     let image = container.image.as_deref().unwrap_or_default();
     let command = container.command.clone().unwrap_or_default();
+    let secrets = secrets(container).map_err(client_exception)?;
     let runner = match image.strip_prefix(PROCESS) {
         // Own words.
         Some(_) if command.is_empty() => {
@@ -64,8 +71,14 @@ pub(super) fn spec(source: &Source<'_>) -> Result<LaunchSpec, Fault> {
         Some(folder) => Runner::Process(ProcessSpec {
             working_directory: (!folder.is_empty()).then(|| PathBuf::from(folder)),
             ulimits: ulimits(container),
+            secrets: secrets.variables,
         }),
-        None => Runner::Container(Box::new(container_spec(container, *is_fargate))),
+        None => {
+            let mounts = volume::mounts(container, provisions).map_err(client_exception)?;
+            let mut spec = container_spec(container, *is_fargate, secrets);
+            spec.mounts = mounts;
+            Runner::Container(Box::new(spec))
+        }
     };
     let log = container.log_configuration.as_ref();
     let is_process = is_process(image);
@@ -120,7 +133,42 @@ fn log_target(
     })
 }
 
-fn container_spec(container: &ContainerProperties, is_fargate: bool) -> ContainerSpec {
+/// What a container has of secrets.
+pub(super) struct Secrets {
+    pub(super) variables: Vec<SecretVariable>,
+    pub(super) log_options: Vec<SecretVariable>,
+    pub(super) credentials: Option<ImageCredentials>,
+}
+
+/// The secrets of a container.
+///
+/// # Errors
+/// For what means no secret.
+pub(super) fn secrets(container: &ContainerProperties) -> Result<Secrets, String> {
+    let of = |secrets: &Option<Vec<Secret>>, member| {
+        secret::variables(member, secrets.as_deref().unwrap_or_default())
+    };
+    let log = container.log_configuration.as_ref();
+    Ok(Secrets {
+        variables: of(&container.secrets, "secrets")?,
+        log_options: match log {
+            Some(log) => of(&log.secret_options, "logConfiguration.secretOptions")?,
+            None => Vec::new(),
+        },
+        credentials: container
+            .repository_credentials
+            .as_ref()
+            .map(secret::credentials)
+            .transpose()?,
+    })
+}
+
+fn container_spec(container: &ContainerProperties, is_fargate: bool, secrets: Secrets) -> ContainerSpec {
+    let Secrets {
+        variables,
+        log_options,
+        credentials,
+    } = secrets;
     let linux = container.linux_parameters.clone().unwrap_or_default();
     let LinuxParameters {
         devices: _,
@@ -138,7 +186,6 @@ fn container_spec(container: &ContainerProperties, is_fargate: bool) -> Containe
         image: container.image.clone().unwrap_or_default(),
         entrypoint: None,
         vcpus_are_a_ceiling: is_fargate,
-        mounts: mounts(container),
         ulimits: ulimits(container),
         user: container.user.clone().filter(|user| !user.is_empty()),
         is_privileged: container.privileged.unwrap_or(false),
@@ -156,7 +203,12 @@ fn container_spec(container: &ContainerProperties, is_fargate: bool) -> Containe
             Some("X86_64") => Some("linux/amd64".to_owned()),
             _ => None,
         },
-        log_driver: container.log_configuration.as_ref().and_then(log_driver),
+        log_driver: container
+            .log_configuration
+            .as_ref()
+            .and_then(|log| log_driver(log, log_options)),
+        secrets: variables,
+        credentials,
         ephemeral_storage_gib: container
             .ephemeral_storage
             .as_ref()
@@ -166,42 +218,12 @@ fn container_spec(container: &ContainerProperties, is_fargate: bool) -> Containe
     }
 }
 
-fn log_driver(log: &LogConfiguration) -> Option<LogDriver> {
+fn log_driver(log: &LogConfiguration, secret_options: Vec<SecretVariable>) -> Option<LogDriver> {
     (log.log_driver != WireLogDriver::Awslogs).then(|| LogDriver {
         name: log.log_driver.to_string(),
         options: log.options.clone().unwrap_or_default(),
+        secret_options,
     })
-}
-
-fn mounts(container: &ContainerProperties) -> Vec<Mount> {
-    let volumes = container.volumes.as_deref().unwrap_or_default();
-    let source = |name: &str| {
-        let of_name = |volume: &&Volume| volume.name.as_deref() == Some(name);
-        let host = volumes
-            .iter()
-            .find(of_name)
-            .and_then(|volume| volume.host.as_ref());
-        match host
-            .and_then(|host| host.source_path.as_deref())
-            .filter(|path| !path.is_empty())
-        {
-            Some(path) => MountSource::Host(path.to_owned()),
-            None => MountSource::Scratch(name.to_owned()),
-        }
-    };
-    let mount = |point: &batchyard_wire::batch::MountPoint| {
-        Some(Mount {
-            source: source(point.source_volume.as_deref()?),
-            container_path: point.container_path.clone()?,
-            is_readonly: point.read_only.unwrap_or(false),
-        })
-    };
-    container
-        .mount_points
-        .iter()
-        .flatten()
-        .filter_map(mount)
-        .collect()
 }
 
 fn ulimits(container: &ContainerProperties) -> Vec<Ulimit> {

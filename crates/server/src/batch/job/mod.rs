@@ -16,11 +16,13 @@ mod pod;
 mod quantity;
 mod reason;
 mod resources;
+mod secret;
 pub(in crate::batch) mod stop;
 pub(in crate::batch) mod submit;
 mod substitute;
 mod task;
 mod template;
+mod volume;
 mod work;
 
 pub(super) use template::Template;

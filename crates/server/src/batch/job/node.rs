@@ -23,13 +23,14 @@ use super::work::{PROCESSES_ARE_OFF, Setting, Shown, Work};
 use super::{consumable, overrides, substitute, task};
 use crate::batch::job_definition::check::Platform as Capability;
 use crate::batch::job_definition::check::node_bounds;
+use crate::provisions::Provisions;
 
 /// What keeps the jobs of such a definition from running here.
-pub(super) fn check(nodes: &NodeProperties, allows_processes: bool) -> Result<(), String> {
+pub(super) fn check(nodes: &NodeProperties, provisions: &Provisions) -> Result<(), String> {
     for range in &nodes.node_range_properties {
         let target = &range.target_nodes;
         let work = work_of(range).map_err(|reason| format!("node range {target}: {reason}"))?;
-        work.check(allows_processes).map_err(|reason| match reason {
+        work.check(provisions).map_err(|reason| match reason {
             // It is not the range's matter.
             reason if reason == PROCESSES_ARE_OFF => reason,
             reason => format!("node range {target}: {reason}"),
@@ -200,6 +201,7 @@ impl Range {
         let plan = work.plan(Setting {
             definition: definition.name(),
             capability: Capability::Ec2,
+            provisions: definition.provisions(),
         })?;
         Ok(Range {
             platform: plan.platform,

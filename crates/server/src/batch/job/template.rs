@@ -21,6 +21,7 @@ use super::consumable;
 use super::document::JobDocument;
 use super::work::{Plan, Setting, Shown, Work};
 use crate::batch::job_definition::check::Platform as Capability;
+use crate::provisions::Provisions;
 
 /// A job definition that was read, or why its jobs cannot run here.
 pub(in crate::batch) struct Template {
@@ -42,6 +43,7 @@ pub(super) struct Definition {
     pub(super) propagate_tags: bool,
     scheduling_priority: Option<i32>,
     consumables: Option<ConsumableResourceProperties>,
+    provisions: Arc<Provisions>,
 }
 
 /// What a job adds to its definition, beside its containers.
@@ -81,14 +83,14 @@ impl Template {
     pub(in crate::batch) fn new(
         revision: &DefinitionRevision,
         definition: JobDefinition,
-        allows_processes: bool,
+        provisions: &Arc<Provisions>,
     ) -> Template {
-        let definition = Definition::read(revision, definition).and_then(|definition| {
+        let definition = Definition::read(revision, definition, provisions).and_then(|definition| {
             if let Some(nodes) = &definition.nodes {
-                super::node::check(nodes, allows_processes)?;
+                super::node::check(nodes, provisions)?;
                 return Ok(definition);
             }
-            definition.work.check(allows_processes)?;
+            definition.work.check(provisions)?;
             Ok(definition)
         });
         Template {
@@ -121,7 +123,11 @@ impl Template {
 }
 
 impl Definition {
-    fn read(revision: &DefinitionRevision, definition: JobDefinition) -> Result<Definition, String> {
+    fn read(
+        revision: &DefinitionRevision,
+        definition: JobDefinition,
+        provisions: &Arc<Provisions>,
+    ) -> Result<Definition, String> {
         let JobDefinition {
             consumable_resource_properties,
             container_orchestration_type: _,
@@ -167,6 +173,7 @@ impl Definition {
             propagate_tags: propagate_tags.unwrap_or(false),
             scheduling_priority,
             consumables: consumable_resource_properties,
+            provisions: Arc::clone(provisions),
         })
     }
 
@@ -182,6 +189,11 @@ impl Definition {
             PlatformCapability::ManagedInstances => Capability::ManagedInstances,
             PlatformCapability::Ec2 | PlatformCapability::Unknown(_) => Capability::Ec2,
         }
+    }
+
+    /// What the operator provides.
+    pub(super) fn provisions(&self) -> &Provisions {
+        &self.provisions
     }
 
     /// Its name.
@@ -200,6 +212,7 @@ impl Definition {
         } = work.plan(Setting {
             definition: self.name(),
             capability: self.capability(),
+            provisions: &self.provisions,
         })?;
         let Shown { container, ecs, eks } = shown;
         let consumables = consumable::chosen(additions.consumables.clone(), self.consumables.as_ref());

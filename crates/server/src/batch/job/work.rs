@@ -9,13 +9,14 @@ use batchyard_core::time::Millis;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::{
     ContainerDetail, ContainerProperties, EcsPropertiesDetail, EcsTaskProperties, EksPodProperties,
-    EksPropertiesDetail, Secret,
+    EksPropertiesDetail, LogDriver,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{launch, pod, resources, task};
+use super::{launch, pod, resources, secret, task, volume};
 use crate::batch::job_definition::check::{Platform as Capability, check_fargate_size};
+use crate::provisions::Provisions;
 
 /// Time between asking an attempt to stop and killing it, unless the definition says otherwise (section F.6).
 pub(super) const STOP_TIMEOUT: Millis = Millis::from_seconds(30);
@@ -45,6 +46,7 @@ pub(super) struct Setting<'a> {
     /// The definition's name.
     pub(super) definition: &'a str,
     pub(super) capability: Capability,
+    pub(super) provisions: &'a Provisions,
 }
 
 /// What work comes to.
@@ -66,7 +68,7 @@ pub(super) struct Shown {
 
 impl Work {
     /// What of it this version cannot carry out, if anything.
-    pub(super) fn check(&self, allows_processes: bool) -> Result<(), String> {
+    pub(super) fn check(&self, provisions: &Provisions) -> Result<(), String> {
         let containers = match self {
             Work::Container(container) => std::slice::from_ref(&**container),
             Work::Task { task, containers } => {
@@ -77,12 +79,11 @@ impl Work {
         };
         for container in containers {
             let is_process = container.image.as_deref().is_some_and(launch::is_process);
-            if is_process && !allows_processes {
+            if is_process && !provisions.allows_processes {
                 return Err(PROCESSES_ARE_OFF.to_owned());
             }
-            if let Some(member) = unsupported(container) {
-                return Err(format!("{member} is not implemented yet"));
-            }
+            check_secrets(container, is_process, provisions)?;
+            volume::mounts(container, provisions)?;
         }
         Ok(())
     }
@@ -140,6 +141,7 @@ pub(super) fn one(
     let Setting {
         definition,
         capability,
+        provisions,
     } = setting;
     let is_fargate = capability == Capability::Fargate;
     let needed = resources::needed(container)?;
@@ -153,6 +155,7 @@ pub(super) fn one(
         is_fargate,
         resources: needed,
         stop_timeout,
+        provisions,
     })
 }
 
@@ -164,36 +167,35 @@ pub(super) fn detail(container: &ContainerProperties) -> ContainerDetail {
     }
 }
 
-/// The member of a container that this version cannot carry out, if there is one.
-pub(super) fn unsupported(container: &ContainerProperties) -> Option<&'static str> {
-    let some = |list: &Option<Vec<Secret>>| list.as_ref().is_some_and(|list| !list.is_empty());
-    let volumes = container.volumes.as_deref().unwrap_or_default();
-    let log_secrets = container
-        .log_configuration
-        .as_ref()
-        .is_some_and(|log| some(&log.secret_options));
-    [
-        ("secrets", some(&container.secrets)),
-        ("logConfiguration.secretOptions", log_secrets),
-        (
-            "repositoryCredentials",
-            container.repository_credentials.is_some(),
-        ),
-        (
-            "volumes.efsVolumeConfiguration",
-            volumes
-                .iter()
-                .any(|volume| volume.efs_volume_configuration.is_some()),
-        ),
-        (
-            "volumes.s3filesVolumeConfiguration",
-            volumes
-                .iter()
-                .any(|volume| volume.s3files_volume_configuration.is_some()),
-        ),
-    ]
-    .into_iter()
-    .find_map(|(member, is_used)| is_used.then_some(member))
+/// What keeps the secrets of a container from being had here, if anything.
+fn check_secrets(
+    container: &ContainerProperties,
+    is_process: bool,
+    provisions: &Provisions,
+) -> Result<(), String> {
+    let launch::Secrets {
+        variables,
+        log_options,
+        credentials,
+    } = launch::secrets(container)?;
+    if !variables.is_empty() || !log_options.is_empty() || credentials.is_some() {
+        if !provisions.has_secrets {
+            return Err(secret::NO_FOLDER.to_owned());
+        }
+        if is_process && credentials.is_some() {
+            return Err(
+                "repositoryCredentials are for containers, not for processes (image host://)".to_owned(),
+            );
+        }
+        let takes_options = container
+            .log_configuration
+            .as_ref()
+            .is_some_and(|log| log.log_driver != LogDriver::Awslogs);
+        if !log_options.is_empty() && (is_process || !takes_options) {
+            return Err("logConfiguration.secretOptions are for log drivers other than awslogs, which processes do not have".to_owned());
+        }
+    }
+    Ok(())
 }
 
 /// From one shape to another whose members are a superset: the detail shapes repeat those of the request.

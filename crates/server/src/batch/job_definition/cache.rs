@@ -95,7 +95,7 @@ impl Batch {
         else {
             return Ok(None);
         };
-        let template = Template::new(&revision, read(&document), self.allows_processes);
+        let template = Template::new(&revision, read(&document), &self.provisions);
         let known = Arc::new(Known { revision, template });
         let mut cached = self.definitions.lock();
         let DefinitionRevision { name, revision } = known.revision.clone();

@@ -1,0 +1,44 @@
+//! What the operator provides to jobs, as far as it decides which jobs can run here.
+//!
+//! It must not touch what it names: whether a folder is there is seen when a job starts.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::config::Config;
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Provisions {
+    /// Whether images `host://…` may run.
+    pub(crate) allows_processes: bool,
+    /// Whether there is a folder of secrets.
+    pub(crate) has_secrets: bool,
+    /// Folders of the host that stand for file systems and their access points, by the identifiers of these.
+    file_systems: BTreeMap<String, PathBuf>,
+}
+
+impl Provisions {
+    /// Those of a configuration.
+    pub(crate) fn of(config: &Config) -> Provisions {
+        Provisions {
+            allows_processes: config.allow_processes,
+            has_secrets: config.secrets.folder.is_some(),
+            file_systems: config.file_systems.clone(),
+        }
+    }
+
+    /// The folder of a file system, or of an access point.
+    ///
+    /// # Errors
+    /// When there is none: the key that would name it.
+    pub(crate) fn file_system(&self, id: &str) -> Result<String, String> {
+        folder(&self.file_systems, "file_systems", id)
+    }
+}
+
+fn folder(folders: &BTreeMap<String, PathBuf>, key: &str, id: &str) -> Result<String, String> {
+    let path = folders.get(id).and_then(|path| path.to_str());
+    path.map(str::to_owned)
+        .ok_or_else(|| format!("the configuration of this server has no folder for {id} ({key}.\"{id}\")"))
+}
