@@ -285,6 +285,15 @@ impl InstanceTypeName {
         InstanceType::find(name).map(InstanceTypeName)
     }
 
+    /// The types that an entry of a list stands for: a type, or all of a family such as `m5`, in order of name. Empty for what is neither.
+    #[must_use]
+    pub fn listed(entry: &str) -> Vec<Self> {
+        match Self::find(entry) {
+            Some(name) => vec![name],
+            None => InstanceType::family(entry).map(InstanceTypeName).collect(),
+        }
+    }
+
     /// The type's facts.
     #[must_use]
     pub fn facts(self) -> &'static InstanceType {

@@ -12,10 +12,11 @@
 //! | what an engine tells, and is asked for | [`report`], [`effect`], [`launch`], [`secret`] |
 //! | what a step does | [`change`], then `step/` |
 //! | what is remembered | [`state`], [`job`], [`mod@array`], [`multi_node`], [`queue`], [`environment`], [`item`] |
-//! | who goes next, and where | [`share`], [`quota`], `schedule/` |
+//! | who goes next, and where | [`share`], [`quota`], [`allocation`], `schedule/` |
 //! | what stands at a queue's front | [`snapshot`] |
 //! | why a job waits, and for how long | [`explain`], [`blocked`], [`outlook`], [`runs`] |
 
+pub mod allocation;
 pub mod array;
 pub mod blocked;
 pub mod change;

@@ -7,19 +7,20 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use batchyard_core::allocation::Price as Hourly;
 use batchyard_core::environment::InstanceTypeName;
 
 /// The prices that are known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Prices(BTreeMap<InstanceTypeName, Price>);
 
-/// What a type costs in an hour, in millionths of the currency.
+/// What a type costs in an hour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Price {
     /// On demand.
-    pub(crate) on_demand: Option<u64>,
+    pub(crate) on_demand: Option<Hourly>,
     /// As Spot.
-    pub(crate) spot: Option<u64>,
+    pub(crate) spot: Option<Hourly>,
 }
 
 /// The file of prices cannot be used.
@@ -99,8 +100,8 @@ fn entry(words: &[&str]) -> Result<(InstanceTypeName, Price), String> {
     Ok((known, price))
 }
 
-/// Millionths; `None` for `-`.
-fn amount(text: &str) -> Result<Option<u64>, String> {
+/// To the nearest millionth; `None` for `-`.
+fn amount(text: &str) -> Result<Option<Hourly>, String> {
     if text == "-" {
         return Ok(None);
     }
@@ -112,7 +113,7 @@ fn amount(text: &str) -> Result<Option<u64>, String> {
         clippy::cast_sign_loss,
         reason = "it is between 0 and 1e15"
     )]
-    Ok(Some((price * 1e6).round() as u64))
+    Ok(Some(Hourly((price * 1e6).round() as u64)))
 }
 
 #[cfg(test)]
@@ -131,7 +132,10 @@ mod tests {
         let prices = prices.unwrap();
         let of = |text| {
             let Price { on_demand, spot } = prices.of(name(text));
-            (on_demand, spot)
+            (
+                on_demand.map(|Hourly(price)| price),
+                spot.map(|Hourly(price)| price),
+            )
         };
         assert_eq!(of("m5.large"), (Some(96_000), Some(35_400)));
         assert_eq!(of("c5.large"), (Some(85_000), None));

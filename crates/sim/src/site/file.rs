@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use batchyard_core::allocation::{AllocationStrategy, Price};
 use batchyard_core::environment::{Capacity, InstancePlan, InstanceTypeName};
 use batchyard_core::item::{FairShare, ShareWeight};
 use batchyard_core::limits::IDLE_INSTANCE_DELAY;
@@ -11,7 +12,6 @@ use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
 use batchyard_core::time::Millis;
 use serde::Deserialize;
 
-use super::strategy::Strategy;
 use super::{Environment, Prices, Queue, Site};
 
 /// Memory where a site names none: more than any job asks for (own choice).
@@ -68,8 +68,7 @@ struct EnvironmentPart {
     desired_vcpus: u32,
     #[serde(default)]
     instance_types: Vec<String>,
-    #[serde(default)]
-    strategy: Strategy,
+    strategy: Option<AllocationStrategy>,
     idle_seconds: Option<u64>,
 }
 
@@ -175,6 +174,9 @@ impl HostPart {
 /// GPUs that a host of the core has at most.
 const GPUS_MAX: u16 = 64;
 
+/// The dearest hour (own choice, as in a server's list of prices).
+const PRICE_MAX: f64 = 1e9;
+
 impl EnvironmentPart {
     fn read(self, prices: &BTreeMap<String, f64>) -> Result<Environment, FileError> {
         let EnvironmentPart {
@@ -194,12 +196,18 @@ impl EnvironmentPart {
                 capacity: Capacity::Shared { vcpus_max: max_vcpus },
             });
         }
-        let find = |name: &String| {
-            InstanceTypeName::find(name)
-                .ok_or_else(|| wrong(&what, &format!("has no known instance type {name}")))
+        let listed = |entry: &String| match InstanceTypeName::listed(entry) {
+            types if types.is_empty() => Err(wrong(
+                &what,
+                &format!("has no known instance type or family {entry}"),
+            )),
+            types => Ok(types),
         };
-        let mut types = instance_types.iter().map(find).collect::<Result<Vec<_>, _>>()?;
-        let choice = strategy.ranked(&mut types, prices);
+        let types = instance_types.iter().map(listed).collect::<Result<Vec<_>, _>>()?;
+        let strategy = strategy.unwrap_or(AllocationStrategy::BestFitProgressive);
+        let (types, choice) = strategy.ranked(types, |name| {
+            prices.get(name.facts().name).copied().map(millionths)
+        });
         let vcpus_max = max_vcpus.ok_or_else(|| wrong(&what, "has instances and needs max_vcpus"))?;
         Ok(Environment {
             name,
@@ -299,8 +307,8 @@ impl PricesPart {
             currency,
         } = self;
         let all = vcpu_hour.iter().chain(instance_hour.values());
-        if !all.into_iter().all(|price| price.is_finite() && *price >= 0.0) {
-            return Err(wrong("prices", "must not be negative"));
+        if !all.into_iter().all(|price| (0.0..=PRICE_MAX).contains(price)) {
+            return Err(wrong("prices", "must be from 0 to 1000000000"));
         }
         let unknown = instance_hour
             .keys()
@@ -317,6 +325,16 @@ impl PricesPart {
             currency,
         })
     }
+}
+
+/// A price as strategies compare them.
+fn millionths(price: f64) -> Price {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "prices were checked to be from 0 to PRICE_MAX"
+    )]
+    Price((price * 1e6).round() as u64)
 }
 
 fn wrong(what: &str, problem: &str) -> FileError {

@@ -2,7 +2,6 @@
 
 mod edit;
 mod file;
-mod strategy;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

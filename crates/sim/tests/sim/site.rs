@@ -53,7 +53,7 @@ fn what_a_site_lacks_or_says_wrongly_is_named() {
     check(
         &format!("[[environment]]\nname = \"a\"\nmax_vcpus = 1\ninstance_types = [\"c9.tiny\"]\n{QUEUE}"),
         &expect![[r#"
-            read the site: environment a has no known instance type c9.tiny
+            read the site: environment a has no known instance type or family c9.tiny
         "#]],
     );
     check(
@@ -73,7 +73,7 @@ fn what_a_site_lacks_or_says_wrongly_is_named() {
     check(
         &format!("[[environment]]\nname = \"a\"\nmax_vcpus = 1\n{QUEUE}[prices]\nvcpu_hour = -1.0\n"),
         &expect![[r#"
-            read the site: prices must not be negative
+            read the site: prices must be from 0 to 1000000000
         "#]],
     );
 }
@@ -183,6 +183,6 @@ fn strategies_rank_types_by_the_sites_prices() {
         BEST_FIT: Ordered c5.large m5.large c5.xlarge
         BEST_FIT_PROGRESSIVE: Progressive c5.xlarge c5.large m5.large
         BEST_FIT_PROGRESSIVE_ORDERED: Progressive c5.xlarge m5.large c5.large
-        SPOT_CAPACITY_OPTIMIZED: Roomiest c5.xlarge m5.large c5.large"#]]
+        SPOT_CAPACITY_OPTIMIZED: Roomiest c5.large m5.large c5.xlarge"#]]
     .assert_eq(&strategies.map(ranked).join("\n"));
 }

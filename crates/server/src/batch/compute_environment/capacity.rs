@@ -88,17 +88,14 @@ pub(super) fn spec(
 /// The types that names and families stand for, by name and family.
 fn known_types(names: &[String]) -> Result<Vec<Vec<InstanceTypeName>>, Fault> {
     let known = names.iter().enumerate().map(|(index, name)| {
-        let members: Vec<&str> = match InstanceType::find(name) {
-            Some(found) => vec![found.name],
-            None => InstanceType::family(name).map(|member| member.name).collect(),
-        };
+        let members = InstanceTypeName::listed(name);
         if members.is_empty() {
             // Own words; a type newer than our table is refused too, as nobody could say what it has.
             return Err(client_exception(format!(
                 "computeResources.instanceTypes[{index}]: {name} is not an instance type or family that is known here"
             )));
         }
-        Ok(members.into_iter().filter_map(InstanceTypeName::find).collect())
+        Ok(members)
     });
     known.collect()
 }

@@ -1,10 +1,6 @@
-//! Allocation strategies (section D.5): in which order an environment's instance types are taken, and how strictly.
-//!
-//! What a type costs is the operator's to say; where nothing is said all vCPUs cost the same, and a smaller instance is a cheaper one.
-//! Interruptions of Spot capacity are not foreseen here: the strategies that avoid them look at how much there is of a type.
+//! The allocation strategy that a client names, and what of its instance types is within its bid (sections D.5 and A1.12).
 
-use std::collections::BTreeSet;
-
+use batchyard_core::allocation::{AllocationStrategy, Price};
 use batchyard_core::environment::{InstanceChoice, InstanceTypeName};
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
@@ -29,45 +25,29 @@ pub(super) fn ranked(
         .bid_percentage
         .and_then(|percent| u64::try_from(percent).ok());
     let within_bid = |name: &InstanceTypeName| market.is_within_bid(*name, bid_percent);
-    let families: Vec<Vec<InstanceTypeName>> = types
+    let listed: Vec<Vec<InstanceTypeName>> = types
         .into_iter()
         .map(|family| family.into_iter().filter(within_bid).collect())
         .collect();
-    let mut flat: Vec<InstanceTypeName> = families.iter().flatten().copied().collect();
-    if flat.is_empty() {
+    if listed.iter().all(Vec::is_empty) {
         // Own words: no instance could ever be had.
         return Err(client_exception(
             "bidPercentage: the Spot price of every instance type of the compute environment is higher.",
         ));
     }
-    let choice = match &resources.allocation_strategy {
-        None | Some(Strategy::BestFit) => {
-            flat.sort_by_key(|name| (market.price(*name), size(*name)));
-            InstanceChoice::Ordered
+    let strategy = match &resources.allocation_strategy {
+        None | Some(Strategy::BestFit) => AllocationStrategy::BestFit,
+        Some(Strategy::BestFitProgressive) => AllocationStrategy::BestFitProgressive,
+        Some(Strategy::BestFitProgressiveOrdered) => AllocationStrategy::BestFitProgressiveOrdered,
+        Some(Strategy::SpotCapacityOptimizedPrioritized) => {
+            AllocationStrategy::SpotCapacityOptimizedPrioritized
         }
-        Some(Strategy::BestFitProgressive | Strategy::SpotPriceCapacityOptimized) => {
-            flat.sort_by_key(|name| market.by_price(*name));
-            InstanceChoice::Progressive
-        }
-        // Explicit types keep their place, and so does a family, which is ordered by price in itself (section K.3).
-        Some(Strategy::BestFitProgressiveOrdered | Strategy::SpotCapacityOptimizedPrioritized) => {
-            flat = families
-                .into_iter()
-                .flat_map(|mut family| {
-                    family.sort_by_key(|name| market.by_price(*name));
-                    family
-                })
-                .collect();
-            InstanceChoice::Progressive
-        }
+        Some(Strategy::SpotPriceCapacityOptimized) => AllocationStrategy::SpotPriceCapacityOptimized,
         Some(Strategy::SpotCapacityOptimized | Strategy::Unknown(_)) => {
-            flat.sort_by_key(|name| size(*name));
-            InstanceChoice::Roomiest
+            AllocationStrategy::SpotCapacityOptimized
         }
     };
-    let mut seen = BTreeSet::new();
-    flat.retain(|name| seen.insert(*name));
-    Ok((flat, choice))
+    Ok(strategy.ranked(listed, |name| market.price(name)))
 }
 
 /// What types cost an environment.
@@ -77,39 +57,22 @@ struct Market<'a> {
 }
 
 impl Market<'_> {
-    /// What an hour costs; types of unknown price come last.
-    fn price(&self, name: InstanceTypeName) -> u64 {
+    /// What an hour costs, where it is known.
+    fn price(&self, name: InstanceTypeName) -> Option<Price> {
         let price = self.prices.of(name);
-        let price = if self.is_spot { price.spot } else { price.on_demand };
-        price.unwrap_or(u64::MAX)
-    }
-
-    /// By what a vCPU costs; among equal ones the smallest first.
-    fn by_price(&self, name: InstanceTypeName) -> (u64, (u16, u32, u32, &'static str)) {
-        let price = self.price(name);
-        let of_vcpu = match price {
-            u64::MAX => u64::MAX,
-            _ => price.saturating_mul(1_000) / u64::from(name.facts().vcpus.max(1)),
-        };
-        (of_vcpu, size(name))
+        if self.is_spot { price.spot } else { price.on_demand }
     }
 
     /// Whether the Spot price is at most the bid, a part of the price on demand (section A1.12), as far as both are known.
     fn is_within_bid(&self, name: InstanceTypeName, bid_percent: Option<u64>) -> bool {
         let price = self.prices.of(name);
         match (bid_percent, price.spot, price.on_demand) {
-            (Some(percent), Some(spot), Some(on_demand)) if self.is_spot => {
+            (Some(percent), Some(Price(spot)), Some(Price(on_demand))) if self.is_spot => {
                 spot.saturating_mul(100) <= on_demand.saturating_mul(percent)
             }
             _ => true,
         }
     }
-}
-
-/// GPUs weigh most: they are what is dear.
-fn size(name: InstanceTypeName) -> (u16, u32, u32, &'static str) {
-    let facts = name.facts();
-    (facts.gpus, facts.vcpus, facts.memory_mib, facts.name)
 }
 
 #[cfg(test)]
