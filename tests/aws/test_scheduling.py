@@ -324,7 +324,11 @@ def test_a_queue_runs_as_many_attempts_at_once_as_its_tag_says(own_site, gate):
         f'tag batchyard:max-concurrency must be a whole number from 1 to {2**32 - 1}, not "none"',
     )
     code, text = refusal(site.batch.tag_resource, resourceArn=arn, tags={"batchyard:concurrency": "1"})
-    assert code == "ClientException" and "batchyard:max-concurrency and batchyard:backfill" in text
+    assert code == "ClientException" and "batchyard:max-concurrency, batchyard:backfill and batchyard:backfill-depth" in text
+    assert refusal(site.batch.tag_resource, resourceArn=arn, tags={"batchyard:backfill-depth": "10001"}) == (
+        "ClientException",
+        'tag batchyard:backfill-depth must be a whole number from 1 to 10000, not "10001"',
+    )
     site.batch.tag_resource(resourceArn=arn, tags={"batchyard:max-concurrency": "2"})
     site.reached(second, "RUNNING")
 

@@ -202,8 +202,8 @@ impl Fleet {
         instance.was_used = true;
     }
 
-    /// Makes a place and takes it, in a copy that is asked what would be.
-    pub(crate) fn take(&mut self, plan: &Plan, hold: Hold<'_>) {
+    /// Makes a place and takes it, in a copy that is asked what would be; which one.
+    pub(crate) fn take(&mut self, plan: &Plan, hold: Hold<'_>) -> Placement {
         for (environment, instance) in &plan.reclaimed {
             self.remove_instance(*environment, *instance);
         }
@@ -242,6 +242,7 @@ impl Fleet {
             gpus: free.lowest(hold.need.gpus).unwrap_or_default(),
         };
         self.occupy(placement, hold);
+        placement
     }
 
     /// An idle instance that may be given back for others: of any environment, beyond what its minimum keeps.

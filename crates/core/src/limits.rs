@@ -86,8 +86,11 @@ pub const RUNS_KEPT_MAX: usize = 32;
 /// Running attempts that are looked at to see when there is room for a job (own choice: more than one machine runs).
 pub const RELEASES_LOOKED_AT_MAX: usize = 4096;
 
-/// Jobs behind a queue's front that one pass looks at to start them early (own choice).
-pub const BACKFILL_LOOKED_AT_MAX: usize = 100;
+/// Jobs behind a queue's front that one pass looks at to start them early, unless the queue says otherwise (own choice).
+pub const BACKFILL_DEPTH: usize = 100;
+
+/// The most that a queue may say (own choice: a pass over so many takes about a millisecond).
+pub const BACKFILL_DEPTH_MAX: u32 = 10_000;
 
 /// How far `explain` counts the jobs ahead of one (own choice: keeps a question cheap in a queue of millions).
 pub const POSITION_COUNTED_MAX: usize = 10_000;

@@ -7,7 +7,7 @@ use crate::id::{EnvironmentId, JobKey};
 use crate::job::{Placement, Profile};
 use crate::limits::RELEASES_LOOKED_AT_MAX;
 use crate::runs::Estimate;
-use crate::schedule::{Verdict, consider};
+use crate::schedule::has_place;
 use crate::state::State;
 use crate::time::{Millis, Timestamp};
 
@@ -121,35 +121,30 @@ pub(crate) fn opening(
     profile: &Profile,
     releases: &[Release<'_>],
 ) -> Option<Opening> {
-    let mut fleet = fleet.clone();
-    for release in releases {
-        release.make(&mut fleet);
-        if has_place(&fleet, environments, profile) {
-            return Some(Opening {
-                at: release.at,
-                after: release.job,
-                basis: release.basis,
-            });
-        }
-    }
-    None
+    let (opening, _) = opening_and_fleet(fleet, environments, profile, releases)?;
+    Some(opening)
 }
 
-/// Whether there is room for a job when all have ended that are expected to by `at`.
-pub(crate) fn has_place_at(
+/// The same, with what is held when all have ended that are expected to by then.
+pub(crate) fn opening_and_fleet(
     fleet: &Fleet,
     environments: &[EnvironmentId],
     profile: &Profile,
     releases: &[Release<'_>],
-    at: Timestamp,
-) -> bool {
+) -> Option<(Opening, Fleet)> {
     let mut fleet = fleet.clone();
-    for release in releases.iter().take_while(|release| release.at <= at) {
+    let mut releases = releases.iter();
+    let last = releases.find(|release| {
+        release.make(&mut fleet);
+        has_place(&fleet, environments, profile)
+    })?;
+    let opening = Opening {
+        at: last.at,
+        after: last.job,
+        basis: last.basis,
+    };
+    for release in releases.take_while(|release| release.at <= opening.at) {
         release.make(&mut fleet);
     }
-    has_place(&fleet, environments, profile)
-}
-
-fn has_place(fleet: &Fleet, environments: &[EnvironmentId], profile: &Profile) -> bool {
-    !matches!(consider(fleet, environments, profile), Verdict::Wait(_))
+    Some((opening, fleet))
 }

@@ -129,6 +129,15 @@ pub(crate) fn consider(fleet: &Fleet, environments: &[EnvironmentId], profile: &
     Verdict::Wait(hindrances)
 }
 
+/// Whether there is a place for the job: [`consider`] without saying where, or what is in the way.
+pub(crate) fn has_place(fleet: &Fleet, environments: &[EnvironmentId], profile: &Profile) -> bool {
+    if profile.nodes.is_some() {
+        return !matches!(consider(fleet, environments, profile), Verdict::Wait(_));
+    }
+    let mut environments = environments.iter();
+    environments.any(|id| consider_environment(fleet, *id, fleet.environment(*id), profile).is_ok())
+}
+
 fn consider_environment(
     fleet: &Fleet,
     id: EnvironmentId,

@@ -32,7 +32,7 @@ use crate::time::Timestamp;
 use choose::NewInstance;
 pub use choose::{Hindrance, Verdict};
 pub(crate) use choose::{Plan, Site};
-pub(crate) use choose::{consider, wanted_type};
+pub(crate) use choose::{consider, has_place, wanted_type};
 pub use gang::GangPlan;
 pub use gate::Gate;
 pub(crate) use gate::gates;

@@ -21,7 +21,7 @@ fn a_job_that_has_ended_by_then_goes_before_the_front() {
             > environment ce shared; queue q backfill ce
                 environment 1 ce is version 1, Enabled
                 queue 1 q is version 1, Enabled
-                queue 1 is told QueueOptions { max_concurrency: None, backfill: true }
+                queue 1 is told QueueOptions { max_concurrency: None, backfill: true, backfill_depth: None }
                 TagsChanged(TagsChanged { resource: "job-queue/q", set: [("batchyard:backfill", "on")], removed: [] })
             > submit a q vcpus=3 timeout=100; started a; at +10
                 a is number 1 of queue 1
@@ -79,7 +79,7 @@ fn a_long_job_goes_before_the_front_where_both_fit() {
             > environment ce shared; queue q backfill ce
                 environment 1 ce is version 1, Enabled
                 queue 1 q is version 1, Enabled
-                queue 1 is told QueueOptions { max_concurrency: None, backfill: true }
+                queue 1 is told QueueOptions { max_concurrency: None, backfill: true, backfill_depth: None }
                 TagsChanged(TagsChanged { resource: "job-queue/q", set: [("batchyard:backfill", "on")], removed: [] })
             > submit a q vcpus=2 timeout=100; started a
                 a is number 1 of queue 1
@@ -122,7 +122,7 @@ fn jobs_without_a_timeout_are_taken_at_what_the_last_ones_took() {
             > environment ce shared; queue q backfill ce; register short; register long
                 environment 1 ce is version 1, Enabled
                 queue 1 q is version 1, Enabled
-                queue 1 is told QueueOptions { max_concurrency: None, backfill: true }
+                queue 1 is told QueueOptions { max_concurrency: None, backfill: true, backfill_depth: None }
                 TagsChanged(TagsChanged { resource: "job-queue/q", set: [("batchyard:backfill", "on")], removed: [] })
                 DefinitionRegistered(DefinitionRegistered { name: "short", revision: 1, document: Document("{}"), at: @1700000000000 })
                 DefinitionRegistered(DefinitionRegistered { name: "long", revision: 1, document: Document("{}"), at: @1700000000000 })
@@ -194,7 +194,7 @@ fn a_queue_that_does_not_ask_for_it_keeps_its_order() {
                 short is number 3 of queue 1
                 short RUNNABLE
             > tag job-queue/q backfill
-                queue 1 is told QueueOptions { max_concurrency: None, backfill: true }
+                queue 1 is told QueueOptions { max_concurrency: None, backfill: true, backfill_depth: None }
                 TagsChanged(TagsChanged { resource: "job-queue/q", set: [("batchyard:backfill", "on")], removed: [] })
                 short STARTING in environment 1
                 => launch short#1
@@ -217,7 +217,7 @@ fn instances_are_counted_as_they_will_be() {
             > environment ce types=m5.large,m5.xlarge max=8; queue q backfill ce
                 environment 1 ce is version 1, Enabled
                 queue 1 q is version 1, Enabled
-                queue 1 is told QueueOptions { max_concurrency: None, backfill: true }
+                queue 1 is told QueueOptions { max_concurrency: None, backfill: true, backfill_depth: None }
                 TagsChanged(TagsChanged { resource: "job-queue/q", set: [("batchyard:backfill", "on")], removed: [] })
             > submit a q vcpus=4 memory=8192 timeout=100; submit b q vcpus=2 timeout=1000; started a; started b
                 a is number 1 of queue 1
@@ -247,6 +247,90 @@ fn instances_are_counted_as_they_will_be() {
                 => forget a#1
                 front STARTING in environment 1 on instance 1
                 => launch front#1
+        "#]],
+    );
+}
+
+#[test]
+fn those_that_start_in_one_pass_count_for_each_other() {
+    check(
+        "
+        host vcpus=4
+        environment ce shared; queue q ce
+        submit a q vcpus=2 timeout=100; started a; submit front q vcpus=3
+        submit long q timeout=500; submit longer q timeout=500; submit short q timeout=100
+        tag job-queue/q backfill
+        ",
+        &expect![[r#"
+            > host vcpus=4
+            > environment ce shared; queue q ce
+                environment 1 ce is version 1, Enabled
+                queue 1 q is version 1, Enabled
+            > submit a q vcpus=2 timeout=100; started a; submit front q vcpus=3
+                a is number 1 of queue 1
+                a RUNNABLE
+                a STARTING in environment 1
+                => launch a#1
+                a RUNNING
+                front is number 2 of queue 1
+                front RUNNABLE
+            > submit long q timeout=500; submit longer q timeout=500; submit short q timeout=100
+                long is number 3 of queue 1
+                long RUNNABLE
+                longer is number 4 of queue 1
+                longer RUNNABLE
+                short is number 5 of queue 1
+                short RUNNABLE
+            > tag job-queue/q backfill
+                queue 1 is told QueueOptions { max_concurrency: None, backfill: true, backfill_depth: None }
+                TagsChanged(TagsChanged { resource: "job-queue/q", set: [("batchyard:backfill", "on")], removed: [] })
+                long STARTING in environment 1
+                short STARTING in environment 1
+                => launch long#1
+                => launch short#1
+        "#]],
+    );
+}
+
+#[test]
+fn no_more_jobs_are_looked_at_than_the_queue_says() {
+    check(
+        "
+        host vcpus=4
+        environment ce shared; queue q backfill depth=1 ce
+        submit a q vcpus=3 timeout=100; started a; submit front q vcpus=4
+        submit large q vcpus=2 timeout=50; submit small q timeout=50
+        tag job-queue/q depth=2
+        untag job-queue/q batchyard:backfill-depth
+        ",
+        &expect![[r#"
+            > host vcpus=4
+            > environment ce shared; queue q backfill depth=1 ce
+                environment 1 ce is version 1, Enabled
+                queue 1 q is version 1, Enabled
+                queue 1 is told QueueOptions { max_concurrency: None, backfill: true, backfill_depth: Some(1) }
+                TagsChanged(TagsChanged { resource: "job-queue/q", set: [("batchyard:backfill", "on"), ("batchyard:backfill-depth", "1")], removed: [] })
+            > submit a q vcpus=3 timeout=100; started a; submit front q vcpus=4
+                a is number 1 of queue 1
+                a RUNNABLE
+                a STARTING in environment 1
+                => launch a#1
+                a RUNNING
+                front is number 2 of queue 1
+                front RUNNABLE
+            > submit large q vcpus=2 timeout=50; submit small q timeout=50
+                large is number 3 of queue 1
+                large RUNNABLE
+                small is number 4 of queue 1
+                small RUNNABLE
+            > tag job-queue/q depth=2
+                queue 1 is told QueueOptions { max_concurrency: None, backfill: true, backfill_depth: Some(2) }
+                TagsChanged(TagsChanged { resource: "job-queue/q", set: [("batchyard:backfill-depth", "2")], removed: [] })
+                small STARTING in environment 1
+                => launch small#1
+            > untag job-queue/q batchyard:backfill-depth
+                queue 1 is told QueueOptions { max_concurrency: None, backfill: true, backfill_depth: None }
+                TagsChanged(TagsChanged { resource: "job-queue/q", set: [], removed: ["batchyard:backfill-depth"] })
         "#]],
     );
 }

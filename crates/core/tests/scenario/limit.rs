@@ -206,7 +206,7 @@ fn a_queue_runs_as_many_attempts_at_once_as_its_tag_says() {
             > environment ce shared; queue q most=2 ce; queue other ce
                 environment 1 ce is version 1, Enabled
                 queue 1 q is version 1, Enabled
-                queue 1 is told QueueOptions { max_concurrency: Some(2), backfill: false }
+                queue 1 is told QueueOptions { max_concurrency: Some(2), backfill: false, backfill_depth: None }
                 TagsChanged(TagsChanged { resource: "job-queue/q", set: [("batchyard:max-concurrency", "2")], removed: [] })
                 queue 2 other is version 1, Enabled
             > submit a q array=4; submit b other
@@ -233,11 +233,11 @@ fn a_queue_runs_as_many_attempts_at_once_as_its_tag_says() {
                 a:2 STARTING in environment 1
                 => launch a:2#1
             > tag job-queue/q most=3; untag job-queue/q batchyard:max-concurrency
-                queue 1 is told QueueOptions { max_concurrency: Some(3), backfill: false }
+                queue 1 is told QueueOptions { max_concurrency: Some(3), backfill: false, backfill_depth: None }
                 TagsChanged(TagsChanged { resource: "job-queue/q", set: [("batchyard:max-concurrency", "3")], removed: [] })
                 a:3 STARTING in environment 1
                 => launch a:3#1
-                queue 1 is told QueueOptions { max_concurrency: None, backfill: false }
+                queue 1 is told QueueOptions { max_concurrency: None, backfill: false, backfill_depth: None }
                 TagsChanged(TagsChanged { resource: "job-queue/q", set: [], removed: ["batchyard:max-concurrency"] })
         "#]],
     );

@@ -19,7 +19,7 @@ use batchyard_core::multi_node::{NodeGroup, NodeShape};
 use batchyard_core::name::{
     ConsumableResourceName, DefinitionName, EnvironmentName, QueueName, QuotaShareName, SchedulingPolicyName,
 };
-use batchyard_core::options::{BACKFILL, MAX_CONCURRENCY};
+use batchyard_core::options::{BACKFILL, DEPTH, MAX_CONCURRENCY};
 use batchyard_core::resources::{Mebibytes, Resources};
 use batchyard_core::retry::{EvaluateOnExit, Pattern, RetryAction, RetryStrategy};
 use batchyard_core::time::{Millis, Timestamp};
@@ -358,7 +358,7 @@ pub(crate) fn content(name: &str, words: &Words) -> JobContent {
     }
 }
 
-/// `most=N` and `backfill`, as tags.
+/// `most=N`, `backfill` and `depth=N`, as tags.
 pub(crate) fn tags(words: &Words) -> Vec<(String, String)> {
     let most = words
         .value("most")
@@ -366,7 +366,10 @@ pub(crate) fn tags(words: &Words) -> Vec<(String, String)> {
     let backfill = words
         .has("backfill")
         .then(|| (BACKFILL.to_owned(), "on".to_owned()));
-    most.into_iter().chain(backfill).collect()
+    let depth = words
+        .value("depth")
+        .map(|depth| (DEPTH.to_owned(), depth.to_owned()));
+    most.into_iter().chain(backfill).chain(depth).collect()
 }
 
 /// Identifiers as scripts make them: the time of submission, and a number.

@@ -5,7 +5,7 @@
 //! environment NAME shared [max=4] [said=VCPUS] [disabled] [invalid] [platform=fargate] [spot]
 //! environment NAME types=m5.large,m5.xlarge [choice=ordered|progressive|roomiest] [min=0] [desired=0] [max=4] [idle=60]
 //! environment NAME unit=ml.m5.large:2 […]      a service environment; elsewhere it is called service-environment/NAME
-//! queue NAME [priority=1] [disabled] [policy=NAME] [limit=capacity:SECONDS] [limit=maximum:SECONDS] [limit=requirement:SECONDS] [most=N] [backfill]
+//! queue NAME [priority=1] [disabled] [policy=NAME] [limit=capacity:SECONDS] [limit=maximum:SECONDS] [limit=requirement:SECONDS] [most=N] [backfill] [depth=N]
 //!        ENVIRONMENT …
 //! item scheduling-policy/NAME [quota] [decay=SECONDS] [reserve=PERCENT] [weights=SHARE:0.5,PREFIX*:2]
 //! item consumable-resource/NAME [total=1] [burns]
@@ -21,7 +21,7 @@
 //! interrupt JOB [notice=SECONDS]; interrupt-instance NUMBER [notice=SECONDS]
 //! started JOB; exited JOB CODE; not-started JOB REASON; lost JOB      JOB is a, a:0 for a child or node, a#1 for a past attempt
 //! cancel JOB; terminate JOB; register DEFINITION
-//! tag job/JOB most=N; tag job-queue/NAME [most=N] [backfill]; untag PATH KEY …
+//! tag job/JOB most=N; tag job-queue/NAME [most=N] [backfill] [depth=N]; untag PATH KEY …
 //! at +5                                        seconds go by
 //! show; explain JOB; snapshot QUEUE
 //! ```

@@ -253,6 +253,7 @@ impl QueuePart {
             options: QueueOptions {
                 max_concurrency,
                 backfill,
+                ..QueueOptions::default()
             },
         })
     }

@@ -97,8 +97,8 @@ impl Site {
                 environments: vec![environment.clone()],
                 fair_share: None,
                 options: QueueOptions {
-                    max_concurrency: None,
                     backfill,
+                    ..QueueOptions::default()
                 },
             }],
             environments: vec![Environment {

@@ -90,8 +90,8 @@ fn a_site_becomes_the_state_it_describes_and_can_be_handed_on() {
         )
     });
     expect![[r#"
-        main 10 Some("main") QueueOptions { max_concurrency: None, backfill: false }
-        low 1 None QueueOptions { max_concurrency: None, backfill: true }"#]]
+        main 10 Some("main") QueueOptions { max_concurrency: None, backfill: false, backfill_depth: None }
+        low 1 None QueueOptions { max_concurrency: None, backfill: true, backfill_depth: None }"#]]
     .assert_eq(&queues.collect::<Vec<_>>().join("\n"));
     let text = serde_json::to_string(&Present::of(&core, now)).expect("all of it is JSON");
     let read: Present = serde_json::from_str(&text).expect("it was written so");
