@@ -1,4 +1,6 @@
 //! What can happen in a history, with few names and small numbers so that things meet.
+//!
+//! Long because each thing that can happen is described and made here, side by side.
 
 use proptest::prelude::*;
 
@@ -237,7 +239,8 @@ pub(crate) fn history() -> impl Strategy<Value = Vec<Op>> {
         ]
     });
     let quota_shares = prop::collection::vec(0u8..90, 2..3).prop_map(|amounts| quota_prelude(&amounts));
-    let prelude = prop_oneof![7 => prelude, 2 => quota_shares, 1 => Just(Vec::new())];
+    let prelude =
+        prop_oneof![6 => prelude, 2 => quota_shares, 2 => backfill_prelude(), 1 => Just(Vec::new())];
     // Most are short, as most failures are; in some there is time for a lot to meet.
     let rest = prop_oneof![
         3 => prop::collection::vec(op(), 1..60),
@@ -279,6 +282,63 @@ fn quota_prelude(amounts: &[u8]) -> Vec<Op> {
     let mut all = vec![item(4, 0), environment, queue(1, Some(2)), queue(0, None)];
     all.extend((5..).zip(amounts).map(|(kind, amount)| item(kind, *amount)));
     all
+}
+
+/// A queue that backfills, and jobs of which all is known how long they run at most: some run, one waits for most of the host, and others,
+/// shorter and longer ones, may go before it or not.
+fn backfill_prelude() -> impl Strategy<Value = Vec<Op>> {
+    let environment = Op::Environment(EnvironmentOp {
+        verb: Verb::Create,
+        name: 0,
+        kind: 0,
+        is_enabled: true,
+        is_outdated: false,
+        renewal: None,
+    });
+    let queue = Op::Queue(QueueOp {
+        verb: Verb::Create,
+        name: 0,
+        priority: 1,
+        environments: vec![0],
+        is_enabled: true,
+        policy: None,
+    });
+    let backfill = Op::Limit(LimitOp {
+        pick: None,
+        queue: 0,
+        most: None,
+        backfill: true,
+    });
+    let milli_vcpus = prop::sample::select(vec![250, 1_000, 1_500, 2_000, 4_000, 5_000, 5_500]);
+    let job = (milli_vcpus, 200_u32..3_000, prop::option::weighted(0.2, 2_u32..4));
+    let submit = job.prop_map(|(milli_vcpus, timeout_ms, array_size)| {
+        Op::Submit(SubmitOp {
+            queue: 0,
+            profile: ProfileOp {
+                milli_vcpus,
+                memory: 512,
+                gpus: 0,
+                attempts: 1,
+                rule: 2,
+                timeout_ms: Some(timeout_ms),
+                is_fargate: false,
+                nodes: None,
+                units: None,
+                share: (0, 0),
+                take: None,
+                most: None,
+            },
+            array_size,
+            is_sequential: false,
+            token: None,
+            dependencies: Vec::new(),
+            is_raw: true,
+        })
+    });
+    prop::collection::vec(submit, 3..9).prop_map(move |submissions| {
+        let queue = [environment.clone(), queue.clone(), backfill.clone()];
+        queue.into_iter().chain(submissions).collect()
+    })
 }
 
 fn op() -> impl Strategy<Value = Op> {

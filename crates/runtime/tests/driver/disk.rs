@@ -8,6 +8,7 @@ use batchyard_core::command::Ended;
 use batchyard_core::id::{AttemptKey, JobId, JobKey};
 use batchyard_core::job::JobStatus;
 use batchyard_core::state::{Host, State, Stored};
+use batchyard_core::time::Timestamp;
 use batchyard_runtime::engine::BoxFuture;
 use batchyard_runtime::store::{Batch, DriverStore, JournalEntry, LaunchRow, StoreError};
 
@@ -48,6 +49,8 @@ pub(crate) struct Contents {
     is_full: bool,
     is_launch_damaged: bool,
     server: u64,
+    /// When the input entered its core that was committed last, and of which server that is.
+    told: (u64, Timestamp),
 }
 
 #[derive(Clone)]
@@ -83,6 +86,7 @@ impl Disk {
             is_full: false,
             is_launch_damaged: false,
             server: 0,
+            told: (0, Timestamp::default()),
         };
         let shared = Arc::new(Mutex::new(contents));
         Disk { shared, moved }
@@ -131,12 +135,23 @@ impl Disk {
 }
 
 impl Contents {
-    fn apply(&mut self, batch: &Batch) {
+    /// Keeps a batch of a server.
+    fn apply(&mut self, batch: &Batch, server: u64) {
         self.changes_max = self.changes_max.max(batch.changes.len());
         for change in &batch.changes {
             self.note(change);
             self.state.apply(change);
             self.changes.push(change.clone());
+        }
+        for entry in &batch.journal {
+            // However the host's clock is set meanwhile.
+            let (before, latest) = self.told;
+            if before == server && entry.at < latest {
+                let now = entry.at;
+                self.violations
+                    .push(format!("time ran back for a core, from {latest:?} to {now:?}"));
+            }
+            self.told = (server, entry.at);
         }
         self.journal.extend(batch.journal.iter().cloned());
         if self.state.counters() != batch.counters {
@@ -274,7 +289,7 @@ impl MemoryStore {
         if self.disk.contents().is_full {
             return Err(full());
         }
-        self.disk.change(|contents| contents.apply(batch));
+        self.disk.change(|contents| contents.apply(batch, self.server));
         // What is written is written, whoever has taken over by now.
         let _was_overtaken = self.pass(Hold::After).await;
         Ok(())
