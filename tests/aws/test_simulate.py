@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -62,7 +63,7 @@ def test_a_list_on_a_site_makes_a_report_and_a_chart(tmp_path):
     [
         ("--swf", "1 2 3\n", "input:1: 3 fields where 18 are due"),
         ("--csv", "run\nlong\n", 'input:2: run is "long" and must be a number of seconds'),
-        ("--csv", "run,queue\n1,q\n", "a job is for the queue q, which the site does not have"),
+        ("--csv", "run,queue\n1,q\n", "input:2: queue is q, which the site does not have"),
     ],
 )
 def test_files_that_are_wrong_are_refused_with_line_and_field(tmp_path, name, content, message):
@@ -70,6 +71,32 @@ def test_files_that_are_wrong_are_refused_with_line_and_field(tmp_path, name, co
     command = [BINARY, "simulate", name, "input", "--vcpus", "1"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1 and ended.stderr == f"error: {message}\n"
+
+
+def test_failures_are_tried_again_and_counted(tmp_path):
+    jobs = tmp_path / "jobs.csv"
+    jobs.write_text("run,failures,attempts\n60,1,2\n" + "60,,\n" * 99)
+    found = report("--csv", jobs, "--vcpus", "4")
+    assert (found["attempts"], found["failed"], found["memoryMib"]) == (101, 0, None)
+    assert found["failedAttempts"] == {"byProgram": 1, "byTimeout": 0, "byInterruption": 0, "retried": 1}
+    assert found["wastedVcpuHours"] == pytest.approx(60 / 3600)
+    by_chance = ["--vcpus", "4", "--failure-rate", "0.5", "--attempts", "10"]
+    some = report("--csv", jobs, *by_chance, "--seed", "1")
+    assert some == report("--csv", jobs, *by_chance, "--seed", "1")
+    assert some != report("--csv", jobs, *by_chance, "--seed", "2")
+    assert some["attempts"] - some["failedAttempts"]["retried"] == 100
+    assert "exit code" in simulate("--csv", jobs, *by_chance)
+    for option in (["--failure-rate", "2"], ["--attempts", "11"], ["--interrupt-every", "0"], ["--gpus", "65"]):
+        assert f"'{option[1]}' for '{option[0]}" in simulate("--csv", jobs, "--vcpus", "4", *option, expect=2)
+    memory = simulate("--csv", jobs, "--vcpus", "4", "--set", "environment=default:maxvCpus=0")
+    assert "never started" in memory and "1099511627776" not in memory
+
+
+def test_the_example_of_the_documentation_is_as_it_says():
+    root = Path(__file__).resolve().parents[2]
+    example = root / "examples" / "simulate"
+    shown = simulate("--csv", example / "jobs.csv", "--site", example / "site.toml")
+    assert shown in (root / "docs" / "simulate.md").read_text()
 
 
 def test_what_makes_no_sense_is_refused(tmp_path):

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use batchyard_sim::mishap::Mishaps;
 use batchyard_sim::report::Report;
 use batchyard_sim::simulation::{self, Options, PresentOptions};
 use batchyard_sim::site::{Edit, Site};
@@ -23,6 +24,7 @@ use crate::output;
   batchyard simulate --swf KTH-SP2-1996-2.1-cln.swf --svg use.svg
   batchyard simulate --csv jobs.csv --site site.toml
   batchyard simulate --csv jobs.csv --vcpus 64 --memory 262144
+  batchyard simulate --csv jobs.csv --site site.toml --failure-rate 0.05 --attempts 3 --interrupt-every 4
   batchyard simulate --server --set environment=main:maxvCpus=256 --host-vcpus 256
 
 The simulation runs the server's own scheduler in virtual time, and is the same each time. docs/simulate.md says what the files look like."
@@ -35,7 +37,7 @@ pub(crate) struct SimulateArguments {
     #[command(flatten)]
     swf: SwfArguments,
     /// Change something first, as often as needed: environment=NAME:maxvCpus=N, queue=NAME:priority=N,
-    /// queue=NAME:backfill=on, queue=NAME:maxConcurrency=N
+    /// queue=NAME:backfill=on, queue=NAME:backfillDepth=N, queue=NAME:maxConcurrency=N
     #[arg(long, value_name = "CHANGE")]
     set: Vec<Edit>,
     /// With --server: seconds that a job is taken to run whose definition has neither history nor timeout [default: for ever]
@@ -47,6 +49,8 @@ pub(crate) struct SimulateArguments {
     /// Seconds from the placing of a job to its start
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     start_latency: u64,
+    #[command(flatten)]
+    mishaps: MishapArguments,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
@@ -79,23 +83,40 @@ struct PlaceArguments {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["server", "vcpus", "memory", "gpus"])]
     site: Option<PathBuf>,
     /// vCPUs of one host with one queue, in order of submission [default: what the trace's header says]
-    #[arg(long, value_name = "N", conflicts_with = "server")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4_000_000), conflicts_with = "server")]
     vcpus: Option<u32>,
     /// Memory of the host in MiB [default: no limit]
     #[arg(long, value_name = "MIB", conflicts_with = "server")]
     memory: Option<u64>,
     /// GPUs of the host
-    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "server")]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=64), conflicts_with = "server")]
     gpus: u16,
     /// Start later jobs before one that waits for room where that does not delay it
     #[arg(long, conflicts_with_all = ["server", "site"])]
     backfill: bool,
     /// With --server: another number of vCPUs of the host
-    #[arg(long, value_name = "N", conflicts_with_all = ["swf", "csv"])]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4_000_000), conflicts_with_all = ["swf", "csv"])]
     host_vcpus: Option<u32>,
     /// With --server: another amount of memory of the host, in MiB
     #[arg(long, value_name = "MIB", conflicts_with_all = ["swf", "csv"])]
     host_memory: Option<u64>,
+}
+
+/// What goes wrong.
+#[derive(Args, Debug)]
+struct MishapArguments {
+    /// How often jobs are tried that do not say so themselves
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=10), conflicts_with = "server")]
+    attempts: u8,
+    /// The part of attempts that fail by chance, 0 to 1
+    #[arg(long, value_name = "PART", default_value = "0", value_parser = millionths)]
+    failure_rate: u32,
+    /// Hours after which an instance is taken away, as Spot capacity is, in the mean [default: never]
+    #[arg(long, value_name = "HOURS", value_parser = hours)]
+    interrupt_every: Option<u64>,
+    /// What chance goes by: the same seed, the same mishaps
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
 }
 
 /// What becomes of a trace's users and queues.
@@ -146,6 +167,12 @@ impl SimulateArguments {
         Options {
             edits: self.set.clone(),
             start_latency_seconds: self.start_latency,
+            attempts: self.mishaps.attempts,
+            mishaps: Mishaps {
+                seed: self.mishaps.seed,
+                failures_per_million: self.mishaps.failure_rate,
+                instance_life_seconds: self.mishaps.interrupt_every,
+            },
         }
     }
 
@@ -166,6 +193,34 @@ impl SimulateArguments {
         };
         Ok(Site::simple(vcpus, *memory, *gpus, *backfill))
     }
+}
+
+/// Millionths of a part from 0 to 1.
+fn millionths(text: &str) -> Result<u32, String> {
+    let part: Option<f64> = text.parse().ok().filter(|part| (0.0..=1.0).contains(part));
+    let part = part.ok_or_else(|| format!("{text:?} is not a number from 0 to 1"))?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is between 0 and 1e6"
+    )]
+    Ok((part * 1e6).round() as u32)
+}
+
+/// The longest mean time between interruptions (own choice: a hundred years).
+const HOURS_MAX: f64 = 876_600.0;
+
+/// Seconds of hours, as these are written on the command line.
+fn hours(text: &str) -> Result<u64, String> {
+    let hours: Option<f64> = text.parse().ok();
+    let hours = hours.filter(|hours| *hours >= 0.01 && *hours <= HOURS_MAX);
+    let hours = hours.ok_or_else(|| format!("{text:?} is not a number of hours from 0.01 to {HOURS_MAX}"))?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is between 36 and 4e9"
+    )]
+    Ok((hours * 3_600.0).round() as u64)
 }
 
 fn simulate_workload(arguments: &SimulateArguments) -> anyhow::Result<Report> {

@@ -44,6 +44,18 @@ impl MilliVcpus {
     }
 }
 
+impl Mebibytes {
+    /// Memory of a host whose memory does not count: more than there is anywhere, and less than overflows. What is left of it when jobs hold
+    /// some is shown as unlimited too.
+    pub const UNLIMITED: Mebibytes = Mebibytes(1 << 40);
+
+    /// Whether it is [`UNLIMITED`](Self::UNLIMITED), or most of it.
+    #[must_use]
+    pub const fn is_unlimited(self) -> bool {
+        self.0 > Self::UNLIMITED.0 / 2
+    }
+}
+
 impl Resources {
     /// More than anything has.
     pub const MAX: Resources = Resources {
@@ -186,7 +198,11 @@ impl fmt::Debug for GpuSet {
 /// As a person reads it: `2 vCPU, 4096 MiB`, with GPUs only where there are some.
 impl fmt::Display for Resources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} vCPU, {} MiB", self.vcpus, self.memory.0)?;
+        write!(f, "{} vCPU, ", self.vcpus)?;
+        match self.memory.is_unlimited() {
+            true => f.write_str("unlimited memory")?,
+            false => write!(f, "{} MiB", self.memory.0)?,
+        }
         if self.gpus > 0 {
             write!(f, ", {} GPU", self.gpus)?;
         }
@@ -208,6 +224,24 @@ mod tests {
     fn vcpus_are_written_as_users_write_them() {
         let written = [250, 500, 1000, 1500, 16_000, 1].map(|n| MilliVcpus(n).to_string());
         assert_eq!(written, ["0.25", "0.5", "1", "1.5", "16", "0.001"]);
+    }
+
+    #[test]
+    fn memory_that_does_not_count_is_not_shown_as_a_number() {
+        let with = |memory| Resources {
+            vcpus: MilliVcpus(1500),
+            memory,
+            gpus: 0,
+        };
+        let host = with(Mebibytes::UNLIMITED);
+        assert_eq!(host.to_string(), "1.5 vCPU, unlimited memory");
+        let free = host.minus(with(Mebibytes(4_096)));
+        assert_eq!(free.to_string(), "0 vCPU, unlimited memory");
+        // As much as the largest instance type has, a thousand times.
+        assert_eq!(
+            with(Mebibytes(25_165_824_000)).to_string(),
+            "1.5 vCPU, 25165824000 MiB"
+        );
     }
 
     #[test]

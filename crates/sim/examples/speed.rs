@@ -121,6 +121,7 @@ fn request() -> Request {
         timeout: Some(Millis::from_seconds(100)),
         array_size: None,
         array_concurrency: None,
+        attempts: 1,
     }
 }
 
@@ -147,15 +148,9 @@ fn bare(count: u32, every: Millis) {
 fn reported(count: u32) {
     let site = Site::simple(VCPUS, None, 0, false);
     let job = |number: u32| Job {
-        submit: Timestamp::default(),
         run: Millis::new(RUNS[usize::try_from(number).unwrap_or(0) % RUNS.len()]),
         need: need(),
-        queue: None,
-        share: None,
-        timeout: None,
-        array_size: None,
-        after: Vec::new(),
-        think: None,
+        ..Job::default()
     };
     let workload = Workload {
         jobs: (0..count).map(job).collect(),

@@ -11,11 +11,13 @@
 //! | when queued jobs are expected to start | [`forecast`] |
 //! | what is simulated on | [`site`], [`present`] |
 //! | what is submitted, and what becomes of it | [`workload`], [`submission`], [`replay`], [`onward`] |
+//! | what goes wrong by chance | [`mishap`] |
 //! | what came of it | [`report`] |
 //! | all of that together | [`simulation`] |
 
 pub mod forecast;
 pub mod limits;
+pub mod mishap;
 pub mod onward;
 pub mod playback;
 pub mod present;

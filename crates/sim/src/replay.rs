@@ -7,10 +7,11 @@ use batchyard_core::change::{AfterAttempt, Change};
 use batchyard_core::command::{Command, Ended, Rejection};
 use batchyard_core::id::{AttemptKey, JobId, JobKey};
 use batchyard_core::job::{JobStatus, ShareClaim};
-use batchyard_core::name::QueueName;
+use batchyard_core::name::{DefinitionName, QueueName};
 use batchyard_core::state::State;
 use batchyard_core::time::{Millis, Timestamp};
 
+use crate::limits::ATTEMPTS_MAX;
 use crate::playback::{Run, Script};
 use crate::report::Record;
 use crate::submission::{Request, Submissions, job_id, number_of};
@@ -20,11 +21,14 @@ use crate::workload::{Job, Workload};
 #[derive(Debug)]
 pub struct Replay<'a> {
     jobs: &'a [Job],
-    submissions: Submissions,
+    /// By definition; `None` for jobs that name none.
+    submissions: BTreeMap<Option<DefinitionName>, Submissions>,
     /// For jobs that name no queue.
     queue: QueueName,
     /// Queues with shares, and those without: their jobs are given or relieved of one.
     has_shares: BTreeMap<QueueName, bool>,
+    /// Attempts of jobs that do not say how many they may have.
+    attempts: u8,
     next: usize,
     /// Jobs whose time to think begins with the end of another, by that other.
     thinking: BTreeMap<u32, Vec<u32>>,
@@ -48,19 +52,28 @@ struct End {
 
 impl<'a> Replay<'a> {
     /// A replay for a site with these queues, the first of which takes the jobs that name none. The second of each pair: whether it is a
-    /// fair-share queue.
+    /// fair-share queue. `attempts`: of jobs that do not say how many they may have, 1 to 10; 0 is 1.
     ///
     /// # Panics
     /// If there is no queue.
     #[must_use]
-    pub fn new(workload: &'a Workload, queues: impl IntoIterator<Item = (QueueName, bool)>) -> Self {
+    pub fn new(
+        workload: &'a Workload,
+        queues: impl IntoIterator<Item = (QueueName, bool)>,
+        attempts: u8,
+    ) -> Self {
         let queues: Vec<(QueueName, bool)> = queues.into_iter().collect();
         let count = workload.jobs.len();
         Replay {
             jobs: &workload.jobs,
-            submissions: Submissions::default(),
+            submissions: workload
+                .definitions()
+                .map(|name| (Some(name.clone()), Submissions::of(name.clone())))
+                .chain([(None, Submissions::default())])
+                .collect(),
             queue: queues.first().expect("a site has a queue").0.clone(),
             has_shares: queues.into_iter().collect(),
+            attempts,
             next: 0,
             thinking: BTreeMap::new(),
             thought: BinaryHeap::new(),
@@ -83,8 +96,13 @@ impl<'a> Replay<'a> {
     fn submit(&mut self, number: u32, now: Timestamp) -> Option<Command> {
         let job = self.job(number)?;
         let Job {
+            line: _,
             submit: _,
             run: _,
+            exit_code: _,
+            failures: _,
+            attempts,
+            definition,
             need,
             queue,
             share,
@@ -108,6 +126,7 @@ impl<'a> Replay<'a> {
             timeout: *timeout,
             array_size: *array_size,
             array_concurrency: None,
+            attempts: attempts.unwrap_or(self.attempts).clamp(1, ATTEMPTS_MAX),
         };
         // One that has thought does not wait for what it has thought about.
         let after = after.iter().filter(|_| think.is_none());
@@ -118,7 +137,9 @@ impl<'a> Replay<'a> {
             *slot = Some(id);
         }
         self.last = Some((id, now));
-        Some(self.submissions.submit(id, &request, &ids))
+        let submissions = self.submissions.get(definition);
+        let submissions = submissions.expect("there is one for each definition of the workload");
+        Some(submissions.submit(id, &request, &ids))
     }
 
     /// A job has ended: those that think about it begin to.
@@ -142,7 +163,7 @@ impl Script for Replay<'_> {
         match self.job(number_of(attempt.job.id)) {
             Some(job) => Run::Ends {
                 after: job.run,
-                exit_code: 0,
+                exit_code: job.exit_code_of(attempt.attempt),
             },
             None => Run::Endless,
         }
@@ -211,5 +232,10 @@ impl Script for Replay<'_> {
             false => JobStatus::Failed,
         };
         Some(Ended { status, array: None })
+    }
+
+    /// Its number: the time of its submission may be another one on another site.
+    fn key(&self, job: JobKey) -> u128 {
+        u128::from(number_of(job.id))
     }
 }

@@ -2,31 +2,37 @@
 //!
 //! In plain numbers, so that whoever asks for one need not know the scheduler's types.
 
-use batchyard_core::Core;
+use batchyard_core::command::Input;
 use batchyard_core::explain::explain;
 use batchyard_core::id::JobKey;
 use batchyard_core::job::JobStatus;
 use batchyard_core::name::QueueName;
 use batchyard_core::resources::{Mebibytes, MilliVcpus};
 use batchyard_core::time::{Millis, Timestamp};
+use batchyard_core::{Core, Output};
 
 use crate::forecast::Quantile;
+use crate::mishap::{Mishaps, Troubled};
 use crate::onward::Onward;
 use crate::playback::{Manners, Playback, Stops};
 use crate::present::{Present, PresentError};
 use crate::replay::Replay;
 use crate::report::Report;
-use crate::site::{Edit, EditError, Prices, SetUpError, Site};
+use crate::site::{Edit, EditError, Prices, SetUpError, Site, register};
 use crate::words::jobs;
-use crate::workload::Workload;
+use crate::workload::{Place, Workload};
 
 /// What all simulations can be told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
     /// What is changed first.
     pub edits: Vec<Edit>,
     /// Seconds from the placing of an attempt to the start of its program.
     pub start_latency_seconds: u64,
+    /// Attempts of the jobs of a workload that do not say how many they may have, 1 to 10; 0 is 1.
+    pub attempts: u8,
+    /// What goes wrong by chance.
+    pub mishaps: Mishaps,
 }
 
 /// What the simulation of a server's state can be told besides.
@@ -52,8 +58,13 @@ pub enum SimulationError {
     #[error("failed to use the server's state")]
     Present(#[from] PresentError),
     /// A job names a queue that the site does not have.
-    #[error("a job is for the queue {0}, which the site does not have")]
-    NoQueue(QueueName),
+    #[error("{place}: queue is {queue}, which the site does not have")]
+    NoQueue {
+        /// The line of its first job.
+        place: Place,
+        /// Which.
+        queue: QueueName,
+    },
     /// A change cannot be made.
     #[error("failed to make a change: {0}")]
     Edit(#[from] EditError),
@@ -64,24 +75,38 @@ pub enum SimulationError {
 /// # Errors
 /// When the site cannot be, lacks a queue that a job names, or a change cannot be made. Jobs that are refused otherwise are noted in the report.
 pub fn of_workload(workload: &Workload, site: &Site, options: &Options) -> Result<Report, SimulationError> {
-    let has = |name: &&QueueName| site.queues.iter().any(|queue| queue.name == **name);
-    let mut named = workload.jobs.iter().filter_map(|job| job.queue.as_ref());
-    if let Some(missing) = named.find(|name| !has(name)) {
-        return Err(SimulationError::NoQueue(missing.clone()));
+    let has = |name: &QueueName| site.queues.iter().any(|queue| queue.name == *name);
+    for job in &workload.jobs {
+        if let Some(queue) = job.queue.as_ref().filter(|name| !has(name)) {
+            let place = Place {
+                file: workload.file.clone(),
+                line: job.line,
+            };
+            let queue = queue.clone();
+            return Err(SimulationError::NoQueue { place, queue });
+        }
     }
     let begin = workload
         .jobs
         .first()
         .map_or(Timestamp::default(), |job| job.submit);
     let mut core = site.core(begin)?;
+    for name in workload.definitions() {
+        let register = Input::Command(register(name.clone()));
+        core.handle(begin, register, &mut Output::default())
+            .map_err(SetUpError::from)?;
+    }
     for edit in &options.edits {
         edit.apply(&mut core, begin)?;
     }
     let queues = site.queues.iter();
     let queues = queues.map(|queue| (queue.name.clone(), queue.fair_share.is_some()));
-    let mut playback = Playback::new(core, begin, options.manners(), Replay::new(workload, queues));
+    let replay = Replay::new(workload, queues, options.attempts);
+    let troubled = Troubled::new(replay, options.mishaps, core.state(), begin);
+    let mut playback = Playback::new(core, begin, options.manners(), troubled);
     playback.play();
-    let (core, Replay { record, refused, .. }) = playback.into_parts();
+    let (core, troubled) = playback.into_parts();
+    let Replay { record, refused, .. } = troubled.into_script();
     let mut notes = workload.notes.clone();
     if let Some((count, rejection)) = refused {
         notes.push(format!("{} refused, the first because {rejection}", jobs(count)));
@@ -128,9 +153,11 @@ pub fn of_present(
     };
     let otherwise = assumed_run_seconds.map(Millis::from_seconds);
     let onward = Onward::new(core.state(), now, quantile, otherwise);
-    let mut playback = Playback::new(core, now, options.manners(), onward);
+    let troubled = Troubled::new(onward, options.mishaps, core.state(), now);
+    let mut playback = Playback::new(core, now, options.manners(), troubled);
     playback.play();
-    let (core, Onward { record, unknown, .. }) = playback.into_parts();
+    let (core, troubled) = playback.into_parts();
+    let Onward { record, unknown, .. } = troubled.into_script();
     if let Some(first) = unknown.first() {
         let run = match otherwise {
             None => "for ever; --assume-run gives them a time".to_owned(),

@@ -32,6 +32,8 @@ pub struct Request {
     pub array_size: Option<u32>,
     /// Most children that run at once.
     pub array_concurrency: Option<u32>,
+    /// How often it is tried in all, 1 to 10.
+    pub attempts: u8,
 }
 
 /// What all simulated jobs have in common: they share it instead of each having its own.
@@ -76,6 +78,7 @@ impl Submissions {
             timeout,
             array_size,
             array_concurrency,
+            attempts,
         } = request;
         let tags = array_concurrency.map(|max| (MAX_CONCURRENCY.to_owned(), max.to_string()));
         let depends_on = |id: &JobId| DependsOn {
@@ -89,7 +92,10 @@ impl Submissions {
             profile: Profile {
                 platform: Platform::Ec2,
                 resources: *need,
-                retry: RetryStrategy::default(),
+                retry: RetryStrategy {
+                    attempts: *attempts,
+                    rules: Vec::new(),
+                },
                 timeout: *timeout,
                 stop_timeout: STOP_TIMEOUT,
                 share: share.clone(),

@@ -7,3 +7,11 @@ pub(crate) fn jobs(count: usize) -> String {
         _ => format!("{count} jobs"),
     }
 }
+
+/// `1 attempt`, `2 attempts`.
+pub(crate) fn attempts(count: usize) -> String {
+    match count {
+        1 => "1 attempt".to_owned(),
+        _ => format!("{count} attempts"),
+    }
+}

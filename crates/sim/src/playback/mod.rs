@@ -52,6 +52,11 @@ pub trait Script {
     fn ended(&self, _job: JobKey) -> Option<Ended> {
         None
     }
+
+    /// What tells the job from the others of this script, whatever it is played on; without its child.
+    fn key(&self, job: JobKey) -> u128 {
+        u128::from_be_bytes(job.id.to_bytes())
+    }
 }
 
 /// What becomes of an attempt if nobody stops it.

@@ -187,7 +187,7 @@ impl Chart {
         let bottom = HEIGHT - BOTTOM;
         let (unit, name) = unit_of(self.seconds);
         let span = self.seconds / unit;
-        let step = nice_above(span / 8.0);
+        let step = nice_of(&[1.0, 2.0, 5.0, 10.0], span / 8.0);
         put(format!(
             "<line x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{bottom}\" y2=\"{bottom}\" stroke=\"#222\"/>\n",
             LEFT + plot_width
@@ -256,14 +256,18 @@ fn unit_of(seconds: f64) -> (f64, &'static str) {
 
 /// The least of 1, 2, 4, 5, 8 or 10 times a power of ten that is not below: four parts of it have short names.
 fn nice_above(value: f64) -> f64 {
+    nice_of(&[1.0, 2.0, 4.0, 5.0, 8.0, 10.0], value)
+}
+
+/// The least of these, the last of which is 10, times a power of ten that is not below.
+fn nice_of(numbers: &[f64], value: f64) -> f64 {
     if value <= 0.0 {
         return 1.0;
     }
     let power = 10_f64.powf(value.log10().floor());
-    let found = [1.0, 2.0, 4.0, 5.0, 8.0, 10.0]
-        .into_iter()
-        .find(|nice| nice * power >= value * 0.999_999);
-    found.unwrap_or(10.0) * power
+    let mut numbers = numbers.iter();
+    let found = numbers.find(|nice| **nice * power >= value * 0.999_999);
+    found.unwrap_or(&10.0) * power
 }
 
 /// With as many digits behind the point as it takes, at most two.

@@ -3,7 +3,8 @@
 //! A *wait* is from the moment when nothing but want of room, or of a turn, kept a job (RUNNABLE) to the start of its attempt. *Use* is
 //! what attempts hold, in vCPU hours. Fairness is Jain's index over the shares of a queue, `(Σx)² ÷ (n·Σx²)` with `x` = vCPU time times
 //! the share's weight factor: 1 where all shares had as much as their weights give them, 1/n where one had all. It is taken over the time
-//! in which all shares of the queue had jobs, as only then they compete.
+//! in which all shares of the queue had jobs, as only then they compete. What attempts held that did not succeed is *wasted*, whether
+//! another one followed or not.
 
 mod chart;
 mod record;
@@ -22,7 +23,7 @@ use serde::Serialize;
 use crate::site::Prices;
 
 pub use record::Record;
-use record::Slice;
+use record::{Failure, FailureCause, Slice};
 
 /// What came of a simulation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -34,7 +35,9 @@ pub struct Report {
     pub makespan_seconds: f64,
     /// Attempts that were started; jobs without failure have one, arrays one a child.
     pub attempts: usize,
-    /// Of them those that ended without success for good: all of them by their timeouts.
+    /// Of them those that ended without success.
+    pub failed_attempts: FailedAttempts,
+    /// Jobs and children that have failed: their last attempt did.
     pub failed: usize,
     /// Jobs and children that failed because something they depended on did.
     pub never_ran: usize,
@@ -42,8 +45,12 @@ pub struct Report {
     pub left: usize,
     /// vCPUs there were at most.
     pub vcpus: f64,
+    /// MiB of memory there were at most; `None` where it is unlimited.
+    pub memory_mib: Option<u64>,
     /// vCPU hours that attempts held.
     pub vcpu_hours: f64,
+    /// Of them those of attempts that did not succeed.
+    pub wasted_vcpu_hours: f64,
     /// Of the vCPUs over the makespan, 0 to 1.
     pub utilisation: f64,
     /// Waits and use of each queue.
@@ -58,6 +65,20 @@ pub struct Report {
     chart: chart::Chart,
 }
 
+/// Attempts that ended without success, by their causes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedAttempts {
+    /// Their programs failed.
+    pub by_program: usize,
+    /// They ran longer than their timeouts.
+    pub by_timeout: usize,
+    /// Their instances were taken away.
+    pub by_interruption: usize,
+    /// Of all these: those that were followed by another attempt.
+    pub retried: usize,
+}
+
 /// The attempts of a queue or of a share.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -69,8 +90,12 @@ pub struct Group {
     pub share: Option<String>,
     /// How many attempts.
     pub attempts: usize,
+    /// Of them those that ended without success.
+    pub failed_attempts: usize,
     /// vCPU hours that they held.
     pub vcpu_hours: f64,
+    /// Of them those of attempts that did not succeed.
+    pub wasted_vcpu_hours: f64,
     /// Waits that half of them did not exceed, in seconds.
     pub wait_p50_seconds: f64,
     /// Waits that 19 of 20 did not exceed.
@@ -151,11 +176,18 @@ impl Report {
             begin: begin.as_millis(),
             makespan_seconds: seconds_long(makespan),
             attempts: record.slices.len(),
-            failed: record.failed,
+            failed_attempts: FailedAttempts::of(record.slices.iter()),
+            failed: failures(record.slices.iter())
+                .filter(|failure| !failure.is_retried)
+                .count(),
             never_ran: record.never_ran,
             left: left_in(state),
             vcpus,
+            memory_mib: Some(state.host().resources.memory)
+                .filter(|memory| !memory.is_unlimited())
+                .map(|memory| memory.0),
             vcpu_hours: hours,
+            wasted_vcpu_hours: wasted(record.slices.iter(), begin, end),
             utilisation: if available > 0.0 { hours / available } else { 0.0 },
             queues,
             shares,
@@ -188,12 +220,54 @@ fn group(queue: &str, share: Option<String>, slices: &[&Slice], begin: Timestamp
         queue: queue.to_owned(),
         share,
         attempts: slices.len(),
+        failed_attempts: failures(slices.iter().copied()).count(),
         vcpu_hours: hours_of(slices.iter().map(|slice| milli_vcpu_ms(slice, begin, end)).sum()),
+        wasted_vcpu_hours: wasted(slices.iter().copied(), begin, end),
         wait_p50_seconds: nearest_rank(50),
         wait_p95_seconds: nearest_rank(95),
         wait_max_seconds: nearest_rank(100),
         fairness: None,
     }
+}
+
+impl FailedAttempts {
+    fn of<'a>(slices: impl Iterator<Item = &'a Slice>) -> Self {
+        let mut counts = FailedAttempts::default();
+        for failure in failures(slices) {
+            let count = match failure.cause {
+                FailureCause::Program => &mut counts.by_program,
+                FailureCause::Timeout => &mut counts.by_timeout,
+                FailureCause::Interruption => &mut counts.by_interruption,
+            };
+            *count += 1;
+            counts.retried += usize::from(failure.is_retried);
+        }
+        counts
+    }
+
+    /// All together.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        let FailedAttempts {
+            by_program,
+            by_timeout,
+            by_interruption,
+            retried: _,
+        } = self;
+        by_program + by_timeout + by_interruption
+    }
+}
+
+/// How attempts failed; of the nodes of a job only the main one counts.
+fn failures<'a>(slices: impl Iterator<Item = &'a Slice>) -> impl Iterator<Item = Failure> {
+    let speaking = slices.filter(|slice| slice.speaks_for_job);
+    speaking.filter_map(|slice| slice.failure)
+}
+
+/// vCPU hours of attempts that did not succeed.
+fn wasted<'a>(slices: impl Iterator<Item = &'a Slice>, begin: Timestamp, end: Timestamp) -> f64 {
+    let failed = slices.filter(|slice| slice.failure.is_some());
+    hours_of(failed.map(|slice| milli_vcpu_ms(slice, begin, end)).sum())
 }
 
 /// Jain's index of the shares of a queue while all of them had jobs; `None` if that was never so, or there is but one.

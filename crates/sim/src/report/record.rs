@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
-use batchyard_core::change::{AfterAttempt, Change};
+use batchyard_core::change::{AfterAttempt, AttemptEnded, Change};
 use batchyard_core::environment::InstanceTypeName;
 use batchyard_core::id::{ArrayIndex, InstanceId, JobId, JobKey, QueueId};
 use batchyard_core::interval_set::IntervalSet;
 use batchyard_core::job::Body;
+use batchyard_core::reason::{StatusReason, TIMED_OUT};
 use batchyard_core::resources::Resources;
 use batchyard_core::share::share_of;
 use batchyard_core::state::State;
@@ -22,8 +23,6 @@ pub struct Record {
     pub(super) slices: Vec<Slice>,
     /// In the order in which they were made.
     pub(super) instances: Vec<Lifetime>,
-    /// Attempts that ended without success and were not followed by another.
-    pub(super) failed: usize,
     /// Jobs and children that failed without having run.
     pub(super) never_ran: usize,
     lane_numbers: BTreeMap<QueueId, BTreeMap<Box<str>, u32>>,
@@ -52,8 +51,30 @@ pub(super) struct Slice {
     pub(super) start: Timestamp,
     /// Whether it ran already when the playback began: then its wait is not the playback's.
     pub(super) was_running: bool,
+    /// Whether it is an attempt of a job or child, or the main node's: the other nodes of a job end with that.
+    pub(super) speaks_for_job: bool,
     /// `None` while it runs.
     pub(super) end: Option<Timestamp>,
+    /// `None` while it runs, and for what succeeded.
+    pub(super) failure: Option<Failure>,
+}
+
+/// How an attempt ended that did not succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) cause: FailureCause,
+    /// Whether another attempt follows.
+    pub(super) is_retried: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FailureCause {
+    /// Its program said so.
+    Program,
+    /// It ran longer than its timeout.
+    Timeout,
+    /// What it ran on was taken away.
+    Interruption,
 }
 
 /// An instance from its making to its end.
@@ -68,8 +89,15 @@ pub(super) struct Lifetime {
 #[derive(Clone, Debug)]
 enum Ready {
     Whole(Timestamp),
-    /// Latest last.
-    Children(Vec<(IntervalSet, Timestamp)>),
+    Children(ReadyChildren),
+}
+
+#[derive(Clone, Debug, Default)]
+struct ReadyChildren {
+    /// Those that became ready together, latest last.
+    sets: Vec<(IntervalSet, Timestamp)>,
+    /// Those that are tried again.
+    retried: BTreeMap<ArrayIndex, Timestamp>,
 }
 
 /// Hashes identifiers, which nobody chooses to collide.
@@ -119,7 +147,10 @@ impl Record {
         }
         for (id, job) in state.jobs() {
             let ready = match &job.body {
-                Body::Array(array) => Ready::Children(vec![(array.runnable.clone(), id.submitted_at())]),
+                Body::Array(array) => Ready::Children(ReadyChildren {
+                    sets: vec![(array.runnable.clone(), id.submitted_at())],
+                    retried: BTreeMap::new(),
+                }),
                 Body::Ready(_) | Body::MultiNode(_) => Ready::Whole(id.submitted_at()),
                 Body::Waiting(_) => continue,
             };
@@ -135,9 +166,12 @@ impl Record {
                 self.ready.insert(*id, Ready::Whole(now));
             }
             Change::ChildrenReady { job, children } => {
-                let ready = self.ready.entry(*job).or_insert(Ready::Children(Vec::new()));
-                if let Ready::Children(sets) = ready {
-                    sets.push((children.clone(), now));
+                let ready = self
+                    .ready
+                    .entry(*job)
+                    .or_insert(Ready::Children(ReadyChildren::default()));
+                if let Ready::Children(ready) = ready {
+                    ready.sets.push((children.clone(), now));
                 }
             }
             Change::AttemptPlaced { job, placement, .. } => {
@@ -150,13 +184,9 @@ impl Record {
                 }
             }
             Change::AttemptEnded(ended) => {
-                self.end(ended.job, now);
-                match ended.next {
-                    AfterAttempt::Retried => {
-                        self.ready.insert(ended.job.id, Ready::Whole(now));
-                    }
-                    AfterAttempt::Failed => self.failed += 1,
-                    AfterAttempt::Succeeded => {}
+                self.end(ended, now);
+                if ended.next == AfterAttempt::Retried {
+                    self.ready_again(ended.job, now);
                 }
                 if ended.job.child.is_none() && ended.next.status().is_terminal() {
                     self.ready.remove(&ended.job.id);
@@ -196,9 +226,9 @@ impl Record {
         let Some(job) = state.job(key.id) else {
             return;
         };
-        let ready = match self.ready.get(&key.id) {
+        let ready = match self.ready.get_mut(&key.id) {
             Some(Ready::Whole(at)) => *at,
-            Some(Ready::Children(sets)) => ready_of(sets, key.child).unwrap_or(now),
+            Some(Ready::Children(children)) => children.take(key.child).unwrap_or(now),
             None => now,
         };
         let lane = self.lane(job.queue, share_of(&job.profile));
@@ -210,13 +240,44 @@ impl Record {
             ready,
             start: now,
             was_running: false,
+            speaks_for_job: job.profile.nodes.is_none() || key.child == Some(job.profile.main_node()),
             end: None,
+            failure: None,
         });
     }
 
-    fn end(&mut self, key: JobKey, now: Timestamp) {
-        if let Some(index) = self.open.remove(&key) {
-            self.slices[index].end = Some(now);
+    fn end(&mut self, ended: &AttemptEnded, now: Timestamp) {
+        let Some(index) = self.open.remove(&ended.job) else {
+            return;
+        };
+        let slice = &mut self.slices[index];
+        slice.end = Some(now);
+        let is_taken_away = ended.status_reason == StatusReason::host_terminated(ended.placement.instance);
+        let cause = if ended.status_reason == TIMED_OUT {
+            FailureCause::Timeout
+        } else if is_taken_away {
+            FailureCause::Interruption
+        } else {
+            FailureCause::Program
+        };
+        slice.failure = match ended.next {
+            AfterAttempt::Succeeded => None,
+            AfterAttempt::Retried | AfterAttempt::Failed => Some(Failure {
+                cause,
+                is_retried: ended.next == AfterAttempt::Retried,
+            }),
+        };
+    }
+
+    /// It is tried again. Of an array that concerns one child: the others wait since they did before.
+    fn ready_again(&mut self, key: JobKey, now: Timestamp) {
+        match (key.child, self.ready.get_mut(&key.id)) {
+            (Some(child), Some(Ready::Children(children))) => {
+                children.retried.insert(child, now);
+            }
+            _ => {
+                self.ready.insert(key.id, Ready::Whole(now));
+            }
         }
     }
 
@@ -235,9 +296,15 @@ impl Record {
     }
 }
 
-/// Since when a child is runnable: as was said of it last.
-fn ready_of(sets: &[(IntervalSet, Timestamp)], child: Option<ArrayIndex>) -> Option<Timestamp> {
-    let child = child?;
-    let set = sets.iter().rev().find(|(children, _)| children.contains(child))?;
-    Some(set.1)
+impl ReadyChildren {
+    /// Since when a child that starts now was runnable: as was said of it last.
+    fn take(&mut self, child: Option<ArrayIndex>) -> Option<Timestamp> {
+        let child = child?;
+        if let Some(at) = self.retried.remove(&child) {
+            return Some(at);
+        }
+        let mut latest_first = self.sets.iter().rev();
+        let (_, at) = latest_first.find(|(children, _)| children.contains(child))?;
+        Some(*at)
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Cost, Group, Report};
+use super::{Cost, FailedAttempts, Group, Report};
+use crate::words::{attempts, jobs};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -12,12 +13,14 @@ impl fmt::Display for Report {
         };
         writeln!(
             f,
-            "attempts     {}{}{}{}",
+            "attempts     {}{}{}",
             self.attempts,
-            left(self.failed, "ended by their timeout"),
             left(self.never_ran, "never ran, as a job they depend on failed"),
             left(self.left, "never started"),
         )?;
+        if self.failed_attempts.total() > 0 {
+            write_failures(f, self)?;
+        }
         writeln!(f, "makespan     {}", span(self.makespan_seconds))?;
         writeln!(
             f,
@@ -33,9 +36,9 @@ impl fmt::Display for Report {
         let shares = self.shares.iter().map(row);
         let queues = self.queues.iter().map(row);
         let titles = [
-            "QUEUE", "SHARE", "ATTEMPTS", "VCPU-H", "WAIT P50", "P95", "MAX", "FAIRNESS",
+            "QUEUE", "SHARE", "ATTEMPTS", "FAILED", "VCPU-H", "WASTED", "WAIT P50", "P95", "MAX", "FAIRNESS",
         ];
-        let rows: Vec<[String; 8]> = [titles.map(str::to_owned)]
+        let rows: Vec<[String; COLUMNS]> = [titles.map(str::to_owned)]
             .into_iter()
             .chain(queues)
             .chain(shares)
@@ -74,12 +77,46 @@ fn write_cost(f: &mut fmt::Formatter<'_>, cost: &Cost) -> fmt::Result {
     writeln!(f)
 }
 
-fn row(group: &Group) -> [String; 8] {
+/// `failed       8 attempts (exit code 5, timeout 3), 2 tried again; 6 jobs failed; 1.20 vCPU hours wasted`.
+fn write_failures(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
+    let FailedAttempts {
+        by_program,
+        by_timeout,
+        by_interruption,
+        retried,
+    } = report.failed_attempts;
+    let causes = [
+        ("exit code", by_program),
+        ("timeout", by_timeout),
+        ("interruption", by_interruption),
+    ];
+    let causes = causes.into_iter().filter(|(_, count)| *count > 0);
+    let causes: Vec<String> = causes.map(|(what, count)| format!("{what} {count}")).collect();
+    let retried = match retried {
+        0 => String::new(),
+        count => format!(", {count} tried again"),
+    };
+    writeln!(
+        f,
+        "failed       {} ({}){retried}; {} failed; {} vCPU hours wasted",
+        attempts(report.failed_attempts.total()),
+        causes.join(", "),
+        jobs(report.failed),
+        hours(report.wasted_vcpu_hours),
+    )
+}
+
+/// How many columns the table has.
+const COLUMNS: usize = 10;
+
+fn row(group: &Group) -> [String; COLUMNS] {
     let Group {
         queue,
         share,
         attempts,
+        failed_attempts,
         vcpu_hours,
+        wasted_vcpu_hours,
         wait_p50_seconds,
         wait_p95_seconds,
         wait_max_seconds,
@@ -89,7 +126,15 @@ fn row(group: &Group) -> [String; 8] {
         queue.clone(),
         share.clone().unwrap_or_default(),
         attempts.to_string(),
+        match failed_attempts {
+            0 => String::new(),
+            count => count.to_string(),
+        },
         hours(*vcpu_hours),
+        match failed_attempts {
+            0 => String::new(),
+            _ => hours(*wasted_vcpu_hours),
+        },
         span(*wait_p50_seconds),
         span(*wait_p95_seconds),
         span(*wait_max_seconds),
@@ -98,7 +143,7 @@ fn row(group: &Group) -> [String; 8] {
 }
 
 /// Names at the left, numbers at the right; columns in which nothing stands are left out.
-fn write_table(f: &mut fmt::Formatter<'_>, rows: &[[String; 8]]) -> fmt::Result {
+fn write_table(f: &mut fmt::Formatter<'_>, rows: &[[String; COLUMNS]]) -> fmt::Result {
     let is_filled = |column: usize| rows.iter().skip(1).any(|row| !row[column].is_empty());
     let width = |column: usize| {
         rows.iter()
@@ -106,7 +151,7 @@ fn write_table(f: &mut fmt::Formatter<'_>, rows: &[[String; 8]]) -> fmt::Result 
             .max()
             .unwrap_or(0)
     };
-    let columns: Vec<(usize, usize)> = (0..8)
+    let columns: Vec<(usize, usize)> = (0..COLUMNS)
         .filter(|column| is_filled(*column))
         .map(|column| (column, width(column)))
         .collect();

@@ -6,8 +6,9 @@ use batchyard_core::Core;
 use batchyard_core::change::Document;
 use batchyard_core::command::{Command, Input, PutEnvironment, PutQueue, Rejection};
 use batchyard_core::environment::{Capacity, EnvironmentSpec, Life};
+use batchyard_core::limits::BACKFILL_DEPTH_MAX;
 use batchyard_core::name::{EnvironmentName, QueueName};
-use batchyard_core::options::{BACKFILL, MAX_CONCURRENCY};
+use batchyard_core::options::{BACKFILL, DEPTH, MAX_CONCURRENCY};
 use batchyard_core::time::Timestamp;
 use batchyard_core::{Output, queue::Queue};
 
@@ -20,6 +21,8 @@ pub enum Edit {
     QueuePriority(QueueName, i32),
     /// Backfill, or none.
     QueueBackfill(QueueName, bool),
+    /// How many jobs are looked at for backfill.
+    QueueDepth(QueueName, u32),
     /// Most attempts at once.
     QueueConcurrency(QueueName, u32),
 }
@@ -27,7 +30,7 @@ pub enum Edit {
 /// The text is no change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} must be environment=NAME:maxvCpus=N, queue=NAME:priority=N, queue=NAME:backfill=on or off, or queue=NAME:maxConcurrency=N"
+    "{0:?} must be environment=NAME:maxvCpus=N, queue=NAME:priority=N, queue=NAME:backfill=on or off, queue=NAME:backfillDepth=N, or queue=NAME:maxConcurrency=N"
 )]
 pub struct ParseEditError(String);
 
@@ -75,6 +78,11 @@ fn parse(text: &str) -> Option<Edit> {
             };
             Some(Edit::QueueBackfill(queue()?, is_on))
         }
+        ("queue", "backfillDepth") => {
+            let depth = value.parse().ok();
+            let depth = depth.filter(|depth| (1..=BACKFILL_DEPTH_MAX).contains(depth))?;
+            Some(Edit::QueueDepth(queue()?, depth))
+        }
         ("queue", "maxConcurrency") => Some(Edit::QueueConcurrency(
             queue()?,
             value.parse().ok().filter(|max| *max > 0)?,
@@ -94,6 +102,7 @@ impl Edit {
             Edit::QueuePriority(name, priority) => prioritize(core, name, *priority)?,
             Edit::QueueBackfill(name, true) => tag(core, name, Some((BACKFILL, "on".to_owned())), None)?,
             Edit::QueueBackfill(name, false) => tag(core, name, None, Some(BACKFILL))?,
+            Edit::QueueDepth(name, depth) => tag(core, name, Some((DEPTH, depth.to_string())), None)?,
             Edit::QueueConcurrency(name, max) => {
                 tag(core, name, Some((MAX_CONCURRENCY, max.to_string())), None)?
             }

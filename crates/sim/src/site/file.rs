@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use batchyard_core::allocation::{AllocationStrategy, Price};
 use batchyard_core::environment::{Capacity, InstancePlan, InstanceTypeName};
 use batchyard_core::item::{FairShare, ShareWeight};
-use batchyard_core::limits::IDLE_INSTANCE_DELAY;
+use batchyard_core::limits::{BACKFILL_DEPTH_MAX, IDLE_INSTANCE_DELAY};
 use batchyard_core::name::{EnvironmentName, ParseNameError, QueueName};
 use batchyard_core::options::QueueOptions;
 use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
@@ -13,9 +13,7 @@ use batchyard_core::time::Millis;
 use serde::Deserialize;
 
 use super::{Environment, Prices, Queue, Site};
-
-/// Memory where a site names none: more than any job asks for (own choice).
-pub(super) const MEMORY_UNLIMITED: Mebibytes = Mebibytes(1 << 40);
+use crate::limits::GPUS_MAX;
 
 /// A site file cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +80,7 @@ struct QueuePart {
     fair_share: Option<FairSharePart>,
     #[serde(default)]
     backfill: bool,
+    backfill_depth: Option<u32>,
     max_concurrency: Option<u32>,
 }
 
@@ -159,20 +158,23 @@ impl HostPart {
             memory_mib,
             gpus,
         } = self;
+        if gpus.is_some_and(|gpus| gpus > GPUS_MAX) {
+            return Err(wrong("host", "has more than 64 gpus"));
+        }
+        if vcpus == Some(0) {
+            return Err(wrong("host", "has 0 vcpus and would run nothing"));
+        }
         let has_maximum = |environment: &Environment| environment.capacity.rate_max().is_some();
         if vcpus.is_none() && !environments.iter().all(has_maximum) {
             return Err(wrong("host", "needs vcpus where an environment has no max_vcpus"));
         }
         Ok(Resources {
             vcpus: vcpus.map_or(MilliVcpus(u32::MAX), MilliVcpus::whole),
-            memory: memory_mib.map_or(MEMORY_UNLIMITED, Mebibytes),
-            gpus: gpus.unwrap_or(0).min(GPUS_MAX),
+            memory: memory_mib.map_or(Mebibytes::UNLIMITED, Mebibytes),
+            gpus: gpus.unwrap_or(0),
         })
     }
 }
-
-/// GPUs that a host of the core has at most.
-const GPUS_MAX: u16 = 64;
 
 /// The dearest hour (own choice, as in a server's list of prices).
 const PRICE_MAX: f64 = 1e9;
@@ -232,11 +234,16 @@ impl QueuePart {
             environments,
             fair_share,
             backfill,
+            backfill_depth,
             max_concurrency,
         } = self;
         let what = format!("queue {name}");
         if max_concurrency == Some(0) {
             return Err(wrong(&what, "has a max_concurrency of 0 and would run nothing"));
+        }
+        if backfill_depth.is_some_and(|depth| !(1..=BACKFILL_DEPTH_MAX).contains(&depth)) {
+            let problem = format!("has a backfill_depth that is not 1 to {BACKFILL_DEPTH_MAX}");
+            return Err(wrong(&what, &problem));
         }
         let environments = match environments {
             None => all.to_vec(),
@@ -253,7 +260,7 @@ impl QueuePart {
             options: QueueOptions {
                 max_concurrency,
                 backfill,
-                ..QueueOptions::default()
+                backfill_depth,
             },
         })
     }

@@ -14,7 +14,7 @@ use batchyard_core::environment::{Capacity, EnvironmentSpec, Platform, Switch};
 use batchyard_core::item::{FairShare, Item, ItemKey, SchedulingPolicy};
 use batchyard_core::limits::Limits;
 use batchyard_core::name::{DefinitionName, EnvironmentName, QueueName, SchedulingPolicyName};
-use batchyard_core::options::{BACKFILL, MAX_CONCURRENCY, QueueOptions};
+use batchyard_core::options::{BACKFILL, DEPTH, MAX_CONCURRENCY, QueueOptions};
 use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
 use batchyard_core::state::Stored;
 use batchyard_core::time::Timestamp;
@@ -24,7 +24,6 @@ use crate::submission::DEFINITION;
 
 pub use edit::{Edit, EditError, ParseEditError};
 pub use file::FileError;
-use file::MEMORY_UNLIMITED;
 
 /// A site as it is before the first job.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,7 +87,7 @@ impl Site {
         Site {
             host: Resources {
                 vcpus: MilliVcpus::whole(vcpus),
-                memory: memory_mib.map_or(MEMORY_UNLIMITED, Mebibytes),
+                memory: memory_mib.map_or(Mebibytes::UNLIMITED, Mebibytes),
                 gpus,
             },
             queues: vec![Queue {
@@ -97,8 +96,9 @@ impl Site {
                 environments: vec![environment.clone()],
                 fair_share: None,
                 options: QueueOptions {
+                    max_concurrency: None,
                     backfill,
-                    ..QueueOptions::default()
+                    backfill_depth: None,
                 },
             }],
             environments: vec![Environment {
@@ -128,11 +128,7 @@ impl Site {
         let mut core = Core::restore(config, Stored::default()).expect("nothing contradicts nothing");
         // What becomes of a core's setting up nobody wants to know.
         let mut out = Output::default();
-        let definition = Command::RegisterDefinition(Box::new(RegisterDefinition {
-            name: DefinitionName::parse(DEFINITION).expect("it is a name"),
-            document: document(),
-            tags: Vec::new(),
-        }));
+        let definition = register(DefinitionName::parse(DEFINITION).expect("it is a name"));
         let environments = self.environments.iter().map(put_environment);
         let queues = self.queues.iter().flat_map(put_queue);
         for command in std::iter::once(definition).chain(environments).chain(queues) {
@@ -140,6 +136,15 @@ impl Site {
         }
         Ok(core)
     }
+}
+
+/// Registers a definition that simulated jobs come from.
+pub(crate) fn register(name: DefinitionName) -> Command {
+    Command::RegisterDefinition(Box::new(RegisterDefinition {
+        name,
+        document: document(),
+        tags: Vec::new(),
+    }))
 }
 
 fn put_environment(environment: &Environment) -> Command {
@@ -183,6 +188,9 @@ fn put_queue(queue: &Queue) -> Vec<Command> {
         .max_concurrency
         .map(|max| (MAX_CONCURRENCY.to_owned(), max.to_string()));
     let backfill = options.backfill.then(|| (BACKFILL.to_owned(), "on".to_owned()));
+    let depth = options
+        .backfill_depth
+        .map(|depth| (DEPTH.to_owned(), depth.to_string()));
     let put_queue = Command::CreateQueue(Box::new(PutQueue {
         name: name.clone(),
         switch: Switch::Enabled,
@@ -191,7 +199,7 @@ fn put_queue(queue: &Queue) -> Vec<Command> {
         policy,
         actions: Vec::new(),
         document: document(),
-        tags: most.into_iter().chain(backfill).collect(),
+        tags: most.into_iter().chain(backfill).chain(depth).collect(),
     }));
     put_policy.into_iter().chain([put_queue]).collect()
 }

@@ -5,20 +5,24 @@ use std::io::Read;
 
 use batchyard_core::job::ShareClaim;
 use batchyard_core::limits::DEPENDENCIES_MAX;
-use batchyard_core::name::QueueName;
+use batchyard_core::name::{DefinitionName, QueueName};
 use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
 use batchyard_core::time::{Millis, Timestamp};
 use csv::{ReaderBuilder, StringRecord, Trim};
 
 use super::error::milliseconds;
 use super::{Job, Place, Workload, WorkloadError};
-use crate::limits::{ARRAY_SIZE_MAX, JOBS_MAX};
+use crate::limits::{ARRAY_SIZE_MAX, ATTEMPTS_MAX, GPUS_MAX, JOBS_MAX, MEMORY_MIB_MAX};
 
 /// The columns, of which `run` must be there.
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 16] = [
     "name",
     "submit",
     "run",
+    "exit_code",
+    "failures",
+    "attempts",
+    "definition",
     "vcpus",
     "memory_mib",
     "gpus",
@@ -65,7 +69,12 @@ pub fn read(input: impl Read, file: &str) -> Result<Workload, WorkloadError> {
         });
     }
     rows.sort_by_key(|row| row.job.submit);
-    resolve(rows)
+    let jobs = resolve(rows)?;
+    Ok(Workload {
+        file: file.to_owned(),
+        jobs,
+        ..Workload::default()
+    })
 }
 
 /// Where each column stands.
@@ -98,7 +107,12 @@ impl Header {
                     known: COLUMNS.join(", "),
                 });
             };
-            positions.insert(*known, position);
+            if positions.insert(*known, position).is_some() {
+                return Err(WorkloadError::ColumnTwice {
+                    place: place(),
+                    name: known,
+                });
+            }
         }
         if !positions.contains_key("run") {
             return Err(WorkloadError::NoColumn {
@@ -125,10 +139,12 @@ impl Header {
             record,
             place: &place,
         };
+        cells.check_lines()?;
         let run = cells.parse("run", milliseconds, "a number of seconds")?;
         let Some(run) = run else {
             return Err(cells.wrong("run", "a number of seconds"));
         };
+        let (exit_code, failures) = cells.ends()?;
         let vcpus = cells.parse("vcpus", vcpus, "a number of vCPUs above 0, such as 2 or 0.25")?;
         let share = cells.parse("share", |text| Some(Box::from(text)), "a share identifier")?;
         let priority = cells.parse(
@@ -137,6 +153,7 @@ impl Header {
             "a whole number from 0 to 9999",
         )?;
         let job = Job {
+            line: place.line,
             submit: cells
                 .parse(
                     "submit",
@@ -145,15 +162,39 @@ impl Header {
                 )?
                 .unwrap_or_default(),
             run: Millis::new(run),
+            exit_code,
+            failures,
+            attempts: cells.parse(
+                "attempts",
+                |text| {
+                    text.parse()
+                        .ok()
+                        .filter(|attempts| (1..=ATTEMPTS_MAX).contains(attempts))
+                },
+                "a whole number from 1 to 10",
+            )?,
+            definition: cells.parse(
+                "definition",
+                |text| DefinitionName::parse(text).ok(),
+                "the name of a job definition",
+            )?,
             need: Resources {
                 vcpus: vcpus.unwrap_or(MilliVcpus::whole(1)),
                 memory: Mebibytes(
                     cells
-                        .parse("memory_mib", |text| text.parse().ok(), "a whole number of MiB")?
+                        .parse(
+                            "memory_mib",
+                            |text| text.parse().ok().filter(|mib| *mib <= MEMORY_MIB_MAX),
+                            "a whole number of MiB up to 274877906944",
+                        )?
                         .unwrap_or(0),
                 ),
                 gpus: cells
-                    .parse("gpus", |text| text.parse().ok(), "a whole number of GPUs")?
+                    .parse(
+                        "gpus",
+                        |text| text.parse().ok().filter(|gpus| *gpus <= GPUS_MAX),
+                        "a whole number of GPUs up to 64",
+                    )?
                     .unwrap_or(0),
             },
             queue: cells.parse("queue", |text| QueueName::parse(text).ok(), "the name of a queue")?,
@@ -204,6 +245,16 @@ impl Cells<'_> {
         Some(text).filter(|text| !text.is_empty())
     }
 
+    /// No value goes on in another line: most likely a quotation mark is missing there, and the lines up to the next one would be swallowed.
+    fn check_lines(&self) -> Result<(), WorkloadError> {
+        let mut columns = self.header.positions.keys();
+        let broken = columns.find(|column| self.get(column).is_some_and(|text| text.contains('\n')));
+        match broken {
+            Some(column) => Err(self.wrong(column, "in one line: a quotation mark may be missing")),
+            None => Ok(()),
+        }
+    }
+
     fn parse<T>(
         &self,
         column: &'static str,
@@ -219,6 +270,28 @@ impl Cells<'_> {
         }
     }
 
+    /// What attempts exit with that fail, and how many do: all where nothing is said of that but an exit code.
+    fn ends(&self) -> Result<(u8, Option<u16>), WorkloadError> {
+        let exit_code: Option<u8> = self.parse(
+            "exit_code",
+            |text| text.parse().ok(),
+            "a whole number from 0 to 255",
+        )?;
+        let failures: Option<u8> = self.parse(
+            "failures",
+            |text| text.parse().ok().filter(|failures| *failures <= ATTEMPTS_MAX),
+            "a whole number from 0 to 10",
+        )?;
+        if exit_code == Some(0) && failures.is_some_and(|failures| failures > 0) {
+            return Err(self.wrong(
+                "exit_code",
+                "a whole number from 1 to 255 where there are failures",
+            ));
+        }
+        let exit_code = exit_code.unwrap_or(u8::from(failures.is_some()));
+        Ok((exit_code, failures.map(u16::from)))
+    }
+
     fn wrong(&self, column: &'static str, expected: &'static str) -> WorkloadError {
         WorkloadError::Field {
             place: self.place.clone(),
@@ -230,7 +303,7 @@ impl Cells<'_> {
 }
 
 /// Finds the jobs that others wait for.
-fn resolve(rows: Vec<Row>) -> Result<Workload, WorkloadError> {
+fn resolve(rows: Vec<Row>) -> Result<Vec<Job>, WorkloadError> {
     let mut named: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
     for (position, row) in (0..).zip(&rows) {
         named.entry(&row.name).or_default().push(position);
@@ -263,10 +336,7 @@ fn resolve(rows: Vec<Row>) -> Result<Workload, WorkloadError> {
             ..row.job.clone()
         });
     }
-    Ok(Workload {
-        jobs,
-        ..Workload::default()
-    })
+    Ok(jobs)
 }
 
 fn vcpus(text: &str) -> Option<MilliVcpus> {

@@ -70,6 +70,14 @@ pub enum WorkloadError {
         /// Those that have one.
         known: String,
     },
+    /// A column is there twice.
+    #[error("{place}: the column {name:?} is there twice")]
+    ColumnTwice {
+        /// Where.
+        place: Place,
+        /// Which.
+        name: &'static str,
+    },
     /// A column that must be there is not.
     #[error("{place}: there is no column {name:?}")]
     NoColumn {

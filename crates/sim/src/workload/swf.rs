@@ -1,20 +1,21 @@
 //! The Standard Workload Format of the Parallel Workloads Archive: a line for each job, 18 numbers, -1 for unknown; comments with `;`.
 //!
 //! The format is described at <https://www.cs.huji.ac.il/labs/parallel/workload/swf.html>. Of the fields these are used: submit time,
-//! run time, processors (as requested, else as allocated), requested time, memory per processor (as requested, else as used), user, group,
-//! queue, partition, and preceding job with think time. Jobs that never ran in the trace, or whose size is not known, are left out.
+//! run time, processors (as requested, else as allocated), requested time, memory per processor (as requested, else as used), status, user,
+//! group, executable, queue, partition, and preceding job with think time. Jobs that never ran in the trace, or whose size is not known, are
+//! left out.
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use batchyard_core::job::ShareClaim;
-use batchyard_core::name::QueueName;
+use batchyard_core::name::{DefinitionName, QueueName};
 use batchyard_core::resources::{Mebibytes, MilliVcpus, Resources};
 use batchyard_core::time::{Millis, Timestamp};
 
 use super::error::milliseconds;
 use super::{Job, Place, Workload, WorkloadError};
-use crate::limits::JOBS_MAX;
+use crate::limits::{JOBS_MAX, PROCESSORS_MAX};
 
 /// The fields of a line, in order.
 const FIELDS: [&str; 18] = [
@@ -78,6 +79,7 @@ pub fn read(input: impl BufRead, file: &str, options: SwfOptions) -> Result<Work
         jobs: Vec::new(),
         unknown: 0,
         never_ran: 0,
+        partial: 0,
         vcpus: None,
     };
     for (line, text) in (1..).zip(input.lines()) {
@@ -107,8 +109,23 @@ struct Trace {
     jobs: Vec<(i64, Option<i64>, Job)>,
     unknown: usize,
     never_ran: usize,
+    partial: usize,
     vcpus: Option<u32>,
 }
+
+/// What the status of a job says.
+mod status {
+    pub(super) const FAILED: i64 = 0;
+    /// Lines of a job that was swapped out, one for each part, besides a line for all of it.
+    pub(super) const PARTS: std::ops::RangeInclusive<i64> = 2..=4;
+    pub(super) const CANCELLED: i64 = 5;
+}
+
+/// Exit code of a job that failed in the trace, which does not say which it was.
+const EXIT_FAILED: u8 = 1;
+
+/// Exit code of a job that was cancelled while it ran: 128 and SIGTERM.
+const EXIT_CANCELLED: u8 = 143;
 
 impl Trace {
     /// Takes from a header what means something: `MaxProcs: 128`.
@@ -117,10 +134,12 @@ impl Trace {
             return;
         };
         let value = value.split_whitespace().next().unwrap_or_default();
+        let processors = value.parse().ok();
+        let processors = processors.filter(|count| (1..=PROCESSORS_MAX).contains(&i64::from(*count)));
         match name.trim() {
-            "MaxProcs" => self.vcpus = value.parse().ok().or(self.vcpus),
+            "MaxProcs" => self.vcpus = processors.or(self.vcpus),
             // Traces of machines with one processor a node name the nodes only.
-            "MaxNodes" => self.vcpus = self.vcpus.or(value.parse().ok()),
+            "MaxNodes" => self.vcpus = self.vcpus.or(processors),
             "UnixStartTime" => self.epoch_ms = milliseconds(value).unwrap_or(0),
             _ => {}
         }
@@ -134,19 +153,28 @@ impl Trace {
                 max: JOBS_MAX,
             });
         }
+        let status = line.whole(10);
+        if status.is_some_and(|status| status::PARTS.contains(&status)) {
+            self.partial += 1;
+            return Ok(());
+        }
+        let exit_code = match status {
+            Some(status::FAILED) => EXIT_FAILED,
+            Some(status::CANCELLED) => EXIT_CANCELLED,
+            _ => 0,
+        };
         let run = line.milliseconds(3);
         let processors = line.count(7).or_else(|| line.count(4));
         let (Some(run), Some(processors), Some(submit)) = (run, processors, line.milliseconds(1)) else {
             self.unknown += 1;
             return Ok(());
         };
-        // 0 and 5 are failed and cancelled; those without run time never started.
-        if run == 0 && matches!(line.whole(10), Some(0 | 5)) {
+        if run == 0 && exit_code != 0 {
             self.never_ran += 1;
             return Ok(());
         }
-        let kibibytes = line.count(9).or_else(|| line.count(6)).unwrap_or(0);
-        let memory = u64::from(kibibytes) * u64::from(processors);
+        let kibibytes = line.kibibytes(9).or_else(|| line.kibibytes(6)).unwrap_or(0);
+        let memory = kibibytes.saturating_mul(u64::from(processors));
         let name = |prefix: &str, field: usize| line.whole(field).map(|number| format!("{prefix}{number}"));
         let share = self.options.share_by.map(|by| match by {
             ShareBy::User => name("user", 11).unwrap_or_else(|| "nobody".to_owned()),
@@ -157,10 +185,18 @@ impl Trace {
             QueueBy::Queue => name("queue", 14),
             QueueBy::Partition => name("partition", 15),
         });
+        // What a user runs once more mostly runs about as long as last time.
+        let definition = name("executable", 13).or_else(|| name("user", 11));
         let think = line.milliseconds(17).map(Millis::new);
         let job = Job {
+            line: place().line,
             submit: Timestamp::default() + Millis::new(self.epoch_ms + submit),
             run: Millis::new(run),
+            exit_code,
+            failures: None,
+            attempts: None,
+            definition: definition
+                .map(|name| DefinitionName::parse(&name).expect("letters and digits are a name")),
             need: Resources {
                 vcpus: MilliVcpus::whole(processors),
                 memory: Mebibytes(memory.div_ceil(1024)),
@@ -187,6 +223,7 @@ impl Trace {
             mut jobs,
             unknown,
             never_ran,
+            partial,
             vcpus,
             ..
         } = self;
@@ -199,9 +236,12 @@ impl Trace {
                 notes.push(format!("{} {what}", crate::words::jobs(count)));
             }
         };
-        note(unknown, "of unknown run time or size left out");
+        note(unknown, "of unknown submit time, run time or size left out");
         note(never_ran, "that never ran in the trace left out");
+        note(partial, "left out, being parts of others");
         let mut lost = 0;
+        let fails: Vec<bool> = jobs.iter().map(|(_, _, job)| job.exit_code != 0).collect();
+        let has_failed = |other: u32| usize::try_from(other).is_ok_and(|other| fails[other]);
         let jobs: Vec<Job> = (0..)
             .zip(jobs)
             .map(|(position, (_, preceding, job))| {
@@ -210,7 +250,10 @@ impl Trace {
                 };
                 let after = positions.get(&preceding).filter(|other| **other < position);
                 lost += usize::from(after.is_none());
-                let think = job.think.filter(|_| after.is_some());
+                // What followed a job that failed ran nevertheless.
+                let at_once =
+                    || Some(Millis::default()).filter(|_| after.is_some_and(|other| has_failed(*other)));
+                let think = job.think.filter(|_| after.is_some()).or_else(at_once);
                 Job {
                     after: after.copied().into_iter().collect(),
                     think,
@@ -233,7 +276,57 @@ impl Trace {
                 notes,
             });
         }
-        Ok(Workload { jobs, notes, vcpus })
+        Ok(Workload {
+            file: file.to_owned(),
+            jobs,
+            notes,
+            vcpus,
+        })
+    }
+}
+
+/// What a field says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// How many processors.
+    Processors,
+    /// A number that stands for something, or -1.
+    Number,
+    /// An amount that may have a fraction, or -1.
+    Amount,
+    /// Nothing that is used here.
+    Unused,
+}
+
+impl Kind {
+    /// Of a field by its index, from 0.
+    fn of(index: usize) -> Self {
+        match index {
+            4 | 7 => Kind::Processors,
+            0 | 10..=16 => Kind::Number,
+            2 | 5 => Kind::Unused,
+            _ => Kind::Amount,
+        }
+    }
+
+    /// What should stand there, where that is not it.
+    fn expected_instead_of(self, text: &str) -> Option<&'static str> {
+        let number: Option<f64> = text.parse().ok().filter(|number: &f64| number.is_finite());
+        let is_unknown = number == Some(-1.0);
+        let whole: Option<i64> = text.parse().ok().filter(|number| *number >= 0);
+        let (is_sound, expected) = match self {
+            Kind::Processors => (
+                whole.is_some_and(|number| number <= PROCESSORS_MAX),
+                "a whole number up to 4000000, -1 for unknown",
+            ),
+            Kind::Number => (whole.is_some(), "a whole number, -1 for unknown"),
+            Kind::Amount => (
+                milliseconds(text).is_some(),
+                "a number from 0 to 100000000000, -1 for unknown",
+            ),
+            Kind::Unused => (number.is_some(), "a number"),
+        };
+        (!is_sound && !is_unknown).then_some(expected)
     }
 }
 
@@ -250,18 +343,21 @@ impl<'a> Line<'a> {
             expected: FIELDS.len(),
         })?;
         for ((index, name), text) in FIELDS.iter().enumerate().zip(fields) {
-            let number: Option<f64> = text.parse().ok().filter(|number: &f64| number.is_finite());
-            let is_span = milliseconds(text).is_some();
-            if number.is_none_or(|number| number >= 0.0 && !is_span) {
+            if let Some(expected) = Kind::of(index).expected_instead_of(text) {
                 return Err(WorkloadError::Field {
                     place: place(),
                     field: format!("field {} ({name})", index + 1),
                     text: text.chars().take(40).collect(),
-                    expected: "a number, -1 for unknown",
+                    expected,
                 });
             }
         }
         Ok(Line(fields))
+    }
+
+    /// Kibibytes, rounded up; `None` for unknown.
+    fn kibibytes(&self, index: usize) -> Option<u64> {
+        Some(milliseconds(self.0[index])?.div_ceil(1000)).filter(|kibibytes| *kibibytes > 0)
     }
 
     /// Seconds in milliseconds; `None` for unknown.

@@ -1,5 +1,6 @@
 //! Playback, forecasts and simulations, by scripts with golden output and by properties.
 
+mod failure;
 mod forecast;
 mod playback;
 mod prediction;

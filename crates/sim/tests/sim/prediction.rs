@@ -112,6 +112,7 @@ impl Script for World {
             timeout: planned.timeout_ms.map(Millis::new),
             array_size: planned.array_size,
             array_concurrency: None,
+            attempts: 1,
         };
         let before = planned.waits_for.and_then(|back| {
             self.ids

@@ -3,6 +3,7 @@
 use batchyard_core::job::ShareClaim;
 use batchyard_core::resources::{MilliVcpus, Resources};
 use batchyard_core::time::{Millis, Timestamp};
+use batchyard_sim::mishap::Mishaps;
 use batchyard_sim::present::Present;
 use batchyard_sim::simulation::{Options, PresentOptions, of_present, of_workload};
 use batchyard_sim::site::Site;
@@ -46,28 +47,30 @@ fn a_trace_on_its_own_machine() {
         &Site::simple(8, None, 0, false),
         &[],
         &expect![[r#"
-        attempts     5, 1 ended by their timeout
-        makespan     3m10s
-        vCPU hours   0.26, 61.8 % of 8 vCPUs
+            attempts     5
+            failed       1 attempt (timeout 1); 1 job failed; 0.02 vCPU hours wasted
+            makespan     3m10s
+            vCPU hours   0.26, 61.8 % of 8 vCPUs
 
-        QUEUE    ATTEMPTS  VCPU-H  WAIT P50    P95    MAX
-        default         5    0.26     30.0s  1m20s  1m20s
-        note: 1 job of unknown run time or size left out
-    "#]],
+            QUEUE    ATTEMPTS  FAILED  VCPU-H  WASTED  WAIT P50    P95    MAX
+            default         5       1    0.26    0.02     30.0s  1m20s  1m20s
+            note: 1 job of unknown submit time, run time or size left out
+        "#]],
     );
     check(
         &trace,
         &Site::simple(8, None, 0, true),
         &[],
         &expect![[r#"
-        attempts     5, 1 ended by their timeout
-        makespan     3m10s
-        vCPU hours   0.26, 61.8 % of 8 vCPUs
+            attempts     5
+            failed       1 attempt (timeout 1); 1 job failed; 0.02 vCPU hours wasted
+            makespan     3m10s
+            vCPU hours   0.26, 61.8 % of 8 vCPUs
 
-        QUEUE    ATTEMPTS  VCPU-H  WAIT P50    P95    MAX
-        default         5    0.26      0.0s  1m20s  1m20s
-        note: 1 job of unknown run time or size left out
-    "#]],
+            QUEUE    ATTEMPTS  FAILED  VCPU-H  WASTED  WAIT P50    P95    MAX
+            default         5       1    0.26    0.02      0.0s  1m20s  1m20s
+            note: 1 job of unknown submit time, run time or size left out
+        "#]],
     );
     check(
         &trace,
@@ -80,8 +83,8 @@ fn a_trace_on_its_own_machine() {
 
             QUEUE    ATTEMPTS  VCPU-H  WAIT P50    P95    MAX
             default         2    0.17      0.0s  1m30s  1m30s
-            note: 1 job of unknown run time or size left out
-            note: the first job that never started: 00e8d4a5-5e20-4000-8000-000000000002 is RUNNABLE in queue default; it needs 8 vCPU, 0 MiB. It is next in its queue, and cannot start: compute environment default runs on this host, which has 4 vCPU, 1099511627776 MiB: less than the job needs, even when idle; needed: that the job asks for less
+            note: 1 job of unknown submit time, run time or size left out
+            note: the first job that never started: 00e8d4a5-5e20-4000-8000-000000000002 is RUNNABLE in queue default; it needs 8 vCPU, 0 MiB. It is next in its queue, and cannot start: compute environment default runs on this host, which has 4 vCPU, unlimited memory: less than the job needs, even when idle; needed: that the job asks for less
         "#]],
     );
 }
@@ -93,33 +96,35 @@ fn a_list_on_a_site_with_shares_instances_and_prices() {
         &site(),
         &[],
         &expect![[r#"
-        attempts     18, 1 ended by their timeout
-        makespan     3m50s
-        vCPU hours   0.37, 72.9 % of 8 vCPUs
-        cost         0.02 USD: vCPUs 0.02, c5.large 0.00
+            attempts     18
+            failed       1 attempt (timeout 1); 1 job failed; 0.02 vCPU hours wasted
+            makespan     3m50s
+            vCPU hours   0.37, 72.9 % of 8 vCPUs
+            cost         0.02 USD: vCPUs 0.02, c5.large 0.00
 
-        QUEUE  SHARE  ATTEMPTS  VCPU-H  WAIT P50    P95    MAX  FAIRNESS
-        main                17    0.36     45.0s  2m00s  2m00s     0.703
-        low                  1    0.02      0.0s   0.0s   0.0s
-        main   alice        10    0.28     50.0s  2m00s  2m00s
-        main   bob           7    0.08     45.0s  1m30s  1m30s
-    "#]],
+            QUEUE  SHARE  ATTEMPTS  FAILED  VCPU-H  WASTED  WAIT P50    P95    MAX  FAIRNESS
+            main                17            0.36             45.0s  2m00s  2m00s     0.703
+            low                  1       1    0.02    0.02      0.0s   0.0s   0.0s
+            main   alice        10            0.28             50.0s  2m00s  2m00s
+            main   bob           7            0.08             45.0s  1m30s  1m30s
+        "#]],
     );
     check(
         &csv(),
         &site(),
         &["environment=cluster:maxvCpus=2"],
         &expect![[r#"
-            attempts     18, 1 ended by their timeout
+            attempts     18
+            failed       1 attempt (timeout 1); 1 job failed; 0.02 vCPU hours wasted
             makespan     4m50s
             vCPU hours   0.37, 77.1 % of 6 vCPUs
             cost         0.02 USD: vCPUs 0.01, c5.large 0.01
 
-            QUEUE  SHARE  ATTEMPTS  VCPU-H  WAIT P50    P95    MAX  FAIRNESS
-            main                17    0.36     1m00s  3m00s  3m00s     0.722
-            low                  1    0.02     2m05s  2m05s  2m05s
-            main   alice        10    0.28     1m00s  3m00s  3m00s
-            main   bob           7    0.08     45.0s  1m50s  1m50s
+            QUEUE  SHARE  ATTEMPTS  FAILED  VCPU-H  WASTED  WAIT P50    P95    MAX  FAIRNESS
+            main                17            0.36             1m00s  3m00s  3m00s     0.722
+            low                  1       1    0.02    0.02     2m05s  2m05s  2m05s
+            main   alice        10            0.28             1m00s  3m00s  3m00s
+            main   bob           7            0.08             45.0s  1m50s  1m50s
         "#]],
     );
     check(
@@ -127,8 +132,8 @@ fn a_list_on_a_site_with_shares_instances_and_prices() {
         &Site::simple(8, None, 0, false),
         &[],
         &expect![[r#"
-        a job is for the queue main, which the site does not have
-    "#]],
+            jobs.csv:2: queue is main, which the site does not have
+        "#]],
     );
 }
 
@@ -141,17 +146,27 @@ fn reports_are_json_and_a_chart() {
           "begin": 0,
           "makespanSeconds": 230.0,
           "attempts": 18,
+          "failedAttempts": {
+            "byProgram": 0,
+            "byTimeout": 1,
+            "byInterruption": 0,
+            "retried": 0
+          },
           "failed": 1,
           "neverRan": 0,
           "left": 0,
           "vcpus": 8.0,
+          "memoryMib": null,
           "vcpuHours": 0.37256944444444445,
+          "wastedVcpuHours": 0.016666666666666666,
           "utilisation": 0.7289402173913044,
           "queues": [
             {
               "queue": "main",
               "attempts": 17,
+              "failedAttempts": 0,
               "vcpuHours": 0.3559027777777778,
+              "wastedVcpuHours": 0.0,
               "waitP50Seconds": 45.0,
               "waitP95Seconds": 120.0,
               "waitMaxSeconds": 120.0,
@@ -160,7 +175,9 @@ fn reports_are_json_and_a_chart() {
             {
               "queue": "low",
               "attempts": 1,
+              "failedAttempts": 1,
               "vcpuHours": 0.016666666666666666,
+              "wastedVcpuHours": 0.016666666666666666,
               "waitP50Seconds": 0.0,
               "waitP95Seconds": 0.0,
               "waitMaxSeconds": 0.0
@@ -171,7 +188,9 @@ fn reports_are_json_and_a_chart() {
               "queue": "main",
               "share": "alice",
               "attempts": 10,
+              "failedAttempts": 0,
               "vcpuHours": 0.28055555555555556,
+              "wastedVcpuHours": 0.0,
               "waitP50Seconds": 50.0,
               "waitP95Seconds": 120.0,
               "waitMaxSeconds": 120.0
@@ -180,7 +199,9 @@ fn reports_are_json_and_a_chart() {
               "queue": "main",
               "share": "bob",
               "attempts": 7,
+              "failedAttempts": 0,
               "vcpuHours": 0.07534722222222222,
+              "wastedVcpuHours": 0.0,
               "waitP50Seconds": 45.0,
               "waitP95Seconds": 90.0,
               "waitMaxSeconds": 90.0
@@ -218,25 +239,19 @@ fn a_state_is_played_on_with_what_is_known_and_assumed() {
     let site = Site::simple(1, None, 0, false);
     let core = site.core(Timestamp::default()).expect("it is sound");
     let job = |run| Job {
-        submit: Timestamp::default(),
         run: Millis::from_seconds(run),
         need: Resources {
             vcpus: MilliVcpus::whole(1),
             ..Resources::default()
         },
-        queue: None,
-        share: None,
-        timeout: None,
-        array_size: None,
-        after: Vec::new(),
-        think: None,
+        ..Job::default()
     };
     let workload = Workload {
         jobs: vec![job(10), job(10), job(10)],
         ..Workload::default()
     };
     let queues = site.queues.iter().map(|queue| (queue.name.clone(), false));
-    let replay = batchyard_sim::replay::Replay::new(&workload, queues);
+    let replay = batchyard_sim::replay::Replay::new(&workload, queues, 1);
     let mut playback =
         batchyard_sim::playback::Playback::new(core, Timestamp::default(), Default::default(), replay);
     playback.play_until(Timestamp::default() + Millis::from_seconds(5));
@@ -263,7 +278,7 @@ fn a_state_is_played_on_with_what_is_known_and_assumed() {
         QUEUE    ATTEMPTS  VCPU-H  WAIT P50   P95   MAX
         default         1    0.00      0.0s  0.0s  0.0s
         note: 1 job without history and timeout, such as 00000000-0000-4000-8000-000000000000, taken to run for ever; --assume-run gives them a time
-        note: the first job that never started: 00000000-0000-4000-8000-000000000001 is RUNNABLE in queue default; it needs 1 vCPU, 0 MiB. It is next in its queue, and cannot start: compute environment default has to wait for other jobs: this host has 0 vCPU, 1099511627776 MiB free
+        note: the first job that never started: 00000000-0000-4000-8000-000000000001 is RUNNABLE in queue default; it needs 1 vCPU, 0 MiB. It is next in its queue, and cannot start: compute environment default has to wait for other jobs: this host has 0 vCPU, unlimited memory free
     "#]].assert_eq(&play(&unknown, PresentOptions::default()));
     expect![[r#"
         attempts     3
@@ -303,29 +318,37 @@ fn job() -> impl Strategy<Value = Job> {
         prop::option::of(1_u64..40_000),
         prop::option::weighted(0.2, 2_u32..6),
         prop::option::weighted(0.2, 0_u64..9_000),
+        prop::option::weighted(0.3, (prop::option::of(0_u16..4), 1_u8..5)),
     )
-        .prop_map(|(submit, run, vcpus, share, timeout, array_size, think)| Job {
-            submit: Timestamp::default() + Millis::new(submit),
-            run: Millis::new(run),
-            need: Resources {
-                vcpus: MilliVcpus(vcpus),
-                ..Resources::default()
+        .prop_map(
+            |(submit, run, vcpus, share, timeout, array_size, think, fails)| Job {
+                exit_code: u8::from(fails.is_some()),
+                failures: fails.and_then(|(failures, _)| failures),
+                attempts: fails.map(|(_, attempts)| attempts),
+                submit: Timestamp::default() + Millis::new(submit),
+                run: Millis::new(run),
+                need: Resources {
+                    vcpus: MilliVcpus(vcpus),
+                    ..Resources::default()
+                },
+                share: Some(ShareClaim {
+                    identifier: ["alice", "bob", "eve"][share].into(),
+                    priority: 0,
+                }),
+                timeout: timeout.map(Millis::new),
+                array_size,
+                think: think.map(Millis::new),
+                ..Job::default()
             },
-            queue: None,
-            share: Some(ShareClaim {
-                identifier: ["alice", "bob", "eve"][share].into(),
-                priority: 0,
-            }),
-            timeout: timeout.map(Millis::new),
-            array_size,
-            after: Vec::new(),
-            think: think.map(Millis::new),
-        })
+        )
 }
 
 proptest! {
     #[test]
-    fn all_jobs_run_once_no_more_is_used_than_there_is_and_twice_is_the_same(jobs in prop::collection::vec(job(), 1..40)) {
+    fn all_jobs_run_once_no_more_is_used_than_there_is_and_twice_is_the_same(
+        jobs in prop::collection::vec(job(), 1..40),
+        seed in 0_u64..1_000,
+    ) {
         let mut jobs = jobs;
         jobs.sort_by_key(|job| job.submit);
         for position in (0..jobs.len()).filter(|position| position % 3 == 2) {
@@ -334,8 +357,19 @@ proptest! {
         let count: usize = jobs.iter().map(|job| job.array_size.map_or(1, |size| usize::try_from(size).expect("it is small"))).sum();
         let site = site();
         let workload = Workload { jobs, ..Workload::default() };
-        let report = of_workload(&workload, &site, &Options::default()).expect("it is sound");
-        prop_assert_eq!(report.attempts + report.never_ran + report.left, count);
+        let options = Options {
+            mishaps: Mishaps {
+                seed,
+                failures_per_million: if seed % 3 == 0 { 300_000 } else { 0 },
+                instance_life_seconds: (seed % 2 == 0).then_some(30),
+            },
+            ..Options::default()
+        };
+        let report = of_workload(&workload, &site, &options).expect("it is sound");
+        let retried = report.failed_attempts.retried;
+        prop_assert_eq!(report.attempts - retried + report.never_ran + report.left, count);
+        prop_assert_eq!(report.failed_attempts.total() - retried, report.failed);
+        prop_assert!(report.wasted_vcpu_hours <= report.vcpu_hours);
         prop_assert_eq!(report.left, 0);
         prop_assert!(report.utilisation <= 1.0);
         for group in report.queues.iter().chain(&report.shares) {
@@ -343,7 +377,7 @@ proptest! {
             let fairness = group.fairness.unwrap_or(1.0);
             prop_assert!((1.0 / 3.0 - 1e-9..=1.0 + 1e-9).contains(&fairness));
         }
-        let again = of_workload(&workload, &site, &Options::default()).expect("it is sound");
+        let again = of_workload(&workload, &site, &options).expect("it is sound");
         prop_assert_eq!(report, again);
     }
 }

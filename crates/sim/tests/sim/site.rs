@@ -63,6 +63,24 @@ fn what_a_site_lacks_or_says_wrongly_is_named() {
         "#]],
     );
     check(
+        &format!("[[environment]]\nname = \"a\"\nmax_vcpus = 1\n{QUEUE}backfill_depth = 10001\n"),
+        &expect![[r#"
+            read the site: queue q has a backfill_depth that is not 1 to 10000
+        "#]],
+    );
+    check(
+        &format!("[host]\ngpus = 65\n[[environment]]\nname = \"a\"\nmax_vcpus = 1\n{QUEUE}"),
+        &expect![[r#"
+            read the site: host has more than 64 gpus
+        "#]],
+    );
+    check(
+        &format!("[host]\nvcpus = 0\n[[environment]]\nname = \"a\"\nmax_vcpus = 1\n{QUEUE}"),
+        &expect![[r#"
+            read the site: host has 0 vcpus and would run nothing
+        "#]],
+    );
+    check(
         &format!(
             "[[environment]]\nname = \"a\"\nmax_vcpus = 1\n{QUEUE}fair_share = {{ weights = {{ x = 0 }} }}\n"
         ),
@@ -128,6 +146,7 @@ fn changes_are_made_as_a_client_would() {
         "environment=cloud:maxvCpus=9",
         "queue=low:priority=99",
         "queue=low:backfill=off",
+        "queue=low:backfillDepth=0",
         "environment=nowhere:maxvCpus=3",
         "queue=nothing:backfill=on",
         "queue=low:colour=red",
@@ -143,14 +162,30 @@ fn changes_are_made_as_a_client_would() {
             priority: 1, -> priority: 99,
         queue=low:backfill=off
             backfill: true, -> backfill: false,
+        queue=low:backfillDepth=0
+            "queue=low:backfillDepth=0" must be environment=NAME:maxvCpus=N, queue=NAME:priority=N, queue=NAME:backfill=on or off, queue=NAME:backfillDepth=N, or queue=NAME:maxConcurrency=N
         environment=nowhere:maxvCpus=3
             there is no compute environment nowhere
         queue=nothing:backfill=on
             there is no job queue nothing
         queue=low:colour=red
-            "queue=low:colour=red" must be environment=NAME:maxvCpus=N, queue=NAME:priority=N, queue=NAME:backfill=on or off, or queue=NAME:maxConcurrency=N
+            "queue=low:colour=red" must be environment=NAME:maxvCpus=N, queue=NAME:priority=N, queue=NAME:backfill=on or off, queue=NAME:backfillDepth=N, or queue=NAME:maxConcurrency=N
         maxvCpus=3
-            "maxvCpus=3" must be environment=NAME:maxvCpus=N, queue=NAME:priority=N, queue=NAME:backfill=on or off, or queue=NAME:maxConcurrency=N"#]].assert_eq(&shown.join("\n"));
+            "maxvCpus=3" must be environment=NAME:maxvCpus=N, queue=NAME:priority=N, queue=NAME:backfill=on or off, queue=NAME:backfillDepth=N, or queue=NAME:maxConcurrency=N"#]].assert_eq(&shown.join("\n"));
+}
+
+#[test]
+fn the_depth_of_backfill_can_be_changed() {
+    let site = Site::parse(include_str!("../data/site.toml")).expect("it is sound");
+    let mut core = site.core(Timestamp::default()).expect("it is sound");
+    let edit: Edit = "queue=low:backfillDepth=7".parse().expect("it is a change");
+    edit.apply(&mut core, Timestamp::default())
+        .expect("there is such a queue");
+    let depths = core
+        .state()
+        .queues()
+        .map(|(_, queue)| queue.options.backfill_depth);
+    assert_eq!(depths.collect::<Vec<_>>(), [None, Some(7)]);
 }
 
 #[test]

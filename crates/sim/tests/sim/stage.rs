@@ -176,6 +176,7 @@ impl Stage {
                     timeout: number("timeout").map(Millis::from_seconds),
                     array_size: number("array").map(|count| u32::try_from(count).expect("it fits")),
                     array_concurrency: number("most").map(|count| u32::try_from(count).expect("it fits")),
+                    attempts: 1,
                 };
                 let after: Vec<JobId> = option("after").iter().map(|name| self.jobs[*name]).collect();
                 let submissions = option("definition")

@@ -69,14 +69,14 @@ fn traces_say_when_what_runs_for_how_long() {
     check_swf(
         SWF,
         &expect![[r#"
-        @1000000000000 runs 100000ms, 4 vCPU, 8 MiB timeout=200000ms
-        @1000000010000 runs 50000ms, 4 vCPU, 0 MiB timeout=60000ms
-        @1000000020000 runs 30000ms, 8 vCPU, 0 MiB timeout=40000ms
-        @1000000030000 runs 20000ms, 2 vCPU, 0 MiB after=[1] think=15000ms
-        @1000000050000 runs 90000ms, 1 vCPU, 0 MiB timeout=60000ms after=[0]
-        note: 1 job of unknown run time or size left out
-        vCPUs: Some(8)
-    "#]],
+            @1000000000000 runs 100000ms, 4 vCPU, 8 MiB timeout=200000ms
+            @1000000010000 runs 50000ms, 4 vCPU, 0 MiB timeout=60000ms
+            @1000000020000 runs 30000ms, 8 vCPU, 0 MiB timeout=40000ms
+            @1000000030000 runs 20000ms, 2 vCPU, 0 MiB after=[1] think=15000ms
+            @1000000050000 runs 90000ms, 1 vCPU, 0 MiB timeout=60000ms after=[0]
+            note: 1 job of unknown submit time, run time or size left out
+            vCPUs: Some(8)
+        "#]],
     );
 }
 
@@ -109,20 +109,20 @@ fn lines_that_are_no_jobs_are_named() {
     check_swf(
         "1 0 0 ten 4 -1 -1 4 -1 -1 1 7 1 1 1 -1 -1 -1\n",
         &expect![[r#"
-        trace.swf:1: field 4 (run time) is "ten" and must be a number, -1 for unknown
-    "#]],
+            trace.swf:1: field 4 (run time) is "ten" and must be a number from 0 to 100000000000, -1 for unknown
+        "#]],
     );
     check_swf(
         "1 0 0 1e99 4 -1 -1 4 -1 -1 1 7 1 1 1 -1 -1 -1\n",
         &expect![[r#"
-        trace.swf:1: field 4 (run time) is "1e99" and must be a number, -1 for unknown
-    "#]],
+            trace.swf:1: field 4 (run time) is "1e99" and must be a number from 0 to 100000000000, -1 for unknown
+        "#]],
     );
     check_swf(
         "1 0 0 -1 4 -1 -1 4 -1 -1 5 7 1 1 1 -1 -1 -1\n",
         &expect![[r#"
-        trace.swf has no jobs that can be simulated (1 job of unknown run time or size left out)
-    "#]],
+            trace.swf has no jobs that can be simulated (1 job of unknown submit time, run time or size left out)
+        "#]],
     );
     check_swf(
         "",
@@ -130,6 +130,55 @@ fn lines_that_are_no_jobs_are_named() {
         trace.swf has no jobs that can be simulated
     "#]],
     );
+}
+
+#[test]
+fn numbers_that_cannot_be_are_not_taken_for_unknown() {
+    let line = |position: usize, text: &str| {
+        let mut fields = "1 0 0 60 4 -1 -1 4 90 -1 1 7 1 1 1 -1 -1 -1"
+            .split(' ')
+            .collect::<Vec<_>>();
+        fields[position] = text;
+        fields.join(" ") + "\n"
+    };
+    let wrong = [
+        (1, "-5"),
+        (3, "-2"),
+        (4, "99999999999"),
+        (7, "2.5"),
+        (8, "1e12"),
+        (9, "-7"),
+        (10, "1.5"),
+        (11, "seven"),
+        (17, "NaN"),
+    ];
+    let shown = wrong.map(|(position, text)| {
+        let read = read_swf(
+            line(position, text).as_bytes(),
+            "trace.swf",
+            SwfOptions::default(),
+        );
+        read.expect_err("it cannot be").to_string()
+    });
+    expect![[r#"
+        trace.swf:1: field 2 (submit time) is "-5" and must be a number from 0 to 100000000000, -1 for unknown
+        trace.swf:1: field 4 (run time) is "-2" and must be a number from 0 to 100000000000, -1 for unknown
+        trace.swf:1: field 5 (allocated processors) is "99999999999" and must be a whole number up to 4000000, -1 for unknown
+        trace.swf:1: field 8 (requested processors) is "2.5" and must be a whole number up to 4000000, -1 for unknown
+        trace.swf:1: field 9 (requested time) is "1e12" and must be a number from 0 to 100000000000, -1 for unknown
+        trace.swf:1: field 10 (requested memory) is "-7" and must be a number from 0 to 100000000000, -1 for unknown
+        trace.swf:1: field 11 (status) is "1.5" and must be a whole number, -1 for unknown
+        trace.swf:1: field 12 (user) is "seven" and must be a whole number, -1 for unknown
+        trace.swf:1: field 18 (think time) is "NaN" and must be a number from 0 to 100000000000, -1 for unknown"#]].assert_eq(&shown.join("\n"));
+    // What is not used may be anything that is a number, as in some traces of the archive.
+    for (position, text) in [(2, "-3"), (5, "-0.5"), (9, "1048576.5"), (1, "12.25"), (10, "-1")] {
+        read_swf(
+            line(position, text).as_bytes(),
+            "trace.swf",
+            SwfOptions::default(),
+        )
+        .expect("it is sound");
+    }
 }
 
 #[test]
@@ -160,8 +209,8 @@ fn columns_and_cells_that_mean_nothing_are_named() {
     check_csv(
         "run,colour\n1,red\n",
         &expect![[r#"
-        jobs.csv:1: "colour" is no column; columns are name, submit, run, vcpus, memory_mib, gpus, queue, share, priority, timeout, array_size, depends_on
-    "#]],
+            jobs.csv:1: "colour" is no column; columns are name, submit, run, exit_code, failures, attempts, definition, vcpus, memory_mib, gpus, queue, share, priority, timeout, array_size, depends_on
+        "#]],
     );
     check_csv(
         "name,vcpus\na,1\n",
@@ -173,6 +222,60 @@ fn columns_and_cells_that_mean_nothing_are_named() {
         "run,vcpus\n1,1\n2\n",
         &expect![[r#"
         jobs.csv:3: 1 fields where 2 are due
+    "#]],
+    );
+    check_csv(
+        "run,vcpus,Run\n1,1,2\n",
+        &expect![[r#"
+        jobs.csv:1: the column "run" is there twice
+    "#]],
+    );
+    check_csv(
+        "run,name\n1,\"a\n2,b\n",
+        &expect![[r#"
+        jobs.csv:2: name is "a\n2,b" and must be in one line: a quotation mark may be missing
+    "#]],
+    );
+    check_csv(
+        "run,memory_mib\n1,18446744073709551615\n",
+        &expect![[r#"
+        jobs.csv:2: memory_mib is "18446744073709551615" and must be a whole number of MiB up to 274877906944
+    "#]],
+    );
+    check_csv(
+        "run,gpus\n1,65\n",
+        &expect![[r#"
+        jobs.csv:2: gpus is "65" and must be a whole number of GPUs up to 64
+    "#]],
+    );
+    check_csv(
+        "run,exit_code\n1,256\n",
+        &expect![[r#"
+        jobs.csv:2: exit_code is "256" and must be a whole number from 0 to 255
+    "#]],
+    );
+    check_csv(
+        "run,exit_code,failures\n1,0,2\n",
+        &expect![[r#"
+        jobs.csv:2: exit_code is "0" and must be a whole number from 1 to 255 where there are failures
+    "#]],
+    );
+    check_csv(
+        "run,failures\n1,-1\n",
+        &expect![[r#"
+        jobs.csv:2: failures is "-1" and must be a whole number from 0 to 10
+    "#]],
+    );
+    check_csv(
+        "run,attempts\n1,0\n",
+        &expect![[r#"
+        jobs.csv:2: attempts is "0" and must be a whole number from 1 to 10
+    "#]],
+    );
+    check_csv(
+        "run,definition\n1,a b\n",
+        &expect![[r#"
+        jobs.csv:2: definition is "a b" and must be the name of a job definition
     "#]],
     );
     check_csv(
