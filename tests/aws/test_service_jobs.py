@@ -125,6 +125,11 @@ def document(script="true", instance=UNIT, algorithm=None, **members):
     }
 
 
+def hosts(count, **resources):
+    """ResourceConfig of several instances."""
+    return {"ResourceConfig": {"InstanceType": UNIT, "InstanceCount": count, "VolumeSizeInGB": 1, **resources}}
+
+
 def folder_of(site, job, attempt=1):
     return site.server.data / "service-jobs" / job / str(attempt)
 
@@ -463,6 +468,10 @@ def uri(text):
     return channel(DataSource={"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": text}})
 
 
+def group_of(name, instance):
+    return {"InstanceGroupName": name, "InstanceType": instance, "InstanceCount": 1}
+
+
 AT = "serviceRequestPayload"
 FOLDER = f"{AT}.InputDataConfig[0].DataSource.S3DataSource.S3Uri: must be a folder of this host, as /PATH or file:///PATH"
 
@@ -483,9 +492,24 @@ FOLDER = f"{AT}.InputDataConfig[0].DataSource.S3DataSource.S3Uri: must be a fold
         ({"ResourceConfig": None}, f"{AT}.ResourceConfig is required."),
         ({"ResourceConfig": {"InstanceCount": 1}}, f"{AT}.ResourceConfig.InstanceType is required."),
         ({"ResourceConfig": {"InstanceType": UNIT}}, f"{AT}.ResourceConfig.InstanceCount is required."),
+        (hosts(0), f"{AT}.ResourceConfig.InstanceCount: a training job has 1 to 20 instances."),
+        (hosts(21), f"{AT}.ResourceConfig.InstanceCount: a training job has 1 to 20 instances."),
         (
-            {"ResourceConfig": {"InstanceType": UNIT, "InstanceCount": 2}},
-            f"{AT}.ResourceConfig.InstanceCount: must be 1: training jobs run on one instance here.",
+            hosts(1, InstanceGroups=[]),
+            f"{AT}.ResourceConfig.InstanceType: cannot be given together with InstanceGroups.",
+        ),
+        (
+            {"ResourceConfig": {"InstanceGroups": []}},
+            f"{AT}.ResourceConfig.InstanceGroups: must have at least one group.",
+        ),
+        (
+            {"ResourceConfig": {"InstanceGroups": [group_of("x", UNIT), group_of("x", UNIT)]}},
+            f"{AT}.ResourceConfig.InstanceGroups[1].InstanceGroupName: is given more than once.",
+        ),
+        (
+            {"ResourceConfig": {"InstanceGroups": [group_of("x", UNIT), group_of("y", "ml.m5.xlarge")]}},
+            f"{AT}.ResourceConfig.InstanceGroups[1].InstanceType: must be the type of the other groups: "
+            "instances of several types are not served here.",
         ),
         (
             {"ResourceConfig": {"InstanceType": "m5.large", "InstanceCount": 1}},
@@ -510,6 +534,18 @@ FOLDER = f"{AT}.InputDataConfig[0].DataSource.S3DataSource.S3Uri: must be a fold
             "give a folder of this host, as /PATH or file:///PATH.",
         ),
         ({"InputDataConfig": [uri("data")]}, f"{FOLDER}, without colons."),
+        (
+            {"InputDataConfig": [channel(InputMode="Pipe")]},
+            f"{AT}.InputDataConfig[0].InputMode: Pipe is not served here; use File or FastFile.",
+        ),
+        (
+            {"InputDataConfig": [channel(CompressionType="Gzip")]},
+            f"{AT}.InputDataConfig[0].CompressionType: Gzip is of the input mode Pipe alone, which is not served here.",
+        ),
+        (
+            {"EnableNetworkIsolation": True},
+            f"{AT}.EnableNetworkIsolation: is not served here: must be false.",
+        ),
         ({"InputDataConfig": [uri("/data:/etc")]}, f"{FOLDER}, without colons."),
     ],
 )

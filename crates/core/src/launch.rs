@@ -81,8 +81,29 @@ pub struct TrainingSpec {
     pub arn_prefix: String,
     /// Files of the attempt's folder, made before it starts.
     pub files: Vec<AttemptFile>,
-    /// The file of the folder that the program writes the reason of its failure to.
+    /// The file that the program writes the reason of its failure to: of the folder, or where there are several hosts, of the folder in it
+    /// that has the host's name.
     pub failure_file: String,
+    /// What is brought to the folder before the attempt starts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<AttemptInput>,
+}
+
+/// Data that is brought to an attempt's folder before it starts, and removed when its end is recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptInput {
+    /// Where it comes from.
+    pub source: InputSource,
+    /// Relative to the attempt's folder, at least one: its files are dealt out to these in turn, in the order of their names.
+    pub folders: Vec<String>,
+}
+
+/// Where data comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputSource {
+    /// All files of a folder of the engine's host.
+    Folder(String),
 }
 
 /// A file of an attempt's folder.
@@ -155,8 +176,12 @@ impl Runner {
 /// Several containers that are one attempt (section E.4).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskSpec {
-    /// 1..=10 containers with different names, in the order of the definition.
+    /// 1..=10 containers, or 2..=20 hosts, with different names, in the order of the definition.
     pub containers: Vec<TaskContainer>,
+    /// Whether each container is a host of its own on a private network, under its name: the task goes on when one has succeeded, and ends
+    /// when all have, or one has failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub are_hosts: bool,
     /// Whose processes its containers see.
     pub processes: Sharing,
     /// Whose shared memory and queues its containers use.

@@ -83,6 +83,7 @@ fn task(containers: Vec<TaskContainer>) -> Launch {
         attempt: Job::shell("").attempt,
         spec: Arc::new(LaunchSpec {
             runner: Runner::Task(Box::new(TaskSpec {
+                are_hosts: false,
                 containers,
                 processes: Sharing::Usual,
                 ipc: Sharing::Usual,

@@ -9,7 +9,7 @@ use batchyard_core::environment::Platform;
 use batchyard_core::id::{AttemptKey, JobKey, NodeKey, TaskId};
 use batchyard_core::job::Placement;
 use batchyard_core::launch::{
-    LaunchSpec, LogTarget, NodeLaunches, Runner, TRAINING_HASH_DIGITS, TaskContainer, Variable,
+    LaunchSpec, LogTarget, NodeLaunches, Runner, TRAINING_HASH_DIGITS, TaskContainer, TrainingSpec, Variable,
 };
 use batchyard_core::name::EnvironmentName;
 
@@ -111,6 +111,8 @@ pub(crate) fn compose(
     }));
     let is_on_host = match spec.runner {
         Runner::Process(_) => true,
+        // Hosts have a network of their own.
+        Runner::Task(ref task) if task.are_hosts => false,
         Runner::Container(_) | Runner::Task(_) => settings.is_network_the_hosts && of_node.is_none(),
     };
     let endpoints = if is_on_host {
@@ -141,7 +143,10 @@ pub(crate) fn compose(
         gpus_left = gpus_left.without(gpus);
         MemberLaunch {
             environment: environment(&container.environment),
-            stream: container.log.as_ref().map(|log| stream_of(log, task)),
+            stream: container.log.as_ref().map(|log| match &spec.training {
+                Some(training) => stream_of_host(training, log, task, &container.name),
+                None => stream_of(log, task),
+            }),
             gpus,
         }
     };
@@ -220,21 +225,28 @@ fn node_variables(node: u32, nodes: &NodeLaunches, runner: &Runner) -> Vec<Varia
     variables
 }
 
-/// The stream that the output of a task goes to (section F.5). That of a training job is named as SageMaker does it, where the number
-/// behind the host is arbitrary.
+/// The stream that the output of a task goes to (section F.5).
 #[must_use]
 pub fn stream(spec: &LaunchSpec, task: TaskId) -> Option<StreamName> {
     let log = spec.log.as_ref()?;
-    if let Some(training) = &spec.training {
-        let name = training.job_name(task);
-        let digits = &task.to_string()[TRAINING_HASH_DIGITS..][..8];
-        let number = u32::from_str_radix(digits, 16).expect("a task's identifier is hexadecimal");
-        return Some(StreamName {
-            group: log.group.clone(),
-            stream: format!("{name}/algo-1-{number}"),
-        });
+    Some(match &spec.training {
+        Some(training) => stream_of_host(training, log, task, ONLY_HOST),
+        None => stream_of(log, task),
+    })
+}
+
+/// The host of a training job that has but one.
+const ONLY_HOST: &str = "algo-1";
+
+/// The stream of a host of a training job, named as SageMaker does it, where the number behind the host is arbitrary.
+fn stream_of_host(training: &TrainingSpec, log: &LogTarget, task: TaskId, host: &str) -> StreamName {
+    let name = training.job_name(task);
+    let digits = &task.to_string()[TRAINING_HASH_DIGITS..][..8];
+    let number = u32::from_str_radix(digits, 16).expect("a task's identifier is hexadecimal");
+    StreamName {
+        group: log.group.clone(),
+        stream: format!("{name}/{host}-{number}"),
     }
-    Some(stream_of(log, task))
 }
 
 /// The stream of a task, or of one of its containers, whose output goes here.

@@ -98,6 +98,9 @@ pub(crate) const INTERRUPTION_NOTICE_SECONDS_MAX: u32 = 86_400;
 /// Attempts that gave way to other jobs which a service job's description shows (own choice; the service names no number).
 pub(crate) const PREEMPTED_ATTEMPTS_SHOWN_MAX: usize = 10;
 
+/// Instances of a training job (SageMaker's quota).
+pub(crate) const TRAINING_HOSTS_MAX: usize = 20;
+
 /// Shares that a queue's snapshot names (section A.4).
 pub(crate) const SNAPSHOT_SHARES_MAX: usize = 20;
 

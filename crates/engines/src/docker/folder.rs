@@ -1,52 +1,75 @@
 //! Folders that attempts of training jobs have for themselves: made before they start, kept when they have ended.
 //!
-//! It must not remove anything: what a training job has made is its user's. Start with [`make`].
+//! It must not remove anything but copies of input data: what a training job has made is its user's. Start with [`make`].
 
 use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use batchyard_core::launch::{AttemptFile, ContainerSpec, MountSource, TrainingSpec};
+use batchyard_core::id::AttemptKey;
+use batchyard_core::launch::{AttemptFile, ContainerSpec, MountSource, Runner, TrainingSpec};
 use batchyard_core::reason::FAILURE_CHARACTERS_MAX;
 use batchyard_runtime::engine::Launch;
 
 use super::Context;
+use super::input;
 use super::labels::Labels;
 
 /// Everybody may write: which user a training job runs as is its image's choice.
 const OPEN: u32 = 0o777;
 
 /// Where the attempt's folder is; `None` for what has none.
-fn folder_of(context: &Context, order: &Launch) -> Option<PathBuf> {
+fn folder_of(folders: Option<&Path>, order: &Launch) -> Option<PathBuf> {
     order.spec.training.as_ref()?;
-    let Launch { attempt, .. } = order;
-    let job = context.attempt_folders.as_ref()?.join(attempt.job.to_string());
-    Some(job.join(attempt.attempt.to_string()))
+    Some(folder_in(folders?, order.attempt))
 }
 
-/// The file of this host that the program writes the reason of its failure to.
-pub(super) fn failure_file(context: &Context, order: &Launch) -> Option<String> {
+fn folder_in(folders: &Path, attempt: AttemptKey) -> PathBuf {
+    folders
+        .join(attempt.job.to_string())
+        .join(attempt.attempt.to_string())
+}
+
+/// Removes the copies of input data that were made for an attempt; all else stays.
+pub(super) async fn remove_inputs(context: &Context, attempt: AttemptKey) {
+    let Some(folders) = &context.attempt_folders else {
+        return;
+    };
+    let folder = folder_in(folders, attempt);
+    let removed = tokio::task::spawn_blocking(move || input::remove(&folder)).await;
+    if let Err(error) = removed.expect("removing files does not panic") {
+        tracing::warn!(%attempt, error = &error as &dyn std::error::Error, "failed to remove input data");
+    }
+}
+
+/// The file of this host that the program writes the reason of its failure to; where there are several, that of the one with this name.
+pub(super) fn failure_file(folders: Option<&Path>, order: &Launch, host: Option<&str>) -> Option<String> {
     let training = order.spec.training.as_ref()?;
-    let file = folder_of(context, order)?.join(&training.failure_file);
+    let mut file = folder_of(folders, order)?;
+    file.extend(host);
+    file.push(&training.failure_file);
     file.into_os_string().into_string().ok()
 }
 
 /// Makes the attempt's folder with all that is to be in it; gives its path. Making it again changes nothing. The error is for the user.
-pub(super) async fn make(
-    context: &Context,
-    order: &Launch,
-    container: &ContainerSpec,
-) -> Result<Option<String>, String> {
+pub(super) async fn make(context: &Context, order: &Launch) -> Result<Option<String>, String> {
     let Some(training) = &order.spec.training else {
         return Ok(None);
     };
-    let folder = folder_of(context, order).ok_or("this server has no place for folders of training jobs")?;
+    let folder = folder_of(context.attempt_folders.as_deref(), order)
+        .ok_or("this server has no place for folders of training jobs")?;
     let path = folder
         .to_str()
         .ok_or("the path of the data folder is not UTF-8")?
         .to_owned();
-    let mounted = container.mounts.iter().filter_map(|mount| match &mount.source {
+    let containers: Vec<&ContainerSpec> = match &order.spec.runner {
+        Runner::Container(container) => vec![container],
+        Runner::Task(task) => task.containers.iter().map(|one| &one.container).collect(),
+        Runner::Process(_) => Vec::new(),
+    };
+    let mounts = containers.into_iter().flat_map(|container| &container.mounts);
+    let mounted = mounts.filter_map(|mount| match &mount.source {
         MountSource::Attempt(relative) => Some(folder.join(relative)),
         MountSource::Host(_) | MountSource::Scratch(_) | MountSource::Below { .. } => None,
     });

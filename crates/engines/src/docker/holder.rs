@@ -51,7 +51,9 @@ const CODE_AARCH64: [u8; 28] = [
 
 /// Whether a task's containers share what somebody must hold. A node's are on the network of its attempt, as one host.
 pub(super) fn is_needed(network: &str, task: &TaskSpec, is_node: bool) -> bool {
-    is_node || network != HOST || task.processes == Sharing::Task || task.ipc == Sharing::Task
+    // Hosts share nothing but a network that needs no holding.
+    !task.are_hosts
+        && (is_node || network != HOST || task.processes == Sharing::Task || task.ipc == Sharing::Task)
 }
 
 /// The namespaces of a task's containers.

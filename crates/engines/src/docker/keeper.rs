@@ -21,10 +21,11 @@ use super::daemon::Failure;
 use super::drain::{Drain, forget_position};
 use super::folder;
 use super::labels::Labels;
-use super::launch::{Launched, labels_of, launch, make_task, remove};
+use super::launch::{Launched, labels_of, launch, make_task};
 use super::limits::{LOOK_AGAIN_AFTER, RETRY_MAX, RETRY_MIN};
 use super::network;
 use super::reason::Reason;
+use super::removal::remove;
 use super::state::{Exit, Found, State, look};
 use super::task::{self, Group};
 
@@ -178,7 +179,7 @@ async fn begin_task(
     task: &TaskSpec,
     wishes: &mut Wishes,
 ) -> (Vec<Labels>, Vec<Report>) {
-    let group = Group::of_order(&context.namespace, &context.network, order, task);
+    let group = Group::of_order(context, order, task);
     let begun = Notify::new();
     let preparing = tell_preparing(context, order, wishes.clone(), &begun);
     let made = tokio::select! {
@@ -244,7 +245,7 @@ async fn attend(
     let last = match end {
         End::Forgotten => return facts,
         End::Lost => Report::Lost { at: now() },
-        End::Exited(exit) => {
+        End::Exited(mut exit) => {
             if let Some(drain) = &mut drain {
                 let _permit = context.drains.acquire().await.expect("never closed");
                 tokio::select! {
@@ -252,7 +253,8 @@ async fn attend(
                     () = wishes.forgotten() => return facts,
                 }
             }
-            exit.report(folder::failure(labels).await)
+            exit.failure = folder::failure(labels).await;
+            exit.report()
         }
     };
     context.reports.tell(labels.attempt, last.clone()).await;
@@ -451,6 +453,7 @@ async fn clean_up(context: &Context, attempt: AttemptKey, parts: &[Labels]) {
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(RETRY_MAX);
     }
+    folder::remove_inputs(context, attempt).await;
     for labels in parts {
         forget_position(context, labels).await;
     }

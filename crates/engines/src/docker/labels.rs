@@ -35,7 +35,8 @@ pub(super) struct Labels {
     pub(super) stream: Option<StreamName>,
     /// How many scratch volumes go with the attempt.
     pub(super) scratch_volumes: usize,
-    /// The attempt of the main node, if it is a node of a multi-node parallel job.
+    /// The attempt whose private network it is on: of a node of a multi-node parallel job that of the main node, of a host of a training
+    /// job its own.
     pub(super) main_node: Option<AttemptKey>,
     /// The file of this host in which it says why it failed, if it may.
     pub(super) failure_file: Option<String>,
@@ -65,6 +66,9 @@ pub(super) struct Member {
     /// Its name in the definition.
     pub(super) name: String,
     pub(super) is_essential: bool,
+    /// Whether the task goes on when it has succeeded, until all have.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_host: bool,
     pub(super) depends_on: Vec<ContainerDependency>,
     pub(super) start_timeout: Option<Millis>,
     pub(super) stop_timeout: Millis,
@@ -226,6 +230,7 @@ mod tests {
             count: 2,
             name: "app".to_owned(),
             is_essential: true,
+            is_host: true,
             depends_on: vec![ContainerDependency {
                 on: "init".to_owned(),
                 condition: ContainerCondition::Success,

@@ -4,13 +4,14 @@
 //! Waiting and pulling can be given up at any time by dropping the future; creating and starting are never dropped half way, as
 //! the daemon would go on with them unseen. It must not follow what was started. Start with [`launch`].
 
+use std::path::Path;
 use std::sync::Arc;
 
 use batchyard_core::id::AttemptKey;
 use batchyard_core::launch::{ContainerSpec, LaunchSpec, Runner, TaskSpec};
 use batchyard_runtime::engine::{Launch, Node};
 use bollard::models::ContainerCreateBody;
-use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions, RemoveVolumeOptions};
+use bollard::query_parameters::CreateContainerOptions;
 use tokio::sync::{Notify, SemaphorePermit};
 use tokio::time::Instant;
 
@@ -20,13 +21,15 @@ use super::daemon::Failure;
 use super::folder;
 use super::holder::{hold, namespaces};
 use super::image::PullPolicy;
+use super::input;
 use super::keeper::Wishes;
-use super::labels::{Labels, Part, volume_name};
+use super::labels::{Labels, Part};
 use super::limits::TRY_AGAIN_AFTER;
 use super::network::{self, Joining, Membership};
 use super::place;
 use super::pull::{policy, pull, pull_always};
 use super::reason::Reason;
+use super::removal::remove;
 use super::secret::{self, Values};
 use super::state::{Found, State, look};
 use super::task::Group;
@@ -98,7 +101,7 @@ pub(super) fn labels_of(context: &Context, order: &Launch) -> Labels {
             Runner::Process(_) | Runner::Task(_) => 0,
         },
         main_node: node.map(|node| node.main),
-        failure_file: folder::failure_file(context, order),
+        failure_file: folder::failure_file(context.attempt_folders.as_deref(), order, None),
         part: Part::Whole,
     }
 }
@@ -164,6 +167,11 @@ async fn try_to_make(
         Some(node) => Some(join_network(context, order.attempt, node, wishes).await?),
         None => None,
     };
+    let own_network = match task.are_hosts {
+        true => Some(make_network(context, order.attempt).await?),
+        false => None,
+    };
+    let folder = make_folder(context, order, wishes).await?;
     if let Some(holder) = &group.holder {
         let _permit = permit(context, wishes).await?;
         hold(context, holder, task, membership.as_ref()).await?;
@@ -180,6 +188,11 @@ async fn try_to_make(
         };
         // The network and the name on it are the holder's; the variable is each container's own.
         let environment = with_main_address(&member.environment, membership.as_ref());
+        let as_host = own_network.as_ref().map(|network| Membership {
+            network: network.clone(),
+            host: one.name.clone(),
+            main_address: None,
+        });
         let body = creation(Wanted {
             container: &one.container,
             command: &one.command,
@@ -189,9 +202,8 @@ async fn try_to_make(
             labels,
             scratch: &scratch,
             namespaces: namespaces(&context.network, task, labels.attempt, order.node.is_some()),
-            membership: None,
-            // Only training jobs have one.
-            folder: None,
+            membership: as_host.as_ref(),
+            folder: folder.as_deref(),
             secrets: &secrets,
             places: &places,
         });
@@ -201,6 +213,23 @@ async fn try_to_make(
         *made += 1;
     }
     Ok(())
+}
+
+/// Makes the attempt's own folder, where it has one, with all that its program is to find there.
+async fn make_folder(
+    context: &Context,
+    order: &Launch,
+    wishes: &mut Wishes,
+) -> Result<Option<String>, Setback> {
+    let never = |text| Setback::Never(Reason::CannotMakeFolder(text));
+    let folder = folder::make(context, order).await.map_err(never)?;
+    if let (Some(folder), Some(training)) = (&folder, &order.spec.training) {
+        tokio::select! {
+            fetched = input::fetch(Path::new(folder), &training.inputs) => fetched.map_err(|text| Setback::Never(Reason::CannotFetch(text)))?,
+            () = wishes.not_to_run() => return Err(Setback::Never(Reason::StoppedBeforeStart)),
+        }
+    }
+    Ok(folder)
 }
 
 async fn permit<'a>(context: &'a Context, wishes: &mut Wishes) -> Result<SemaphorePermit<'a>, Setback> {
@@ -258,10 +287,8 @@ async fn try_once(
         Some(node) => Some(join_network(context, order.attempt, node, wishes).await?),
         None => None,
     };
+    let folder = make_folder(context, order, wishes).await?;
     let _permit = permit(context, wishes).await?;
-    let folder = folder::make(context, order, container)
-        .await
-        .map_err(|text| Setback::Never(Reason::CannotMakeFolder(text)))?;
     let scratch = scratch_names(std::iter::once(container));
     let body = creation(Wanted {
         container,
@@ -326,6 +353,16 @@ async fn join_network(
             wishes.not_to_run().await;
             Err(Setback::Never(Reason::StoppedBeforeStart))
         }
+        Err(Failure::Unreachable(_) | Failure::NotConnected) => Err(Setback::Unreachable),
+        Err(Failure::Refused { text, .. }) => Err(Setback::Never(Reason::CannotCreate(text))),
+    }
+}
+
+/// Makes the network of the hosts of a training job.
+async fn make_network(context: &Context, attempt: AttemptKey) -> Result<String, Setback> {
+    let _permit = context.requests.acquire().await.expect("never closed");
+    match network::make(context, attempt).await {
+        Ok(network) => Ok(network),
         Err(Failure::Unreachable(_) | Failure::NotConnected) => Err(Setback::Unreachable),
         Err(Failure::Refused { text, .. }) => Err(Setback::Never(Reason::CannotCreate(text))),
     }
@@ -431,40 +468,4 @@ async fn start(
     }
     let found = look(&context.daemon, &name).await.map_err(unreachable)?;
     found.ok_or(Setback::Unreachable)
-}
-
-/// Removes all containers of an attempt, running or not, and its volumes; nothing where there are none.
-pub(super) async fn remove(context: &Context, parts: &[Labels]) -> Result<(), Failure> {
-    let client = context.daemon.client()?;
-    for labels in parts {
-        let options = RemoveContainerOptions {
-            v: true,
-            force: true,
-            link: false,
-        };
-        let removed = client
-            .remove_container(&labels.container_name(), Some(options))
-            .await;
-        unless_gone(removed.map_err(Failure::from))?;
-    }
-    // A volume cannot be removed while a container of the task has it.
-    let volumes = parts
-        .iter()
-        .map(|labels| (labels.attempt, labels.scratch_volumes));
-    if let Some((attempt, count)) = volumes.max_by_key(|(_, count)| *count) {
-        for index in 0..count {
-            let removed = client
-                .remove_volume(&volume_name(attempt, index), None::<RemoveVolumeOptions>)
-                .await;
-            unless_gone(removed.map_err(Failure::from))?;
-        }
-    }
-    Ok(())
-}
-
-fn unless_gone(removed: Result<(), Failure>) -> Result<(), Failure> {
-    match removed {
-        Err(failure) if failure.is_not_found() => Ok(()),
-        other => other,
-    }
 }

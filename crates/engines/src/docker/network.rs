@@ -1,8 +1,8 @@
 //! The private network of the nodes of one attempt of a multi-node parallel job (section E7.4): made with the main node, removed with the last
-//! node that is forgotten.
+//! node that is forgotten. The hosts of a training job have one too.
 //!
-//! Its name follows from the main node's attempt, so that nothing has to remember it. On it each node is called `node-INDEX`. It must not
-//! know which nodes there are. Start with [`join`].
+//! Its name follows from the main node's attempt, so that nothing has to remember it. On it each node is called `node-INDEX`, each host as
+//! its job calls it. It must not know which nodes there are. Start with [`join`].
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -57,7 +57,7 @@ pub(super) async fn join(context: &Context, attempt: AttemptKey, node: Node) -> 
     let Node { index, main } = node;
     let network = network_name(main);
     let main_address = if attempt == main {
-        make(context, main, &network).await?;
+        make(context, main).await?;
         None
     } else {
         match address_of(context, main, &network).await? {
@@ -72,25 +72,27 @@ pub(super) async fn join(context: &Context, attempt: AttemptKey, node: Node) -> 
     }))
 }
 
-async fn make(context: &Context, main: AttemptKey, network: &str) -> Result<(), Failure> {
+/// Makes the network that is named after this attempt, or finds it; gives its name.
+pub(super) async fn make(context: &Context, main: AttemptKey) -> Result<String, Failure> {
+    let network = network_name(main);
     let client = context.daemon.client()?;
     // Not every version of the daemon refuses a second network of the same name.
     let found = client
-        .inspect_network(network, None::<InspectNetworkOptions>)
+        .inspect_network(&network, None::<InspectNetworkOptions>)
         .await;
     match found.map_err(Failure::from) {
-        Ok(_) => return Ok(()),
+        Ok(_) => return Ok(network),
         Err(failure) if failure.is_not_found() => {}
         Err(failure) => return Err(failure),
     }
     let request = NetworkCreateRequest {
-        name: network.to_owned(),
+        name: network.clone(),
         driver: Some("bridge".to_owned()),
         labels: Some(network_labels(&context.namespace, main)),
         ..NetworkCreateRequest::default()
     };
     client.create_network(request).await?;
-    Ok(())
+    Ok(network)
 }
 
 /// The address of the main node's container; `None` where it does not run (any more).

@@ -79,9 +79,7 @@ pub(super) fn plan(view: View<'_>) -> Plan {
         is_to_stop,
     } = view;
     let outlooks = outlooks(view);
-    let first_end = essential_exits(members, stands)
-        .map(|(_, exit)| exit.finished_at)
-        .min();
+    let first_end = first_end(members, stands);
     let failure = start_failure(members, stands, &outlooks)
         .filter(|(since, _)| !is_to_stop && first_end.is_none_or(|end| *since <= end))
         .map(|(_, reason)| reason);
@@ -125,6 +123,16 @@ pub(super) fn plan(view: View<'_>) -> Plan {
         None => exited(members, stands, containers),
     });
     plan
+}
+
+/// When the task came to its end by itself: with the first essential container that ended, but that hosts which succeed wait for each other.
+fn first_end(members: &[Member], stands: &[Stand]) -> Option<Timestamp> {
+    let ends_task = |member: &Member, exit: &Exit| !(member.is_host && exit.exit_code == Some(0));
+    let ends = essential_exits(members, stands).filter(|(member, exit)| ends_task(member, exit));
+    let first = ends.map(|(_, exit)| exit.finished_at).min();
+    let exits: Vec<&Exit> = stands.iter().filter_map(exit).collect();
+    let last = exits.iter().map(|exit| exit.finished_at).max();
+    first.or(last.filter(|_| exits.len() == members.len()))
 }
 
 /// The end of a task of which at least one essential container ran: it is that of the first essential one that failed.

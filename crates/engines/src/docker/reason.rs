@@ -22,6 +22,8 @@ pub(super) enum Reason {
     CannotMount { path: String, text: String },
     /// A secret could not be had, in the words that are shown.
     NoSecret(String),
+    /// Its input data could not be brought to the attempt's folder.
+    CannotFetch(String),
     /// The container was made, but its program could not be started.
     CannotStart(String),
     /// The daemon could not be reached.
@@ -69,6 +71,8 @@ impl fmt::Display for Reason {
             Reason::CannotMakeFolder(text) => {
                 write!(f, "CannotCreateContainerError: the attempt's folder: {text}")
             }
+            // As SageMaker begins it; the rest is our own words.
+            Reason::CannotFetch(text) => write!(f, "Data download failed: {text}"),
             Reason::CannotStart(text) => {
                 write!(f, "CannotStartContainerError: Error response from daemon: {text}")
             }

@@ -16,9 +16,10 @@ use super::Context;
 use super::daemon::Failure;
 use super::keeper::{Beginning, Wish, Wishes, keep};
 use super::labels::{Labels, Part, attempt_of, namespace_filter};
-use super::launch::remove;
+
 use super::limits::INBOX_MAX;
 use super::network;
+use super::removal::remove;
 use super::task::Group;
 use super::watch::watch_daemon;
 

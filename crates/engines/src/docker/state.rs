@@ -47,31 +47,27 @@ pub(super) struct Exit {
     pub(super) finished_at: Timestamp,
     pub(super) exit_code: Option<i32>,
     pub(super) is_out_of_memory: bool,
+    /// What its program wrote about its failure, where training jobs do; the daemon does not know it.
+    pub(super) failure: Option<String>,
 }
 
 impl Exit {
-    /// As it is told. `failure` is what the program itself wrote about a failure.
-    pub(super) fn report(&self, failure: Option<String>) -> Report {
-        let Exit {
-            started_at: _,
-            finished_at,
-            exit_code,
-            is_out_of_memory: _,
-        } = self;
+    /// As it is told.
+    pub(super) fn report(&self) -> Report {
         Report::Exited {
-            at: *finished_at,
-            exit_code: *exit_code,
-            reason: match self.reason() {
-                Some(reason) => Some(reason),
-                None => failure.filter(|_| *exit_code != Some(0)),
-            },
+            at: self.finished_at,
+            exit_code: self.exit_code,
+            reason: self.reason(),
             containers: Vec::new(),
         }
     }
 
-    /// The container's reason; `None` for an ordinary end.
+    /// The container's reason, or what a training job wrote about its failure; `None` for an ordinary end.
     pub(super) fn reason(&self) -> Option<String> {
-        self.is_out_of_memory.then(|| Reason::OutOfMemory.text())
+        match self.is_out_of_memory {
+            true => Some(Reason::OutOfMemory.text()),
+            false => self.failure.clone().filter(|_| self.exit_code != Some(0)),
+        }
     }
 }
 
@@ -126,6 +122,7 @@ fn read(state: ContainerState) -> State {
             finished_at: moment(state.finished_at).map_or(started_at, |at| at.max(started_at)),
             exit_code: state.exit_code.and_then(|code| i32::try_from(code).ok()),
             is_out_of_memory: state.oom_killed.unwrap_or(false),
+            failure: None,
         }),
         Some(ContainerStateStatusEnum::CREATED) => State::Created,
         Some(

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::Context;
 use super::daemon::Failure;
 use super::drain::Drain;
+use super::folder;
 use super::holder;
 use super::keeper::{Stop, Wishes, look_until_seen, now, wait_until, wish_again};
 use super::labels::{Labels, Member, Part};
@@ -37,16 +38,25 @@ pub(super) struct Group {
 
 impl Group {
     /// What an order's containers carry.
-    pub(super) fn of_order(namespace: &str, network: &str, order: &Launch, task: &TaskSpec) -> Group {
+    pub(super) fn of_order(context: &Context, order: &Launch, task: &TaskSpec) -> Group {
+        let Context {
+            namespace,
+            network,
+            attempt_folders,
+            ..
+        } = context;
+        let folders = attempt_folders.as_deref();
         let scratch_volumes =
             super::container::scratch_names(task.containers.iter().map(|one| &one.container)).len();
         let labels = |part, stream| Labels {
-            namespace: namespace.to_owned(),
+            namespace: namespace.clone(),
             attempt: order.attempt,
             stream,
             scratch_volumes,
-            main_node: order.node.map(|node| node.main),
-            // Only training jobs have one.
+            main_node: match task.are_hosts {
+                true => Some(order.attempt),
+                false => order.node.map(|node| node.main),
+            },
             failure_file: None,
             part,
         };
@@ -70,11 +80,15 @@ impl Group {
                 count: task.containers.len(),
                 name: name.clone(),
                 is_essential: *is_essential,
+                is_host: task.are_hosts,
                 depends_on: depends_on.clone(),
                 start_timeout: *start_timeout,
                 stop_timeout: *stop_timeout,
             };
-            labels(Part::Member(Box::new(member)), stream.clone())
+            Labels {
+                failure_file: folder::failure_file(folders, order, Some(name)),
+                ..labels(Part::Member(Box::new(member)), stream.clone())
+            }
         };
         Group {
             attempt: order.attempt,
@@ -257,7 +271,7 @@ async fn conclude(
                 // Whatever is left of it goes when the loss is recorded.
                 None if !wishes.now().is_forgotten => return lost(),
                 None => return Conclusion::Forgotten,
-                found => seen[index] = found,
+                found => seen[index] = with_failure(found, labels).await,
             }
         }
         let found: Vec<&Found> = seen.iter().flatten().collect();
@@ -331,6 +345,18 @@ async fn conclude(
             () = wait_until(next) => {}
         }
     }
+}
+
+/// What a host of a training job wrote about its failure is added to what the daemon says of its end.
+async fn with_failure(mut found: Option<Found>, labels: &Labels) -> Option<Found> {
+    if let Some(Found {
+        state: State::Exited(exit),
+        ..
+    }) = &mut found
+    {
+        exit.failure = folder::failure(labels).await;
+    }
+    found
 }
 
 fn stand(found: &Found, refusal: Option<&String>) -> Stand {

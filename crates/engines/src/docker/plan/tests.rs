@@ -1,4 +1,6 @@
 //! What follows from how the containers of a task stand.
+//!
+//! Long because every way that a task can go is shown.
 
 use batchyard_core::launch::ContainerDependency;
 use batchyard_core::time::Millis;
@@ -11,7 +13,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_millis(second * 1000)
 }
 
-/// `side? START db within 5`: a name, with a question mark where it is not essential; conditions with names; a start timeout.
+/// `side? START db within 5`: a name, with a question mark where it is not essential, and an exclamation mark where it is a host; conditions with names; a start timeout.
 fn member(text: &str) -> Member {
     let mut words = text.split(' ');
     let name = words.next().unwrap();
@@ -33,8 +35,9 @@ fn member(text: &str) -> Member {
     Member {
         index: 0,
         count: 0,
-        name: name.trim_end_matches('?').to_owned(),
+        name: name.trim_end_matches(['?', '!']).to_owned(),
         is_essential: !name.ends_with('?'),
+        is_host: name.ends_with('!'),
         depends_on,
         start_timeout,
         stop_timeout: Millis::from_seconds(30),
@@ -54,6 +57,7 @@ fn stand(text: &str) -> Stand {
             finished_at: at(second.parse().unwrap()),
             exit_code: Some(code.parse().unwrap_or(137)),
             is_out_of_memory: code == "memory",
+            failure: (code == "7").then(|| "what the program wrote".to_owned()),
         }),
         _ => panic!("{text}"),
     }
@@ -466,6 +470,74 @@ fn a_stop_stops_all() {
         expect![[r#"
         not started: Stopped before the container was started
           a: None Some("Stopped before the container was started") false
+    "#]],
+    );
+}
+
+#[test]
+fn hosts_wait_for_each_other_and_fail_together() {
+    let hosts = |one, other| [("algo-1!", one), ("algo-2!", other)];
+    check(
+        &hosts("made", "made"),
+        expect![[r#"
+        start algo-1 algo-2
+    "#]],
+    );
+    check(
+        &hosts("ended at 2 with 0", "runs since 1"),
+        expect![[r#"
+        runs since 1
+    "#]],
+    );
+    check(
+        &hosts("ended at 2 with 0", "ended at 5 with 0"),
+        expect![[r#"
+        runs since 1
+        ended at 5: Some(0) None
+          algo-1: Some(0) None true
+          algo-2: Some(0) None true
+    "#]],
+    );
+    // One that fails takes the others with it, and is the one that is told of.
+    check(
+        &hosts("runs since 1", "ended at 3 with 7"),
+        expect![[r#"
+        runs since 1
+        stop algo-1
+    "#]],
+    );
+    check(
+        &hosts("ended at 4 with 143", "ended at 3 with 7"),
+        expect![[r#"
+        runs since 1
+        ended at 4: Some(7) Some("what the program wrote")
+          algo-1: Some(143) None true
+          algo-2: Some(7) Some("what the program wrote") true
+    "#]],
+    );
+    check(
+        &hosts("ended at 2 with 0", "ended at 3 with 7"),
+        expect![[r#"
+        runs since 1
+        ended at 3: Some(7) Some("what the program wrote")
+          algo-1: Some(0) None true
+          algo-2: Some(7) Some("what the program wrote") true
+    "#]],
+    );
+    // Also before all have started.
+    check(
+        &hosts("ended at 2 with 7", "made"),
+        expect![[r#"
+        runs since 1
+        ended at 2: Some(7) Some("what the program wrote")
+          algo-1: Some(7) Some("what the program wrote") true
+          algo-2: None Some("Stopped before the container was started") false
+    "#]],
+    );
+    check(
+        &hosts("refused", "runs since 1"),
+        expect![[r#"
+        stop algo-2
     "#]],
     );
 }

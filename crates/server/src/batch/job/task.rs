@@ -106,6 +106,7 @@ pub(super) fn launch(
     let stop_timeout = members.iter().map(|container| container.stop_timeout).max();
     Ok(LaunchSpec {
         runner: Runner::Task(Box::new(TaskSpec {
+            are_hosts: false,
             containers: members,
             processes,
             ipc,

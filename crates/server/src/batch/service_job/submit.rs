@@ -22,7 +22,7 @@ use batchyard_wire::batch::{
 };
 
 use super::ServiceJobDocument;
-use super::payload::{self, Training};
+use super::payload::{self, Running, Training};
 use crate::batch::job::submit::{is_job_name, random};
 use crate::batch::job_definition::check::{
     check_attempts, check_condition_length, check_conditions, check_timeout,
@@ -123,16 +123,13 @@ impl Batch {
             account.partition, account.region, account.id
         );
         let spec = training.spec(&job_name, arn_prefix);
-        let Training {
-            unit,
-            instance,
-            runner,
-            command,
-            environment,
-            role,
-            runtime_seconds_max,
-            ..
-        } = training;
+        let unit = training.unit.as_str().into();
+        let (count, runtime_seconds_max) = (training.count, training.runtime_seconds_max);
+        let role = training.role.take();
+        let resources = Resources {
+            gpus: 0,
+            ..training.instance.capacity().at_most(host)
+        };
         let quota_share = quota_share_name.map(|name| {
             QuotaShareName::parse(&name)
                 .map_err(|_| client_exception(format!("QuotaShare {name} not found.")))
@@ -167,24 +164,28 @@ impl Batch {
             definition: None,
             nodes: None,
             service: Some(ServiceClaim {
-                unit: unit.into(),
-                count: 1,
+                unit,
+                count,
                 quota_share: quota_share.transpose()?,
                 preemptions_max,
             }),
         };
+        let log = LogTarget {
+            group: LOG_GROUP.to_owned(),
+            stream_prefix: String::new(),
+        };
+        let Running {
+            runner,
+            command,
+            environment,
+            log,
+        } = training.running(resources, log, STOP_TIMEOUT);
         let launch = LaunchSpec {
             runner,
             command,
             environment,
-            resources: Resources {
-                gpus: 0,
-                ..instance.capacity().at_most(host)
-            },
-            log: Some(LogTarget {
-                group: LOG_GROUP.to_owned(),
-                stream_prefix: String::new(),
-            }),
+            resources,
+            log,
             stop_timeout: STOP_TIMEOUT,
             role,
             training: Some(Box::new(spec)),
