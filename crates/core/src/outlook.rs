@@ -2,10 +2,13 @@
 //!
 //! A timeout says when an attempt ends at the latest; the runs of its definition say when it probably does.
 
+use std::collections::BTreeMap;
+
 use crate::fleet::{Fleet, Hold};
 use crate::id::{EnvironmentId, JobKey};
 use crate::job::{Placement, Profile};
 use crate::limits::RELEASES_LOOKED_AT_MAX;
+use crate::name::DefinitionName;
 use crate::runs::Estimate;
 use crate::schedule::has_place;
 use crate::state::State;
@@ -63,9 +66,19 @@ pub fn expected_end(
     started_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Option<ExpectedEnd> {
+    expected_end_by(estimate(state, profile), profile.timeout, started_at, now)
+}
+
+/// The same by what the last runs of the definition say.
+fn expected_end_by(
+    estimate: Option<Estimate>,
+    timeout: Option<Millis>,
+    started_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<ExpectedEnd> {
     let started_at = started_at.unwrap_or(now);
-    let timeout = profile.timeout.map(|timeout| started_at + timeout);
-    let by_runs = estimate(state, profile).and_then(|estimate| {
+    let timeout = timeout.map(|timeout| started_at + timeout);
+    let by_runs = estimate.and_then(|estimate| {
         let ends = [estimate.p50, estimate.p90].map(|run| started_at + run);
         // One that runs longer than most did says nothing by that about when it ends.
         ends.into_iter().find(|at| *at >= now)
@@ -91,10 +104,16 @@ pub(crate) fn run_bound(state: &State, profile: &Profile) -> Option<Millis> {
 
 /// The places that come free, soonest first. Attempts of which nothing says when they end are left out.
 pub(crate) fn releases(state: &State, now: Timestamp) -> Vec<Release<'_>> {
+    // Many attempts are of few definitions, and what their runs say takes some sorting.
+    let mut estimates: BTreeMap<&DefinitionName, Option<Estimate>> = BTreeMap::new();
     let attempts = state.live_attempts().take(RELEASES_LOOKED_AT_MAX);
     let releases = attempts.filter_map(|(key, profile, execution)| {
         let attempt = execution.attempt.as_ref()?;
-        let end = expected_end(state, profile, attempt.started_at, now)?;
+        let by_runs = profile.definition.as_ref().and_then(|definition| {
+            let known = estimates.entry(definition);
+            *known.or_insert_with(|| estimate(state, profile))
+        });
+        let end = expected_end_by(by_runs, profile.timeout, attempt.started_at, now)?;
         Some(Release {
             at: end.at,
             job: key.job,

@@ -62,10 +62,18 @@ fn main() {
     );
     println!("| | makespan | use | wait p50 | p95 | longest | jobs/s |");
     println!("|---|---|---|---|---|---|---|");
-    for (name, backfill) in [("in order", false), ("backfill", true)] {
-        play(name, &workload, &Site::simple(model.vcpus, None, 0, backfill));
+    play("in order", &workload, &Site::simple(model.vcpus, None, 0, false));
+    for depth in DEPTHS {
+        let mut site = Site::simple(model.vcpus, None, 0, true);
+        for queue in &mut site.queues {
+            queue.options.backfill_depth = Some(depth);
+        }
+        play(&format!("backfill, depth {depth}"), &workload, &site);
     }
 }
+
+/// How many jobs behind the front are looked at, by turns.
+const DEPTHS: [u32; 3] = [10, 100, 1_000];
 
 fn play(name: &str, workload: &Workload, site: &Site) {
     let begin = Instant::now();
