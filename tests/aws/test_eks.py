@@ -1,4 +1,4 @@
-"""Pods of one container (`eksProperties`) on the Docker engine that DOCKER_HOST, or the default socket, leads to."""
+"""Pods (`eksProperties`) on the Docker engine that DOCKER_HOST, or the default socket, leads to."""
 
 import re
 import uuid
@@ -211,19 +211,25 @@ def test_dependencies_and_arrays(site, pods):
 
 SECRET = {"volumes": [{"name": "v", "secret": {"secretName": "s"}}]}
 CLAIM = {"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]}
+MOUNT = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+PART = {"volumeMounts": [*MOUNT["volumeMounts"], {"name": "v", "mountPath": "/part", "subPath": "part"}]}
+OUT = {"volumeMounts": [{"name": "v", "mountPath": "/v", "subPath": "../x"}]}
+LOCALHOST = {"seccompProfile": {"type": "Localhost", "localhostProfile": "x.json"}}
 REFUSALS = [
-    ("secret", pod("true", properties=SECRET), "volumes.secret"),
-    ("claim", pod("true", properties=CLAIM), "volumes.persistentVolumeClaim"),
-    ("init", pod("true", properties={"initContainers": pod("true")["podProperties"]["containers"]}), "initContainers"),
+    ("secret", pod("true", properties=SECRET, **MOUNT), "(secrets.folder)"),
+    ("claim", pod("true", properties=CLAIM, **MOUNT), 'claims."default/c"'),
     (
-        "two",
-        {"podProperties": {"containers": 2 * pod("true")["podProperties"]["containers"]}},
-        "several containers",
+        "same-name",
+        pod("true", properties={"initContainers": pod("true")["podProperties"]["containers"]}),
+        "two have the name Default",
     ),
-    ("pull-secret", pod("true", properties={"imagePullSecrets": [{"name": "s"}]}), "imagePullSecrets"),
+    ("pull-secret", pod("true", properties={"imagePullSecrets": [{"name": "s"}]}), "(secrets.folder)"),
     ("no-volume", pod("true", volumeMounts=[{"name": "v", "mountPath": "/v"}]), "volume v"),
     ("group", pod("true", securityContext={"runAsGroup": 5}), "runAsGroup"),
     ("root", pod("true", securityContext={"runAsUser": 0, "runAsNonRoot": True}), "runAsNonRoot"),
+    ("part-of-whole", pod("true", properties={"volumes": [{"name": "v", "emptyDir": {}}]}, **PART), "subPath"),
+    ("out", pod("true", properties={"volumes": [{"name": "v", "emptyDir": {}}]}, **OUT), "must not contain .."),
+    ("profile", pod("true", securityContext=LOCALHOST), "the type Localhost is not implemented"),
 ]
 
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::TaskId;
 use crate::resources::{MilliVcpus, Resources};
-use crate::secret::{ImageCredentials, SecretVariable};
+use crate::secret::{ImageCredentials, SecretName, SecretVariable};
 use crate::time::Millis;
 
 /// How to run a job: the same for all attempts, and for all children of an array job.
@@ -186,6 +186,26 @@ pub struct TaskSpec {
     pub processes: Sharing,
     /// Whose shared memory and queues its containers use.
     pub ipc: Sharing,
+    /// When it is over.
+    #[serde(default, skip_serializing_if = "TaskEnd::is_usual")]
+    pub end: TaskEnd,
+}
+
+/// When a task is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskEnd {
+    /// With the first essential container that ends: the others are stopped then (section E4.4).
+    #[default]
+    FirstEssential,
+    /// When all its containers have ended, or one has failed for whose success others wait: a pod.
+    All,
+}
+
+impl TaskEnd {
+    fn is_usual(&self) -> bool {
+        *self == TaskEnd::default()
+    }
 }
 
 /// Whose namespace the containers of a task are in.
@@ -313,7 +333,7 @@ pub struct ContainerSpec {
 }
 
 /// What a container of a pod says beyond one of ECS. In its command `$(NAME)` stands for a variable (section E2.5).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodContainer {
     /// The vCPUs it never gets more than; the job's are what it is sure of.
     pub vcpus_max: Option<MilliVcpus>,
@@ -321,6 +341,24 @@ pub struct PodContainer {
     pub pull: Option<ImagePull>,
     /// Whether its programs may get more rights than they started with.
     pub may_gain_privileges: bool,
+    /// Whether it is not started where its user is root, or cannot be told not to be.
+    #[serde(default)]
+    pub must_not_be_root: bool,
+    /// Whether it is not on the host's network, where that is what containers usually are on.
+    #[serde(default)]
+    pub has_own_network: bool,
+    /// Whether it may make all system calls.
+    #[serde(default)]
+    pub is_unconfined: bool,
+    /// Capabilities that it has besides the usual ones.
+    #[serde(default)]
+    pub capabilities_added: Vec<String>,
+    /// Usual capabilities that it has not.
+    #[serde(default)]
+    pub capabilities_dropped: Vec<String>,
+    /// A group that its programs belong to besides, and that the pod's own volumes belong to.
+    #[serde(default)]
+    pub volume_group: Option<u32>,
 }
 
 /// When an image is pulled.
@@ -372,6 +410,22 @@ pub enum MountSource {
     Host(String),
     /// An empty volume that lives as long as the attempt; mounts with the same name share it.
     Scratch(String),
+    /// An empty file system in memory that lives as long as the attempt; mounts with the same name share it (tasks only).
+    Memory {
+        /// The name, among those of scratch volumes.
+        name: String,
+        /// Its size in MiB.
+        size_mib: u64,
+    },
+    /// A file system in memory with a file for each key of a secret of Kubernetes (tasks only).
+    Secret {
+        /// The name, among those of scratch volumes.
+        name: String,
+        /// The secret: `NAMESPACE/NAME`.
+        secret: SecretName,
+        /// Whether it is empty where there is no such secret; otherwise the attempt does not start.
+        is_optional: bool,
+    },
     /// A folder of the attempt's own folder, relative to it (training jobs only).
     Attempt(String),
     /// What is below a folder of the host that the operator provides, and nothing outside of it, whatever links there are.

@@ -9,14 +9,17 @@
 //! Values must never be kept, logged, or put into a text: [`Value`] does not show what it is, and errors name files only. Start with
 //! [`Secrets::text`].
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::{fmt, iter};
 
-use batchyard_core::secret::{SecretKind, SecretReference, SecretVariable};
+use batchyard_core::secret::{SecretKind, SecretName, SecretReference, SecretVariable};
 use serde_json::Value as Json;
+
+/// The folder of secrets of Kubernetes.
+const KUBERNETES: &str = "kubernetes";
 
 /// Bytes of a value: Secrets Manager's quota, and more than a parameter's 8 KiB.
 const VALUE_BYTES_MAX: u64 = 64 * 1024;
@@ -43,6 +46,17 @@ pub(crate) struct Resolved {
     pub(crate) name: String,
     pub(crate) value: Value,
 }
+
+/// A file of a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct File {
+    pub(crate) name: String,
+    pub(crate) bytes: FileBytes,
+}
+
+/// What is in it. It is shown to nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct FileBytes(Vec<u8>);
 
 /// A value that cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +117,42 @@ impl Secrets {
         read.map_err(|unavailable| text_of(reference, &unavailable))
     }
 
+    /// All keys of a secret of Kubernetes, with what their files have, byte by byte; none where it may be missing and is.
+    ///
+    /// # Errors
+    /// When one cannot be had: a text for the user.
+    pub(crate) async fn files(&self, secret: &SecretName, is_optional: bool) -> Result<Vec<File>, String> {
+        let (secrets, name) = (self.clone(), secret.clone());
+        let read = tokio::task::spawn_blocking(move || secrets.read_files(&name)).await;
+        match read.expect("reading files does not panic") {
+            Ok(files) => Ok(files),
+            Err(Unavailable::Missing) if is_optional => Ok(Vec::new()),
+            Err(unavailable) => Err(format!("secret {secret} not found: {unavailable}")),
+        }
+    }
+
+    fn read_files(&self, secret: &SecretName) -> Result<Vec<File>, Unavailable> {
+        let folder = self.folder.as_deref().ok_or(Unavailable::NoFolder)?;
+        let folder = folder.join(KUBERNETES).join(secret.as_str());
+        let mut files = Vec::new();
+        let mut bytes_left = KUBERNETES_BYTES_MAX;
+        for entry in fs::read_dir(&folder).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            // Folders are other secrets', or where Kubernetes itself keeps the versions of a mounted one.
+            let Some(name) = name.to_str().filter(|name| !folder.join(name).is_dir()) else {
+                continue;
+            };
+            let bytes = bytes_of(&folder.join(name), bytes_left)?;
+            bytes_left = bytes_left.saturating_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+            files.push(File {
+                name: name.to_owned(),
+                bytes: FileBytes(bytes),
+            });
+        }
+        files.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(files)
+    }
+
     fn read_text(&self, reference: &SecretReference) -> Result<Value, Unavailable> {
         let bytes = self.read(reference)?;
         let text = String::from_utf8(bytes).map_err(|_| Unavailable::NotText)?;
@@ -129,7 +179,7 @@ impl Secrets {
         let (part, bytes_max, other) = match kind {
             SecretKind::SecretsManager => ("secretsmanager", VALUE_BYTES_MAX, name.without_suffix()),
             SecretKind::Parameter => ("ssm", VALUE_BYTES_MAX, None),
-            SecretKind::Kubernetes => ("kubernetes", KUBERNETES_BYTES_MAX, None),
+            SecretKind::Kubernetes => (KUBERNETES, KUBERNETES_BYTES_MAX, None),
         };
         for name in iter::once(name.as_str()).chain(other) {
             match bytes_of(&folder.join(part).join(name), bytes_max) {
@@ -141,17 +191,20 @@ impl Secrets {
     }
 }
 
-/// What a file has, if nobody but its owner and group could have had it.
-fn bytes_of(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Unavailable> {
-    let failed = |error: io::Error| match error.kind() {
+fn failed(error: io::Error) -> Unavailable {
+    match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Unavailable::Missing,
         kind => Unavailable::Unreadable(kind),
-    };
+    }
+}
+
+/// What a file has, if nobody but its owner and group could have had it.
+fn bytes_of(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Unavailable> {
     // Before it is opened: opening a pipe would wait for its other end.
     if !fs::metadata(path).map_err(failed)?.is_file() {
         return Err(Unavailable::NotAFile);
     }
-    let file = File::open(path).map_err(failed)?;
+    let file = fs::File::open(path).map_err(failed)?;
     let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
     if mode & EXPOSED != 0 {
         return Err(Unavailable::Exposed(mode));
@@ -204,6 +257,24 @@ impl Value {
     }
 }
 
+impl FileBytes {
+    #[cfg(test)]
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
+        FileBytes(bytes)
+    }
+
+    /// The bytes, for the one who is to have them.
+    pub(crate) fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for FileBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
@@ -212,7 +283,6 @@ impl fmt::Debug for Value {
 
 #[cfg(test)]
 mod tests {
-    use batchyard_core::secret::SecretName;
     use expect_test::{Expect, expect};
 
     use super::*;
@@ -314,6 +384,30 @@ mod tests {
                 ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: text: it is not a JSON object
             "#]],
         );
+    }
+
+    #[test]
+    fn all_keys_of_a_secret_are_files() {
+        let (folder, secrets) = folder(&[
+            ("kubernetes/jobs/token/b", b"\xff\0\n", 0o600),
+            ("kubernetes/jobs/token/a", b"hunter2\n", 0o600),
+            ("kubernetes/jobs/token/..data/a", b"other", 0o600),
+            ("kubernetes/jobs/open/a", b"hunter2", 0o644),
+            ("kubernetes/jobs/large/a", &[b'x'; 1_000_000], 0o600),
+            ("kubernetes/jobs/large/b", &[b'x'; 100_000], 0o600),
+        ]);
+        let files = |name: &str| secrets.read_files(&SecretName::parse(name).unwrap());
+        let found: Vec<(String, Vec<u8>)> = files("jobs/token")
+            .unwrap()
+            .into_iter()
+            .map(|file| (file.name, file.bytes.0))
+            .collect();
+        let expected = [("a", b"hunter2\n".to_vec()), ("b", b"\xff\0\n".to_vec())];
+        assert_eq!(found, expected.map(|(name, bytes)| (name.to_owned(), bytes)));
+        assert!(matches!(files("jobs/absent"), Err(Unavailable::Missing)));
+        assert!(matches!(files("jobs/open"), Err(Unavailable::Exposed(0o644))));
+        assert!(matches!(files("jobs/large"), Err(Unavailable::TooLarge(_))));
+        drop(folder);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use batchyard_core::id::AttemptKey;
 use batchyard_core::launch::{
     ContainerCondition, ContainerDependency, ContainerSpec, LaunchSpec, Mount, MountSource, Runner, Sharing,
-    TaskContainer, TaskSpec,
+    TaskContainer, TaskEnd, TaskSpec,
 };
 use batchyard_core::report::Report;
 use batchyard_core::resources::{GpuSet, Mebibytes, MilliVcpus, Resources};
@@ -87,6 +87,7 @@ fn task(containers: Vec<TaskContainer>) -> Launch {
                 containers,
                 processes: Sharing::Usual,
                 ipc: Sharing::Usual,
+                end: TaskEnd::FirstEssential,
             })),
             command: Vec::new(),
             environment: Vec::new(),

@@ -64,6 +64,9 @@ pub struct Config {
     /// (`fs-…`, `fsap-…`).
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub file_systems: BTreeMap<String, PathBuf>,
+    /// Folders of this host that stand for persistent volume claims of pods, by `NAMESPACE/NAME`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, PathBuf>,
     /// How much there may be of what.
     pub limits: LimitsConfig,
 }
@@ -216,6 +219,7 @@ impl Default for Config {
             docker: DockerConfig::default(),
             secrets: SecretsConfig::default(),
             file_systems: BTreeMap::new(),
+            claims: BTreeMap::new(),
             limits: LimitsConfig::default(),
         }
     }
@@ -324,7 +328,7 @@ impl Config {
                     .bytes()
                     .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         };
-        let rules: [(bool, &'static str, &'static str); 12] = [
+        let rules: [(bool, &'static str, &'static str); 13] = [
             (
                 self.account_id.len() == 12 && self.account_id.bytes().all(|byte| byte.is_ascii_digit()),
                 "account_id",
@@ -364,6 +368,11 @@ impl Config {
             (
                 self.file_systems.values().all(|folder| is_host_path(folder)),
                 "file_systems",
+                "must name absolute paths, without colons",
+            ),
+            (
+                self.claims.values().all(|folder| is_host_path(folder)),
+                "claims",
                 "must name absolute paths, without colons",
             ),
             (self.host.gpus <= 64, "host.gpus", "must be at most 64"),

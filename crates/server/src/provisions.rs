@@ -16,6 +16,8 @@ pub(crate) struct Provisions {
     pub(crate) has_secrets: bool,
     /// Folders of the host that stand for file systems and their access points, by the identifiers of these.
     file_systems: BTreeMap<String, PathBuf>,
+    /// Folders of the host that stand for volume claims of Kubernetes, by `NAMESPACE/NAME`.
+    claims: BTreeMap<String, PathBuf>,
 }
 
 impl Provisions {
@@ -25,6 +27,7 @@ impl Provisions {
             allows_processes: config.allow_processes,
             has_secrets: config.secrets.folder.is_some(),
             file_systems: config.file_systems.clone(),
+            claims: config.claims.clone(),
         }
     }
 
@@ -34,6 +37,14 @@ impl Provisions {
     /// When there is none: the key that would name it.
     pub(crate) fn file_system(&self, id: &str) -> Result<String, String> {
         folder(&self.file_systems, "file_systems", id)
+    }
+
+    /// The folder of a volume claim.
+    ///
+    /// # Errors
+    /// When there is none: the key that would name it.
+    pub(crate) fn claim(&self, namespace: &str, name: &str) -> Result<String, String> {
+        folder(&self.claims, "claims", &format!("{namespace}/{name}"))
     }
 }
 

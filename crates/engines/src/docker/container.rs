@@ -4,22 +4,30 @@
 
 use std::collections::HashMap;
 
-use batchyard_core::id::AttemptKey;
-use batchyard_core::launch::{ContainerSpec, Device, LogDriver, Mount, MountSource, Tmpfs, Ulimit, Variable};
+use batchyard_core::launch::{
+    ContainerSpec, Device, LogDriver, Mount, MountSource, PodContainer, Tmpfs, Ulimit, Variable,
+};
 use batchyard_core::resources::{GpuSet, MilliVcpus, Resources};
 use batchyard_runtime::engine::MAIN_ADDRESS;
 use bollard::models::{
     ContainerCreateBody, DeviceMapping, DeviceRequest, HostConfig, HostConfigLogConfig, Mount as DaemonMount,
-    MountType, MountVolumeOptions, ResourcesUlimits,
+    MountType, ResourcesUlimits,
 };
 
-use super::labels::{Labels, volume_name};
+use super::labels::Labels;
 use super::limits::{CPU_SHARES_MIN, LOG_FILE_BYTES_MAX, LOG_FILES_MAX, MEMORY_MIB_MIN};
 use super::network::Membership;
 use super::secret::Values;
+use super::volume;
 use crate::secrets::Resolved;
 
 const MIB: u64 = 1024 * 1024;
+
+/// The host's network.
+pub(super) const HOST: &str = "host";
+
+/// The network that the daemon has by itself.
+const BRIDGE: &str = "bridge";
 
 /// What is created from.
 #[derive(Clone, Debug)]
@@ -70,6 +78,10 @@ pub(super) fn creation(wanted: Wanted<'_>) -> ContainerCreateBody {
     if let Some(membership) = membership {
         namespaces.network.clone_from(&membership.network);
     }
+    let environment = &match container.pod {
+        Some(_) => expanded_variables(environment),
+        None => environment.to_vec(),
+    };
     let words = |words: &[String]| -> Vec<String> {
         match container.pod {
             Some(_) => words.iter().map(|word| expanded(word, environment)).collect(),
@@ -103,7 +115,7 @@ pub(super) fn creation(wanted: Wanted<'_>) -> ContainerCreateBody {
                 container,
                 resources,
                 gpus,
-                scratch_mounts(&container.mounts, scratch, labels)
+                volume::mounts(&container.mounts, scratch, labels)
                     .into_iter()
                     .chain(placed_mounts(&container.mounts, places))
                     .collect(),
@@ -115,14 +127,14 @@ pub(super) fn creation(wanted: Wanted<'_>) -> ContainerCreateBody {
     }
 }
 
-/// The names of the scratch volumes that these containers mount, each once.
+/// The names of the volumes that these containers mount and that are made for their attempt, each once.
 pub(super) fn scratch_names<'a>(containers: impl Iterator<Item = &'a ContainerSpec>) -> Vec<&'a str> {
     let mut names = Vec::new();
     for mount in containers.flat_map(|container| &container.mounts) {
-        if let MountSource::Scratch(name) = &mount.source
-            && !names.contains(&name.as_str())
+        if let Some(name) = volume::own_name(&mount.source)
+            && !names.contains(&name)
         {
-            names.push(name.as_str());
+            names.push(name);
         }
     }
     names
@@ -186,7 +198,6 @@ fn host_config(
             vcpus_max.map(|vcpus| i64::from(vcpus.0) * 1_000_000),
         )
     };
-    let is_confined = pod.as_ref().is_some_and(|pod| !pod.may_gain_privileges);
     HostConfig {
         cpu_shares,
         nano_cpus,
@@ -210,9 +221,59 @@ fn host_config(
         pid_mode: processes,
         ipc_mode: ipc,
         storage_opt: ephemeral_storage_gib.map(|gib| HashMap::from([("size".to_owned(), format!("{gib}G"))])),
-        security_opt: is_confined.then(|| vec!["no-new-privileges".to_owned()]),
+        ..pod.as_ref().map(of_pod).unwrap_or_default()
+    }
+}
+
+/// What only containers of pods have, but for the limit of processors.
+fn of_pod(pod: &PodContainer) -> HostConfig {
+    let PodContainer {
+        vcpus_max: _,
+        pull: _,
+        may_gain_privileges,
+        must_not_be_root: _,
+        has_own_network: _,
+        is_unconfined,
+        capabilities_added,
+        capabilities_dropped,
+        volume_group,
+    } = pod;
+    let options = [
+        (!may_gain_privileges).then_some("no-new-privileges"),
+        is_unconfined.then_some("seccomp=unconfined"),
+    ];
+    let options: Vec<String> = options.into_iter().flatten().map(str::to_owned).collect();
+    let unless_empty = |words: &Vec<String>| (!words.is_empty()).then(|| words.clone());
+    HostConfig {
+        security_opt: unless_empty(&options),
+        cap_add: unless_empty(capabilities_added),
+        cap_drop: unless_empty(capabilities_dropped),
+        group_add: volume_group.map(|group| vec![group.to_string()]),
         ..HostConfig::default()
     }
+}
+
+/// The network mode of a container, where this one is configured.
+pub(super) fn network_of<'a>(configured: &'a str, container: &ContainerSpec) -> &'a str {
+    let is_apart = container.pod.as_ref().is_some_and(|pod| pod.has_own_network);
+    if is_apart && configured == HOST {
+        BRIDGE
+    } else {
+        configured
+    }
+}
+
+/// Variables of a pod: in each value those before it can be named as in commands.
+fn expanded_variables(environment: &[Variable]) -> Vec<Variable> {
+    let mut variables: Vec<Variable> = Vec::with_capacity(environment.len());
+    for Variable { name, value } in environment {
+        let value = expanded(value, &variables);
+        variables.push(Variable {
+            name: name.clone(),
+            value,
+        });
+    }
+    variables
 }
 
 /// A word of a pod's command with its variables: `$(NAME)` is replaced where there is such a variable, `$$` is a dollar
@@ -315,33 +376,14 @@ fn bind(mount: &Mount, folder: Option<&str>) -> Option<String> {
     let path = match source {
         MountSource::Host(path) => path.clone(),
         MountSource::Attempt(path) => format!("{}/{path}", folder?),
-        MountSource::Scratch(_) | MountSource::Below { .. } => return None,
+        // Those are no binds.
+        MountSource::Scratch(_)
+        | MountSource::Memory { .. }
+        | MountSource::Secret { .. }
+        | MountSource::Below { .. } => return None,
     };
     let mode = if *is_readonly { ":ro" } else { "" };
     Some(format!("{path}:{container_path}{mode}"))
-}
-
-/// Named volumes, because several mounts may share one; they carry the container's labels so that none is ever left behind.
-fn scratch_mounts(mounts: &[Mount], scratch: &[&str], labels: &Labels) -> Vec<DaemonMount> {
-    let attempt: AttemptKey = labels.attempt;
-    let mount_of = |mount: &Mount| match &mount.source {
-        MountSource::Host(_) | MountSource::Attempt(_) | MountSource::Below { .. } => None,
-        MountSource::Scratch(name) => Some(DaemonMount {
-            target: Some(mount.container_path.clone()),
-            source: Some(volume_name(
-                attempt,
-                scratch.iter().position(|known| known == name)?,
-            )),
-            typ: Some(MountType::VOLUME),
-            read_only: Some(mount.is_readonly),
-            volume_options: Some(MountVolumeOptions {
-                labels: Some(labels.to_map()),
-                ..MountVolumeOptions::default()
-            }),
-            ..DaemonMount::default()
-        }),
-    };
-    mounts.iter().filter_map(mount_of).collect()
 }
 
 /// Not binds: these must be there, and their paths may have colons.

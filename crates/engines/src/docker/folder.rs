@@ -71,7 +71,11 @@ pub(super) async fn make(context: &Context, order: &Launch) -> Result<Option<Str
     let mounts = containers.into_iter().flat_map(|container| &container.mounts);
     let mounted = mounts.filter_map(|mount| match &mount.source {
         MountSource::Attempt(relative) => Some(folder.join(relative)),
-        MountSource::Host(_) | MountSource::Scratch(_) | MountSource::Below { .. } => None,
+        MountSource::Host(_)
+        | MountSource::Scratch(_)
+        | MountSource::Memory { .. }
+        | MountSource::Secret { .. }
+        | MountSource::Below { .. } => None,
     });
     let mounted: Vec<PathBuf> = mounted.collect();
     let training: TrainingSpec = (**training).clone();

@@ -12,24 +12,19 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 
 use super::Context;
-use super::container::Namespaces;
+use super::container::{HOST, Namespaces};
 use super::daemon::Failure;
 use super::labels::{Labels, holder_name};
 use super::launch::Setback;
 use super::network::Membership;
 use super::reason::Reason;
+use super::volume;
 
 /// The image's name in the daemon. The number changes with the program.
 const IMAGE: &str = "batchyard-pause:1";
 
 /// The program's path in the image.
 const PROGRAM: &str = "pause";
-
-/// The host's network, which nobody needs to hold.
-const HOST: &str = "host";
-
-/// Bytes of a record of a tar archive.
-const RECORD: usize = 512;
 
 /// `pause()` again and again.
 const CODE_X86_64: [u8; 9] = [
@@ -99,6 +94,7 @@ fn creation(
                 typ: Some("none".to_owned()),
                 config: None,
             }),
+            mounts: Some(volume::held(task, labels)),
             ..HostConfig::default()
         }),
         ..ContainerCreateBody::default()
@@ -108,11 +104,12 @@ fn creation(
 /// Makes the holder unless it is there, and starts it.
 pub(super) async fn hold(
     context: &Context,
+    network: &str,
     labels: &Labels,
     task: &TaskSpec,
     membership: Option<&Membership>,
 ) -> Result<(), Setback> {
-    let body = creation(&context.network, labels, task, membership);
+    let body = creation(network, labels, task, membership);
     let mut has_image = false;
     loop {
         match create(context, labels, body.clone()).await {
@@ -168,7 +165,8 @@ async fn make_image(context: &Context) -> Result<(), Failure> {
         tag: Some(tag.to_owned()),
         ..CreateImageOptions::default()
     };
-    let archive = bollard::body_full(Bytes::from(tar(PROGRAM, &program)));
+    let archive = archive(PROGRAM, &program).expect("an archive in memory can be written");
+    let archive = bollard::body_full(Bytes::from(archive));
     let mut progress = client.create_image(Some(options), Some(archive), None);
     while let Some(step) = progress.next().await {
         step?;
@@ -209,27 +207,13 @@ fn elf(machine: u16, code: &[u8]) -> Vec<u8> {
 }
 
 /// An archive of one file that may be run.
-fn tar(name: &str, content: &[u8]) -> Vec<u8> {
-    let mut header = [0_u8; RECORD];
-    let mut put = |at: usize, text: &[u8]| header[at..at + text.len()].copy_from_slice(text);
-    put(0, name.as_bytes());
-    put(100, b"0000755\0");
-    put(108, b"0000000\0");
-    put(116, b"0000000\0");
-    put(124, format!("{:011o}\0", content.len()).as_bytes());
-    put(136, b"00000000000\0");
-    // The sum is taken with spaces in its own place.
-    put(148, b"        ");
-    put(156, b"0");
-    put(257, b"ustar\x0000");
-    let sum: u32 = header.iter().copied().map(u32::from).sum();
-    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    let mut archive = header.to_vec();
-    archive.extend_from_slice(content);
-    archive.resize(archive.len().next_multiple_of(RECORD), 0);
-    // Two empty records are its end.
-    archive.resize(archive.len() + 2 * RECORD, 0);
-    archive
+fn archive(name: &str, content: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut header = tar::Header::new_ustar();
+    header.set_mode(0o755);
+    header.set_size(u64::try_from(content.len()).expect("a few bytes"));
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.append_data(&mut header, name, content)?;
+    archive.into_inner()
 }
 
 #[cfg(test)]

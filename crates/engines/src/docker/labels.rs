@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use batchyard_core::id::{AttemptKey, NodeKey, TaskId};
-use batchyard_core::launch::ContainerDependency;
+use batchyard_core::launch::{ContainerDependency, TaskEnd};
 use batchyard_core::time::Millis;
 use batchyard_runtime::log::StreamName;
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,9 @@ pub(super) struct Member {
     pub(super) depends_on: Vec<ContainerDependency>,
     pub(super) start_timeout: Option<Millis>,
     pub(super) stop_timeout: Millis,
+    /// When its task is over.
+    #[serde(default)]
+    pub(super) end: TaskEnd,
 }
 
 impl Labels {
@@ -237,6 +240,7 @@ mod tests {
             }],
             start_timeout: Some(Millis::from_seconds(5)),
             stop_timeout: Millis::from_seconds(30),
+            end: TaskEnd::All,
         };
         let stream = StreamName {
             group: "/aws/batch/job".to_owned(),

@@ -16,7 +16,7 @@ use tokio::sync::{Notify, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::Context;
-use super::container::{Namespaces, Wanted, creation, scratch_names, with_main_address};
+use super::container::{Namespaces, Wanted, creation, network_of, scratch_names, with_main_address};
 use super::daemon::Failure;
 use super::folder;
 use super::holder::{hold, namespaces};
@@ -33,6 +33,8 @@ use super::removal::remove;
 use super::secret::{self, Values};
 use super::state::{Found, State, look};
 use super::task::Group;
+use super::user::check_user;
+use super::volume;
 
 /// Why a launch came to nothing.
 pub(super) enum Setback {
@@ -172,9 +174,21 @@ async fn try_to_make(
         false => None,
     };
     let folder = make_folder(context, order, wishes).await?;
+    let contents = match volume::contents(context, task).await {
+        Ok(contents) => contents,
+        Err(reason) => {
+            let last = group.members.last().ok_or(Setback::Unreachable)?;
+            was_made(context, last, reason).await?;
+            return Ok(());
+        }
+    };
+    let network = task.containers.first().map_or(context.network.as_str(), |one| {
+        network_of(&context.network, &one.container)
+    });
     if let Some(holder) = &group.holder {
         let _permit = permit(context, wishes).await?;
-        hold(context, holder, task, membership.as_ref()).await?;
+        hold(context, network, holder, task, membership.as_ref()).await?;
+        volume::fill(context, holder, &contents).await?;
     }
     let scratch = scratch_names(task.containers.iter().map(|one| &one.container));
     for ((one, member), labels) in task.containers.iter().zip(&order.members).zip(&group.members) {
@@ -201,7 +215,7 @@ async fn try_to_make(
             gpus: member.gpus,
             labels,
             scratch: &scratch,
-            namespaces: namespaces(&context.network, task, labels.attempt, order.node.is_some()),
+            namespaces: namespaces(network, task, labels.attempt, order.node.is_some()),
             membership: as_host.as_ref(),
             folder: folder.as_deref(),
             secrets: &secrets,
@@ -210,6 +224,7 @@ async fn try_to_make(
         pull_always(context, &one.container, &secrets, wishes).await;
         let _permit = permit(context, wishes).await?;
         create(context, body, &one.container, &secrets, labels, wishes).await?;
+        check_user(context, &one.container, labels).await?;
         *made += 1;
     }
     Ok(())
@@ -299,7 +314,7 @@ async fn try_once(
         labels,
         scratch: &scratch,
         namespaces: Namespaces {
-            network: context.network.clone(),
+            network: network_of(&context.network, container).to_owned(),
             ..Namespaces::default()
         },
         membership: membership.as_ref(),
@@ -308,6 +323,7 @@ async fn try_once(
         places: &places,
     });
     let made = create(context, body, container, &secrets, labels, wishes).await?;
+    check_user(context, container, labels).await?;
     if wishes.is_not_to_run() {
         remove(context, std::slice::from_ref(labels))
             .await

@@ -53,6 +53,8 @@ mod removal;
 mod secret;
 mod state;
 mod task;
+mod user;
+mod volume;
 mod watch;
 
 pub use daemon::ConnectError;

@@ -3,7 +3,7 @@
 //! Everything is concluded anew each time from what the daemon says of the containers and from what they carry of the definition, so a server
 //! that was killed goes on where the last one was. It must not talk to the daemon, nor remember anything. Start with [`plan`].
 
-use batchyard_core::launch::ContainerCondition;
+use batchyard_core::launch::{ContainerCondition, TaskEnd};
 use batchyard_core::report::{ContainerEnd, Report};
 use batchyard_core::time::Timestamp;
 
@@ -79,18 +79,18 @@ pub(super) fn plan(view: View<'_>) -> Plan {
         is_to_stop,
     } = view;
     let outlooks = outlooks(view);
-    let first_end = first_end(members, stands);
+    let over_since = over_since(members, stands);
     let failure = start_failure(members, stands, &outlooks)
-        .filter(|(since, _)| !is_to_stop && first_end.is_none_or(|end| *since <= end))
+        .filter(|(since, _)| !is_to_stop && over_since.is_none_or(|end| *since <= end))
         .map(|(_, reason)| reason);
-    let is_over = is_to_stop || first_end.is_some() || failure.is_some();
+    let is_over = is_to_stop || over_since.is_some() || failure.is_some();
     let running = positions(stands, |stand| matches!(stand, Stand::Running { .. }));
     let is_settled = outlooks
         .iter()
         .all(|outlook| matches!(outlook, Outlook::Settled | Outlook::Never { .. }));
     let mut plan = Plan {
         started_at: started_at(stands)
-            .filter(|_| failure.is_none() && (first_end.is_some() || is_settled && !is_to_stop)),
+            .filter(|_| failure.is_none() && (over_since.is_some() || is_settled && !is_to_stop)),
         ..Plan::default()
     };
     if !is_over {
@@ -115,7 +115,7 @@ pub(super) fn plan(view: View<'_>) -> Plan {
             reason: reason.text(),
             containers,
         },
-        None if first_end.is_none() => Report::NotStarted {
+        None if over_since.is_none() => Report::NotStarted {
             at: now,
             reason: Reason::StoppedBeforeStart.text(),
             containers,
@@ -123,6 +123,27 @@ pub(super) fn plan(view: View<'_>) -> Plan {
         None => exited(members, stands, containers),
     });
     plan
+}
+
+/// Since when the task is over, whatever of it still runs.
+fn over_since(members: &[Member], stands: &[Stand]) -> Option<Timestamp> {
+    if !is_pod(members) {
+        return first_end(members, stands);
+    }
+    let ends = || essential_exits(members, stands).map(|(_, exit)| exit.finished_at);
+    let is_waited_for = |member: &Member| {
+        let mut dependencies = members.iter().flat_map(|other| &other.depends_on);
+        dependencies.any(|dependency| dependency.on == member.name)
+    };
+    let failed = essential_exits(members, stands)
+        .find(|(member, exit)| exit.exit_code != Some(0) && is_waited_for(member))
+        .map(|(_, exit)| exit.finished_at);
+    failed.or_else(|| ends().max().filter(|_| ends().count() == members.len()))
+}
+
+/// Whether it is over only when all its containers are; each of them is essential.
+fn is_pod(members: &[Member]) -> bool {
+    members.iter().any(|member| member.end == TaskEnd::All)
 }
 
 /// When the task came to its end by itself: with the first essential container that ended, but that hosts which succeed wait for each other.
@@ -187,7 +208,13 @@ fn start_failure(members: &[Member], stands: &[Stand], outlooks: &[Outlook]) -> 
     let of_one = |((member, stand), outlook): ((&Member, &Stand), &Outlook)| match outlook {
         Outlook::Never { since, reason } => {
             // Who could not start in time takes the task with it; of other misfortunes only an essential container's counts.
-            let is_fatal = member.is_essential || matches!(reason, Reason::StartTimedOut { .. });
+            let is_fatal = match member.end {
+                TaskEnd::FirstEssential => {
+                    member.is_essential || matches!(reason, Reason::StartTimedOut { .. })
+                }
+                // What waits for an init container in vain never ran, and that one's end is the pod's.
+                TaskEnd::All => !matches!(reason, Reason::DependencyFailed { .. }),
+            };
             // What the daemon refused says most, whatever happened at the same time.
             let since = match stand {
                 Stand::Refused(_) => Timestamp::from_millis(i64::MIN),

@@ -20,6 +20,8 @@ pub(super) enum Reason {
     CannotMakeFolder(String),
     /// What it mounts is not there.
     CannotMount { path: String, text: String },
+    /// It would run as a user that it must not run as.
+    NotThisUser(String),
     /// A secret could not be had, in the words that are shown.
     NoSecret(String),
     /// Its input data could not be brought to the attempt's folder.
@@ -57,6 +59,7 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Reason::NotThisUser(text) => write!(f, "CreateContainerConfigError: {text}"),
             Reason::NoSecret(text) => f.write_str(text),
             Reason::CannotMount { path, text } => {
                 write!(f, "CannotCreateContainerError: mounting {path} failed: {text}")

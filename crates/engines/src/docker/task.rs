@@ -84,6 +84,7 @@ impl Group {
                 depends_on: depends_on.clone(),
                 start_timeout: *start_timeout,
                 stop_timeout: *stop_timeout,
+                end: task.end,
             };
             Labels {
                 failure_file: folder::failure_file(folders, order, Some(name)),

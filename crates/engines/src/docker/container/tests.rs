@@ -340,14 +340,46 @@ fn every_field_is_passed_on() {
 }
 
 #[test]
+fn variables_of_a_pod_name_those_before_them() {
+    let variable = |(name, value): (&str, &str)| Variable {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    };
+    let given = [("A", "a$(B)"), ("B", "$(A)b"), ("C", "$$(A) $(D) $(C)")];
+    let values: Vec<String> = expanded_variables(&given.map(variable))
+        .into_iter()
+        .map(|variable| variable.value)
+        .collect();
+    assert_eq!(values, ["a$(B)", "a$(B)b", "$(A) $(D) $(C)"]);
+}
+
+#[test]
+fn only_a_pod_can_leave_the_hosts_network() {
+    let container = |has_own_network| ContainerSpec {
+        pod: Some(PodContainer {
+            has_own_network,
+            ..PodContainer::default()
+        }),
+        ..ContainerSpec::default()
+    };
+    assert_eq!(network_of("host", &ContainerSpec::default()), "host");
+    assert_eq!(network_of("host", &container(false)), "host");
+    assert_eq!(network_of("host", &container(true)), "bridge");
+    assert_eq!(network_of("jobs", &container(true)), "jobs");
+}
+
+#[test]
 fn a_pod_has_ceilings_beside_its_shares_and_variables_in_its_command() {
     let container = ContainerSpec {
         image: "busybox".to_owned(),
         entrypoint: Some(vec!["$(A)/$(B)".to_owned(), "$$(A) $A $".to_owned()]),
         pod: Some(PodContainer {
             vcpus_max: Some(MilliVcpus(1500)),
-            pull: None,
-            may_gain_privileges: false,
+            is_unconfined: true,
+            capabilities_added: vec!["NET_ADMIN".to_owned()],
+            capabilities_dropped: vec!["ALL".to_owned()],
+            volume_group: Some(2000),
+            ..PodContainer::default()
         }),
         ..ContainerSpec::default()
     };
@@ -370,8 +402,17 @@ fn a_pod_has_ceilings_beside_its_shares_and_variables_in_its_command() {
               ],
               "HostConfig": {
                 "Binds": [],
+                "CapAdd": [
+                  "NET_ADMIN"
+                ],
+                "CapDrop": [
+                  "ALL"
+                ],
                 "CpuShares": 256,
                 "Devices": [],
+                "GroupAdd": [
+                  "2000"
+                ],
                 "LogConfig": {
                   "Config": {
                     "compress": "false",
@@ -388,7 +429,8 @@ fn a_pod_has_ceilings_beside_its_shares_and_variables_in_its_command() {
                 "Privileged": false,
                 "ReadonlyRootfs": false,
                 "SecurityOpt": [
-                  "no-new-privileges"
+                  "no-new-privileges",
+                  "seccomp=unconfined"
                 ],
                 "Tmpfs": {},
                 "Ulimits": []

@@ -8,6 +8,8 @@ use expect_test::{Expect, expect};
 
 use super::*;
 
+mod pod;
+
 /// Seconds since the containers were made.
 fn at(second: i64) -> Timestamp {
     Timestamp::from_millis(second * 1000)
@@ -41,6 +43,7 @@ fn member(text: &str) -> Member {
         depends_on,
         start_timeout,
         stop_timeout: Millis::from_seconds(30),
+        end: TaskEnd::FirstEssential,
     }
 }
 
@@ -116,7 +119,12 @@ fn shown(plan: Plan, members: &[Member]) -> String {
 }
 
 fn check_at(now: i64, is_to_stop: bool, task: &[(&str, &str)], expected: Expect) {
-    let members: Vec<Member> = task.iter().map(|(text, _)| member(text)).collect();
+    check_of(TaskEnd::FirstEssential, now, is_to_stop, task, expected);
+}
+
+fn check_of(end: TaskEnd, now: i64, is_to_stop: bool, task: &[(&str, &str)], expected: Expect) {
+    let members = task.iter().map(|(text, _)| Member { end, ..member(text) });
+    let members: Vec<Member> = members.collect();
     let stands: Vec<Stand> = task.iter().map(|(_, text)| stand(text)).collect();
     let plan = plan(View {
         members: &members,

@@ -218,13 +218,12 @@ impl Batch {
             .as_mut()
             .and_then(|eks| eks.pod_properties.as_mut())
         {
-            pod::fill(
-                pod,
-                run.attempt,
-                run.node,
-                ends.of(0).exit_code,
-                ends.of(0).reason,
-            );
+            pod::fill(pod, run.attempt, run.node, |index| {
+                let End {
+                    exit_code, reason, ..
+                } = ends.of(index);
+                (exit_code, reason)
+            });
         }
         detail
     }

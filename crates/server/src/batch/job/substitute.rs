@@ -21,7 +21,8 @@ pub(super) fn substitute(mut work: Work, parameters: &BTreeMap<String, String>) 
             commands.flatten().flatten().collect()
         }
         Work::Pod(pod) => {
-            let containers = pod.containers.iter_mut().flatten();
+            let init = pod.init_containers.iter_mut().flatten();
+            let containers = init.chain(pod.containers.iter_mut().flatten());
             let words =
                 containers.flat_map(|container| container.command.iter_mut().chain(&mut container.args));
             words.flatten().collect()

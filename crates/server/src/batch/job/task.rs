@@ -1,7 +1,7 @@
 //! `ecsProperties`: a task of one container or several (section E.4).
 
 use batchyard_core::launch::{
-    ContainerCondition, ContainerDependency, LaunchSpec, Runner, Sharing, TaskContainer, TaskSpec,
+    ContainerCondition, ContainerDependency, LaunchSpec, Runner, Sharing, TaskContainer, TaskEnd, TaskSpec,
 };
 use batchyard_core::resources::Resources;
 use batchyard_core::time::Millis;
@@ -110,6 +110,7 @@ pub(super) fn launch(
             containers: members,
             processes,
             ipc,
+            end: TaskEnd::FirstEssential,
         })),
         command: Vec::new(),
         environment: Vec::new(),

@@ -75,7 +75,7 @@ impl Work {
                 task::check(task, containers)?;
                 containers.as_slice()
             }
-            Work::Pod(pod) => return pod::check(pod),
+            Work::Pod(pod) => return pod::check(pod, provisions),
         };
         for container in containers {
             let is_process = container.image.as_deref().is_some_and(launch::is_process);
