@@ -23,14 +23,14 @@ fn a_pod_is_over_when_all_its_containers_are() {
         &[
             ("a", "ended at 2 with 0"),
             ("b", "ended at 4 with 5"),
-            ("c", "ended at 3 with 7"),
+            ("c", "ended at 3 with 8"),
         ],
         expect![[r#"
             runs since 1
-            ended at 4: Some(7) None
+            ended at 4: Some(8) None
               a: Some(0) None true
               b: Some(5) None true
-              c: Some(7) None true
+              c: Some(8) None true
         "#]],
     );
     check_pod(
