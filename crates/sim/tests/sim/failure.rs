@@ -1,8 +1,12 @@
 //! Attempts that fail: as a list says, by chance, and with their instances; and small examples whose numbers are reckoned out by hand.
 
+use batchyard_core::time::{Millis, Timestamp};
 use batchyard_sim::mishap::Mishaps;
+use batchyard_sim::playback::{Manners, Playback};
+use batchyard_sim::present::Present;
+use batchyard_sim::replay::Replay;
 use batchyard_sim::report::Report;
-use batchyard_sim::simulation::{Options, of_workload};
+use batchyard_sim::simulation::{Options, PresentOptions, of_present, of_workload};
 use batchyard_sim::site::Site;
 use batchyard_sim::workload::{SwfOptions, read_csv, read_swf};
 use expect_test::expect;
@@ -148,6 +152,37 @@ fn instances_are_taken_away_with_what_runs_on_them() {
     let kept = Site::parse(&kept).expect("it is sound");
     let never = format!("{jobs}10,64,\n");
     assert_eq!(simulate(&never, &kept, &options(30)).left, 1);
+}
+
+#[test]
+fn jobs_of_a_server_are_tried_again_by_their_own_strategies() {
+    let site = Site::simple(1, None, 0, false);
+    let core = site.core(Timestamp::default()).expect("it is sound");
+    let workload = read_csv("run,attempts\n10,3\n10,1\n".as_bytes(), "jobs.csv").expect("it is sound");
+    let queues = site.queues.iter().map(|queue| (queue.name.clone(), false));
+    let replay = Replay::new(&workload, queues, 1);
+    let mut playback = Playback::new(core, Timestamp::default(), Manners::default(), replay);
+    playback.play_until(Timestamp::default() + Millis::from_seconds(5));
+    let present = Present::of(playback.core(), playback.now());
+    let of_server = PresentOptions {
+        assumed_run_seconds: Some(20),
+        ..PresentOptions::default()
+    };
+    let options = Options {
+        mishaps: Mishaps {
+            seed: 0,
+            failures_per_million: 1_000_000,
+            instance_life_seconds: None,
+        },
+        ..Options::default()
+    };
+    // One runs, the other waits; three attempts of the one, one of the other.
+    let report = of_present(present, &of_server, &options).expect("it is sound");
+    assert_eq!((report.attempts, report.failed), (4, 2));
+    assert_eq!(
+        (report.failed_attempts.by_program, report.failed_attempts.retried),
+        (4, 2)
+    );
 }
 
 #[test]
