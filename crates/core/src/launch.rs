@@ -4,6 +4,7 @@
 //! These are the domain's words for sections E and F of the behaviour; what the API calls them is the server's matter.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -87,6 +88,9 @@ pub struct TrainingSpec {
     /// What is brought to the folder before the attempt starts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<AttemptInput>,
+    /// What the keys begin with under which its results are kept in a store of objects, when it has succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub results: Option<ObjectLocation>,
 }
 
 /// Data that is brought to an attempt's folder before it starts, and removed when its end is recorded.
@@ -104,6 +108,38 @@ pub struct AttemptInput {
 pub enum InputSource {
     /// All files of a folder of the engine's host.
     Folder(String),
+    /// All objects whose keys begin so.
+    Objects(ObjectLocation),
+    /// The objects that this one names, in SageMaker's form of a manifest.
+    Manifest(ObjectLocation),
+}
+
+/// Where an object is in a store that speaks S3, or where several are, whose keys begin alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectLocation {
+    /// The bucket's name, not empty.
+    pub bucket: String,
+    /// The key, or what keys begin with; empty is all of the bucket.
+    pub key: String,
+}
+
+impl ObjectLocation {
+    /// Reads `s3://BUCKET/KEY`.
+    #[must_use]
+    pub fn parse(uri: &str) -> Option<Self> {
+        let rest = uri.strip_prefix("s3://")?;
+        let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+        (!bucket.is_empty()).then(|| ObjectLocation {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for ObjectLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket, self.key)
+    }
 }
 
 /// A file of an attempt's folder.

@@ -72,7 +72,7 @@ impl StatusReason {
         StatusReason::of_training(format_args!("AlgorithmError: {failure}{code}"))
     }
 
-    /// A training job could not be started.
+    /// A training job could not be started, or what it made could not be kept.
     #[must_use]
     pub fn training_not_started(reason: &str) -> Self {
         StatusReason::of_training(format_args!("ClientError: {reason}"))

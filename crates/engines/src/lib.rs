@@ -10,3 +10,4 @@ pub mod lines;
 pub mod local;
 pub mod process;
 pub mod secrets;
+pub mod storage;

@@ -60,6 +60,8 @@ pub struct Config {
     pub docker: DockerConfig,
     /// Secrets of jobs.
     pub secrets: SecretsConfig,
+    /// The store of objects that training jobs read and write.
+    pub s3: S3Config,
     /// Folders of this host that stand for EFS and S3 file systems and their access points, by the identifiers of these
     /// (`fs-…`, `fsap-…`).
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -107,6 +109,22 @@ pub struct SecretsConfig {
     /// The folder with their values, a file for each (see the documentation of services); jobs with secrets are refused if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
+}
+
+/// The store of objects that training jobs read and write: S3, or one that speaks its language.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct S3Config {
+    /// Its address, such as `http://127.0.0.1:9000`; training jobs that name `s3://…` as their data are refused if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Its region; the server's if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// A TOML file with `access_key_id`, `secret_access_key` and perhaps `session_token`. If absent these are what the server's own
+    /// variables `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<PathBuf>,
 }
 
 /// The service's quotas (section I), its values as defaults.
@@ -218,6 +236,7 @@ impl Default for Config {
             host: HostConfig::default(),
             docker: DockerConfig::default(),
             secrets: SecretsConfig::default(),
+            s3: S3Config::default(),
             file_systems: BTreeMap::new(),
             claims: BTreeMap::new(),
             limits: LimitsConfig::default(),
@@ -328,7 +347,7 @@ impl Config {
                     .bytes()
                     .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         };
-        let rules: [(bool, &'static str, &'static str); 13] = [
+        let rules: [(bool, &'static str, &'static str); 14] = [
             (
                 self.account_id.len() == 12 && self.account_id.bytes().all(|byte| byte.is_ascii_digit()),
                 "account_id",
@@ -374,6 +393,14 @@ impl Config {
                 self.claims.values().all(|folder| is_host_path(folder)),
                 "claims",
                 "must name absolute paths, without colons",
+            ),
+            (
+                self.s3
+                    .endpoint
+                    .iter()
+                    .all(|address| address.starts_with("http://") || address.starts_with("https://")),
+                "s3.endpoint",
+                "must be an address that begins with http:// or https://",
             ),
             (self.host.gpus <= 64, "host.gpus", "must be at most 64"),
             (

@@ -22,6 +22,7 @@ mod prices;
 mod provisions;
 mod purge;
 mod server;
+mod storage;
 mod sts;
 mod task_endpoint;
 

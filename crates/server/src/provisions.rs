@@ -12,6 +12,8 @@ use crate::config::Config;
 pub(crate) struct Provisions {
     /// Whether images `host://…` may run.
     pub(crate) allows_processes: bool,
+    /// Whether there is a store of objects.
+    pub(crate) has_objects: bool,
     /// Whether there is a folder of secrets.
     pub(crate) has_secrets: bool,
     /// Folders of the host that stand for file systems and their access points, by the identifiers of these.
@@ -25,6 +27,7 @@ impl Provisions {
     pub(crate) fn of(config: &Config) -> Provisions {
         Provisions {
             allows_processes: config.allow_processes,
+            has_objects: config.s3.endpoint.is_some(),
             has_secrets: config.secrets.folder.is_some(),
             file_systems: config.file_systems.clone(),
             claims: config.claims.clone(),

@@ -32,6 +32,7 @@ use crate::logs::LogsApi;
 use crate::prices::{Prices, PricesError};
 use crate::provisions::Provisions;
 use crate::purge::{self, Retention};
+use crate::storage::{self, StorageError};
 use crate::sts::Sts;
 use crate::task_endpoint::{launch_settings, reachable};
 
@@ -66,6 +67,9 @@ pub enum StartError {
     /// The file of prices cannot be used.
     #[error(transparent)]
     Prices(#[from] PricesError),
+    /// The key of the store of objects cannot be had.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// The data folder cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -298,6 +302,7 @@ fn docker_engine(
             Pull::Never => PullPolicy::Never,
         },
         attempt_folders: Some(data.service_jobs()),
+        storage: storage::of(config)?,
         secrets: Secrets::in_folder(config.secrets.folder.clone()),
         ..docker::Config::new(namespace)
     };

@@ -80,6 +80,9 @@ impl Step<'_> {
                     ESSENTIAL_CONTAINER_EXITED
                 } else if exit_code == Some(0) {
                     TRAINING_COMPLETED
+                } else if let (None, Some(reason)) = (exit_code, &reason) {
+                    // It is not the program that failed.
+                    StatusReason::training_not_started(reason)
                 } else {
                     StatusReason::training_failed(reason.as_deref(), exit_code)
                 };

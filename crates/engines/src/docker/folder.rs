@@ -25,7 +25,8 @@ fn folder_of(folders: Option<&Path>, order: &Launch) -> Option<PathBuf> {
     Some(folder_in(folders?, order.attempt))
 }
 
-fn folder_in(folders: &Path, attempt: AttemptKey) -> PathBuf {
+/// Where the folder of this attempt is, among others.
+pub(super) fn folder_in(folders: &Path, attempt: AttemptKey) -> PathBuf {
     folders
         .join(attempt.job.to_string())
         .join(attempt.attempt.to_string())
@@ -40,6 +41,13 @@ pub(super) async fn remove_inputs(context: &Context, attempt: AttemptKey) {
     let removed = tokio::task::spawn_blocking(move || input::remove(&folder)).await;
     if let Err(error) = removed.expect("removing files does not panic") {
         tracing::warn!(%attempt, error = &error as &dyn std::error::Error, "failed to remove input data");
+    }
+}
+
+/// Removes a file that is not a user's; one that stays only takes up room.
+pub(super) async fn remove_file(file: PathBuf) {
+    if let Err(error) = tokio::fs::remove_file(&file).await {
+        tracing::warn!(file = %file.display(), error = &error as &dyn std::error::Error, "failed to remove an archive");
     }
 }
 

@@ -231,6 +231,7 @@ mod tests {
             scratch_volumes: 0,
             main_node: Some("018bcfe5-6800-4000-8000-000000000007:0/1".parse().unwrap()),
             failure_file: None,
+            results: None,
             part: Part::Holder,
         };
         let membership = Membership {

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use batchyard_core::launch::{AttemptInput, InputSource};
 
+use crate::storage::ObjectStorage;
+
 /// The folder, in the attempt's, below which all inputs are.
 const FETCHED: &str = "fetched";
 
@@ -17,26 +19,46 @@ const FETCHED: &str = "fetched";
 const MARK: &str = "fetched.complete";
 
 /// Brings all inputs to the attempt's folder, unless they are there. May be dropped at any time. The error is for the user.
-pub(super) async fn fetch(folder: &Path, inputs: &[AttemptInput]) -> Result<(), String> {
-    if inputs.is_empty() {
-        return Ok(());
-    }
-    let (folder, inputs) = (folder.to_owned(), inputs.to_vec());
-    let fetched = tokio::task::spawn_blocking(move || fetch_all(&folder, &inputs)).await;
-    fetched.expect("linking files does not panic")
-}
-
-fn fetch_all(folder: &Path, inputs: &[AttemptInput]) -> Result<(), String> {
+pub(super) async fn fetch(
+    storage: Option<&ObjectStorage>,
+    folder: &Path,
+    inputs: &[AttemptInput],
+) -> Result<(), String> {
     let mark = folder.join(MARK);
-    if mark.exists() {
+    if inputs.is_empty() || mark.exists() {
         return Ok(());
     }
     for AttemptInput { source, folders } in inputs {
-        let InputSource::Folder(from) = source;
         let folders: Vec<PathBuf> = folders.iter().map(|each| folder.join(each)).collect();
-        deal_out(Path::new(from), &folders).map_err(|error| format!("{from}: {error}"))?;
+        let from = match source {
+            InputSource::Folder(from) => {
+                link(PathBuf::from(from), folders).await?;
+                continue;
+            }
+            InputSource::Objects(from) | InputSource::Manifest(from) => from,
+        };
+        let storage = storage.ok_or_else(|| format!("{from}: this server knows no store of objects"))?;
+        let listed = match source {
+            InputSource::Manifest(_) => storage.of_manifest(from).await,
+            InputSource::Objects(_) | InputSource::Folder(_) => storage.with_prefix(from).await,
+        };
+        let wanted = listed.map_err(|error| error.to_string())?;
+        let dealt = wanted.into_iter().zip(folders.iter().cycle());
+        let dealt = dealt.map(|(wanted, folder)| {
+            let file = folder.join(&wanted.file);
+            (wanted, file)
+        });
+        let downloaded = storage.download(dealt.collect()).await;
+        downloaded.map_err(|error| error.to_string())?;
     }
     fs::write(mark, "").map_err(|error| error.to_string())
+}
+
+async fn link(from: PathBuf, folders: Vec<PathBuf>) -> Result<(), String> {
+    let dealt = tokio::task::spawn_blocking(move || {
+        deal_out(&from, &folders).map_err(|error| format!("{}: {error}", from.display()))
+    });
+    dealt.await.expect("linking files does not panic")
 }
 
 /// Deals the files of a folder out to others in turn, by the order of their paths.
@@ -133,7 +155,7 @@ mod tests {
         // What a try before left there is not in the way, nor believed.
         write(&attempt, "fetched/algo-1/train/a");
         fs::write(attempt.join("fetched/algo-1/train/a"), "half").unwrap();
-        fetch(&attempt, std::slice::from_ref(&input)).await.unwrap();
+        fetch(None, &attempt, std::slice::from_ref(&input)).await.unwrap();
         let found = folders.iter().map(|folder| listed(&attempt.join(folder)));
         assert_eq!(
             found.collect::<Vec<_>>(),
@@ -145,7 +167,7 @@ mod tests {
         );
         // Once is enough.
         write(&data, "e");
-        fetch(&attempt, &[input]).await.unwrap();
+        fetch(None, &attempt, &[input]).await.unwrap();
         assert!(!attempt.join("fetched/algo-2/train/e").exists());
         remove(&attempt).unwrap();
         assert_eq!(listed(&attempt), Vec::<String>::new());
@@ -159,7 +181,7 @@ mod tests {
             source: InputSource::Folder("/no/such/folder".to_owned()),
             folders: vec!["fetched/train".to_owned()],
         };
-        let error = fetch(site.path(), &[input]).await.unwrap_err();
+        let error = fetch(None, site.path(), &[input]).await.unwrap_err();
         assert_eq!(error, "/no/such/folder: No such file or directory (os error 2)");
         assert!(!site.path().join(MARK).exists());
     }

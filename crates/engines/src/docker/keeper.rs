@@ -26,6 +26,7 @@ use super::limits::{LOOK_AGAIN_AFTER, RETRY_MAX, RETRY_MIN};
 use super::network;
 use super::reason::Reason;
 use super::removal::remove;
+use super::results;
 use super::state::{Exit, Found, State, look};
 use super::task::{self, Group};
 
@@ -254,7 +255,7 @@ async fn attend(
                 }
             }
             exit.failure = folder::failure(labels).await;
-            exit.report()
+            results::keep(context, labels, exit.report(), wishes).await
         }
     };
     context.reports.tell(labels.attempt, last.clone()).await;

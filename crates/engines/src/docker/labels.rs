@@ -10,6 +10,8 @@ use batchyard_core::time::Millis;
 use batchyard_runtime::log::StreamName;
 use serde::{Deserialize, Serialize};
 
+use super::results::Results;
+
 /// What the names of all of them begin with.
 const OWN: &str = "batchyard.";
 /// Marks a container or volume as one server's own.
@@ -21,6 +23,7 @@ const LOG_STREAM: &str = "batchyard.log-stream";
 const SCRATCH_VOLUMES: &str = "batchyard.scratch-volumes";
 const MAIN_NODE: &str = "batchyard.main-node";
 const FAILURE_FILE: &str = "batchyard.failure-file";
+const RESULTS: &str = "batchyard.results";
 const CONTAINER: &str = "batchyard.container";
 const PART: &str = "batchyard.part";
 
@@ -40,6 +43,8 @@ pub(super) struct Labels {
     pub(super) main_node: Option<AttemptKey>,
     /// The file of this host in which it says why it failed, if it may.
     pub(super) failure_file: Option<String>,
+    /// Where the attempt's results go, if its request says so.
+    pub(super) results: Option<Results>,
     /// What it is of its attempt.
     pub(super) part: Part,
 }
@@ -87,6 +92,7 @@ impl Labels {
             scratch_volumes,
             main_node,
             failure_file,
+            results,
             part,
         } = self;
         let job = match (main_node, NodeKey::of(attempt.job)) {
@@ -104,6 +110,10 @@ impl Labels {
         }
         if let Some(file) = failure_file {
             map.insert(FAILURE_FILE.to_owned(), file.clone());
+        }
+        if let Some(results) = results {
+            let text = serde_json::to_string(results).expect("results have only text keys");
+            map.insert(RESULTS.to_owned(), text);
         }
         if let Some(StreamName { group, stream }) = stream {
             map.insert(LOG_GROUP.to_owned(), group.clone());
@@ -151,6 +161,10 @@ impl Labels {
             scratch_volumes: map.get(SCRATCH_VOLUMES)?.parse().ok()?,
             main_node,
             failure_file: map.get(FAILURE_FILE).cloned(),
+            results: match map.get(RESULTS) {
+                Some(text) => serde_json::from_str(text).ok()?,
+                None => None,
+            },
             part: match map.get(PART) {
                 Some(text) => serde_json::from_str(text).ok()?,
                 None => Part::Whole,
@@ -261,6 +275,7 @@ mod tests {
                 scratch_volumes: 2,
                 main_node,
                 failure_file: stream_is_none.then(|| "/f/failure".to_owned()),
+                results: None,
                 part: part.clone(),
             };
             let mut map = labels.to_map();

@@ -30,6 +30,7 @@ use super::place;
 use super::pull::{policy, pull, pull_always};
 use super::reason::Reason;
 use super::removal::remove;
+use super::results;
 use super::secret::{self, Values};
 use super::state::{Found, State, look};
 use super::task::Group;
@@ -104,6 +105,7 @@ pub(super) fn labels_of(context: &Context, order: &Launch) -> Labels {
         },
         main_node: node.map(|node| node.main),
         failure_file: folder::failure_file(context.attempt_folders.as_deref(), order, None),
+        results: results::of_order(order),
         part: Part::Whole,
     }
 }
@@ -240,7 +242,7 @@ async fn make_folder(
     let folder = folder::make(context, order).await.map_err(never)?;
     if let (Some(folder), Some(training)) = (&folder, &order.spec.training) {
         tokio::select! {
-            fetched = input::fetch(Path::new(folder), &training.inputs) => fetched.map_err(|text| Setback::Never(Reason::CannotFetch(text)))?,
+            fetched = input::fetch(context.storage.as_ref(), Path::new(folder), &training.inputs) => fetched.map_err(|text| Setback::Never(Reason::CannotFetch(text)))?,
             () = wishes.not_to_run() => return Err(Setback::Never(Reason::StoppedBeforeStart)),
         }
     }

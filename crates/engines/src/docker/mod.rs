@@ -28,6 +28,7 @@ use batchyard_runtime::log::LogStore;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::secrets::Secrets;
+use crate::storage::ObjectStorage;
 
 mod container;
 mod daemon;
@@ -50,6 +51,7 @@ mod pull;
 mod reason;
 mod registry;
 mod removal;
+mod results;
 mod secret;
 mod state;
 mod task;
@@ -78,6 +80,8 @@ pub struct Config {
     pub unreachable_max: Millis,
     /// Where the folders of attempts are made that have one of their own (training jobs): on this host, which must be the daemon's.
     pub attempt_folders: Option<PathBuf>,
+    /// The store that training jobs read objects of and keep results in, if there is one.
+    pub storage: Option<ObjectStorage>,
     /// Where the values of secrets are.
     pub secrets: Secrets,
 }
@@ -99,6 +103,7 @@ impl Config {
             pull: PullPolicy::default(),
             unreachable_max: limits::UNREACHABLE_MAX,
             attempt_folders: None,
+            storage: None,
             secrets: Secrets::default(),
         }
     }
@@ -117,6 +122,7 @@ impl DockerEngine {
             pull,
             unreachable_max,
             attempt_folders,
+            storage,
             secrets,
         } = config;
         let context = Arc::new(Context {
@@ -126,6 +132,7 @@ impl DockerEngine {
             pull,
             unreachable_max,
             attempt_folders,
+            storage,
             secrets,
             images: image::Images::new(),
             launches: Semaphore::new(limits::LAUNCHES_MAX),
@@ -190,6 +197,7 @@ struct Context {
     pull: PullPolicy,
     unreachable_max: Millis,
     attempt_folders: Option<PathBuf>,
+    storage: Option<ObjectStorage>,
     secrets: Secrets,
     images: image::Images,
     /// Bounds creating and starting.

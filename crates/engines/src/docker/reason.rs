@@ -26,6 +26,8 @@ pub(super) enum Reason {
     NoSecret(String),
     /// Its input data could not be brought to the attempt's folder.
     CannotFetch(String),
+    /// What it made could not be brought to where it belongs.
+    CannotKeep(String),
     /// The container was made, but its program could not be started.
     CannotStart(String),
     /// The daemon could not be reached.
@@ -76,6 +78,7 @@ impl fmt::Display for Reason {
             }
             // As SageMaker begins it; the rest is our own words.
             Reason::CannotFetch(text) => write!(f, "Data download failed: {text}"),
+            Reason::CannotKeep(text) => write!(f, "Artifact upload failed: {text}"),
             Reason::CannotStart(text) => {
                 write!(f, "CannotStartContainerError: Error response from daemon: {text}")
             }

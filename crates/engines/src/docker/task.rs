@@ -24,6 +24,7 @@ use super::launch::start_member;
 use super::limits::LOOK_AGAIN_AFTER;
 use super::plan::{Plan, Stand, View, plan};
 use super::reason::Reason;
+use super::results;
 use super::state::{Found, State};
 
 /// The containers of a task.
@@ -58,6 +59,7 @@ impl Group {
                 false => order.node.map(|node| node.main),
             },
             failure_file: None,
+            results: None,
             part,
         };
         let members = task.containers.iter().zip(&order.members).enumerate();
@@ -88,6 +90,7 @@ impl Group {
             };
             Labels {
                 failure_file: folder::failure_file(folders, order, Some(name)),
+                results: results::of_order(order),
                 ..labels(Part::Member(Box::new(member)), stream.clone())
             }
         };
@@ -197,7 +200,10 @@ pub(super) async fn attend(context: &Context, group: &Group, wishes: &mut Wishes
             }
         }
     }
-    if let Conclusion::Ended(last) = conclusion {
+    if let Conclusion::Ended(mut last) = conclusion {
+        if let Some(labels) = group.members.first() {
+            last = results::keep(context, labels, last, wishes).await;
+        }
         tell(context, group, &last).await;
         facts.push(last);
     }

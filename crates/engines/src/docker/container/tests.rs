@@ -21,6 +21,7 @@ fn labels(scratch_volumes: usize) -> Labels {
         scratch_volumes,
         main_node: None,
         failure_file: None,
+        results: None,
         part: Part::Whole,
     }
 }

@@ -61,7 +61,7 @@ impl Batch {
         }
         let queue = QueueName::parse(crate::arn::name("job-queue", &input.job_queue))
             .map_err(|_| client_exception(format!("JobQueue {} not found.", input.job_queue)))?;
-        let training = payload::read(&input.service_request_payload)?;
+        let training = payload::read(&input.service_request_payload, self.provisions.has_objects)?;
         let host = self.driver.read(|core| core.state().host().resources).await;
         let host = host.map_err(|error| unavailable(&error))?;
         let job_name = input.job_name.clone();

@@ -1,5 +1,6 @@
 //! What a training job reads: `InputDataConfig`.
 
+use batchyard_core::launch::{InputSource, ObjectLocation};
 use batchyard_wire::Fault;
 use serde_json::{Value, json};
 
@@ -12,7 +13,8 @@ const CHANNEL_CHARACTERS_MAX: usize = 64;
 /// A channel of input data.
 pub(super) struct Channel {
     pub(super) name: String,
-    pub(super) folder: String,
+    /// Where its data is.
+    pub(super) source: InputSource,
     /// Whether each host gets a part of the files of its own, and not all of them.
     pub(super) is_sharded: bool,
     /// The groups whose hosts have the channel; `None` is all.
@@ -31,7 +33,12 @@ impl Channel {
 }
 
 /// Reads them.
-pub(super) fn read(root: &Part<'_>, algorithm: &Part<'_>, cluster: &Cluster) -> Result<Vec<Channel>, Fault> {
+pub(super) fn read(
+    root: &Part<'_>,
+    algorithm: &Part<'_>,
+    cluster: &Cluster,
+    has_objects: bool,
+) -> Result<Vec<Channel>, Fault> {
     let mode = match algorithm.member("TrainingInputMode")? {
         Some(mode) => input_mode(&mode)?,
         None => "File",
@@ -49,12 +56,18 @@ pub(super) fn read(root: &Part<'_>, algorithm: &Part<'_>, cluster: &Cluster) -> 
         if channels.iter().any(|channel| channel.name == given) {
             return Err(name.wrong("is given more than once"));
         }
-        channels.push(channel(&part, given, mode, cluster)?);
+        channels.push(channel(&part, given, mode, cluster, has_objects)?);
     }
     Ok(channels)
 }
 
-fn channel(part: &Part<'_>, name: &str, mode: &'static str, cluster: &Cluster) -> Result<Channel, Fault> {
+fn channel(
+    part: &Part<'_>,
+    name: &str,
+    mode: &'static str,
+    cluster: &Cluster,
+    has_objects: bool,
+) -> Result<Channel, Fault> {
     let word = |of: &Part<'_>, member: &str, words: &[&'static str]| {
         of.member(member)?.map_or(Ok(words[0]), |given| given.word(words))
     };
@@ -69,10 +82,17 @@ fn channel(part: &Part<'_>, name: &str, mode: &'static str, cluster: &Cluster) -
     {
         return Err(compression.wrong("Gzip is of the input mode Pipe alone, which is not served here"));
     }
-    if let Some(kind) = source.member("S3DataType")?
-        && kind.text()? != "S3Prefix"
-    {
-        return Err(kind.wrong("must be S3Prefix"));
+    let kind = source.member("S3DataType")?;
+    let is_manifest = match &kind {
+        Some(kind) => kind.word(&["S3Prefix", "ManifestFile"])? == "ManifestFile",
+        None => false,
+    };
+    let from = match uri.text()?.starts_with("s3://") && has_objects {
+        true => objects(&uri, is_manifest)?,
+        false => InputSource::Folder(folder(&uri)?),
+    };
+    if let (InputSource::Folder(_), Some(kind), true) = (&from, &kind, is_manifest) {
+        return Err(kind.wrong("must be S3Prefix where the data is a folder of this host"));
     }
     let distribution = word(
         &source,
@@ -100,7 +120,7 @@ fn channel(part: &Part<'_>, name: &str, mode: &'static str, cluster: &Cluster) -
     }
     Ok(Channel {
         name: name.to_owned(),
-        folder: folder(&uri)?,
+        source: from,
         is_sharded: distribution == "ShardedByS3Key",
         groups,
         config,
@@ -120,6 +140,15 @@ fn is_channel_name(name: &str) -> bool {
     (1..=CHANNEL_CHARACTERS_MAX).contains(&name.len())
         && name.bytes().all(allowed)
         && name.bytes().any(|byte| byte != b'.')
+}
+
+fn objects(uri: &Part<'_>, is_manifest: bool) -> Result<InputSource, Fault> {
+    let location = ObjectLocation::parse(uri.text()?).ok_or_else(|| uri.wrong("must be s3://BUCKET/KEY"))?;
+    match is_manifest {
+        true if location.key.is_empty() => Err(uri.wrong("must name the manifest's object")),
+        true => Ok(InputSource::Manifest(location)),
+        false => Ok(InputSource::Objects(location)),
+    }
 }
 
 /// The folder of this host that a channel's data is in.

@@ -9,8 +9,8 @@ mod part;
 
 use batchyard_core::instance_type::InstanceType;
 use batchyard_core::launch::{
-    AttemptFile, AttemptInput, ContainerSpec, InputSource, LogTarget, Mount, MountSource, RoleReference,
-    Runner, TRAINING_HASH_DIGITS, TaskContainer, TaskSpec, TrainingSpec, Variable,
+    AttemptFile, AttemptInput, ContainerSpec, InputSource, LogTarget, Mount, MountSource, ObjectLocation,
+    RoleReference, Runner, TRAINING_HASH_DIGITS, TaskContainer, TaskSpec, TrainingSpec, Variable,
 };
 use batchyard_core::resources::Resources;
 use batchyard_core::time::Millis;
@@ -55,6 +55,7 @@ pub(super) struct Training {
     containers: Vec<(String, ContainerSpec)>,
     files: Vec<AttemptFile>,
     inputs: Vec<AttemptInput>,
+    results: Option<ObjectLocation>,
 }
 
 /// How it runs: what a launch says beside the resources and what all trainings have.
@@ -65,8 +66,8 @@ pub(super) struct Running {
     pub(super) log: Option<LogTarget>,
 }
 
-/// Reads a request.
-pub(super) fn read(text: &str) -> Result<Training, Fault> {
+/// Reads a request. `has_objects`: whether there is a store of objects, which `s3://…` leads to.
+pub(super) fn read(text: &str, has_objects: bool) -> Result<Training, Fault> {
     let value: Value = serde_json::from_str(text)
         .map_err(|_| client_exception("serviceRequestPayload is not valid JSON."))?;
     let root = Part {
@@ -83,7 +84,7 @@ pub(super) fn read(text: &str) -> Result<Training, Fault> {
     }
     refuse_what_is_not_served(&root, &algorithm)?;
     let cluster = cluster::read(&root.required("ResourceConfig")?)?;
-    let channels = channel::read(&root, &algorithm, &cluster)?;
+    let channels = channel::read(&root, &algorithm, &cluster, has_objects)?;
     let entrypoint = algorithm.texts("ContainerEntrypoint")?;
     let arguments = algorithm.texts("ContainerArguments")?;
     let command = match (&entrypoint, arguments) {
@@ -113,6 +114,10 @@ pub(super) fn read(text: &str) -> Result<Training, Fault> {
         containers: cluster.hosts.iter().map(container).collect(),
         files: files(&root, &cluster, &channels)?,
         inputs: inputs(&cluster, &channels),
+        results: match has_objects {
+            true => results(&root)?,
+            false => None,
+        },
         count: u32::try_from(cluster.hosts.len()).expect("there are at most 20"),
         instance: cluster.instance,
         unit: cluster.unit,
@@ -131,6 +136,7 @@ impl Training {
             files: std::mem::take(&mut self.files),
             failure_file: FAILURE_FILE.to_owned(),
             inputs: std::mem::take(&mut self.inputs),
+            results: self.results.take(),
         }
     }
 
@@ -216,6 +222,27 @@ fn runtime_seconds_max(root: &Part<'_>) -> Result<Option<u64>, Fault> {
     }
 }
 
+/// Where the results go: `OutputDataConfig`.
+fn results(root: &Part<'_>) -> Result<Option<ObjectLocation>, Fault> {
+    let Some(config) = root.member("OutputDataConfig")? else {
+        return Ok(None);
+    };
+    let Some(path) = config.member("S3OutputPath")? else {
+        return Ok(None);
+    };
+    if !path.text()?.starts_with("s3://") {
+        return Ok(None);
+    }
+    let location =
+        ObjectLocation::parse(path.text()?).ok_or_else(|| path.wrong("must be s3://BUCKET/PREFIX"))?;
+    if let Some(compression) = config.member("CompressionType")?
+        && compression.word(&["GZIP", "NONE"])? != "GZIP"
+    {
+        return Err(compression.wrong("NONE is not served here: results are kept as archives"));
+    }
+    Ok(Some(location))
+}
+
 /// Where in the container checkpoints are written to, if the request has any.
 fn checkpoints(root: &Part<'_>) -> Result<Option<String>, Fault> {
     let Some(checkpoints) = root.member("CheckpointConfig")? else {
@@ -253,9 +280,9 @@ fn mounts(cluster: &Cluster, host: &Host, channels: &[Channel], checkpoints: Opt
     mounts.extend(checkpoints.map(|path| own("checkpoints", path)));
     let channels = channels.iter().filter(|channel| channel.is_of(host));
     mounts.extend(channels.map(|channel| Mount {
-        source: match fetched_to(cluster, host, channel) {
-            Some(path) => MountSource::Attempt(path),
-            None => MountSource::Host(channel.folder.clone()),
+        source: match (&channel.source, fetched_to(cluster, host, channel)) {
+            (InputSource::Folder(folder), None) => MountSource::Host(folder.clone()),
+            (_, path) => MountSource::Attempt(path.expect("what is no folder of the host is fetched")),
         },
         container_path: format!("/opt/ml/input/data/{}", channel.name),
         is_readonly: true,
@@ -266,8 +293,13 @@ fn mounts(cluster: &Cluster, host: &Host, channels: &[Channel], checkpoints: Opt
 /// Where in the attempt's folder a host's data of a channel is brought to; `None` where all hosts read the given folder itself.
 fn fetched_to(cluster: &Cluster, host: &Host, channel: &Channel) -> Option<String> {
     let Channel { name, .. } = channel;
-    let is_apart = channel.is_sharded && !cluster.is_single();
-    is_apart.then(|| format!("{FETCHED}/{}/{name}", host.name))
+    if channel.is_sharded && !cluster.is_single() {
+        return Some(format!("{FETCHED}/{}/{name}", host.name));
+    }
+    match channel.source {
+        InputSource::Folder(_) => None,
+        InputSource::Objects(_) | InputSource::Manifest(_) => Some(format!("{FETCHED}/all/{name}")),
+    }
 }
 
 /// What is brought to the attempt's folder before it starts.
@@ -280,7 +312,7 @@ fn inputs(cluster: &Cluster, channels: &[Channel]) -> Vec<AttemptInput> {
         // Where hosts share a folder it is filled once.
         folders.dedup();
         (!folders.is_empty()).then(|| AttemptInput {
-            source: InputSource::Folder(channel.folder.clone()),
+            source: channel.source.clone(),
             folders,
         })
     };
