@@ -53,5 +53,6 @@ pub mod state;
 mod step;
 pub mod time;
 pub mod token;
+pub mod training;
 
 pub use machine::{Core, CoreConfig, Output};

@@ -8,10 +8,9 @@ use std::sync::Arc;
 use batchyard_core::environment::Platform;
 use batchyard_core::id::{AttemptKey, JobKey, NodeKey, TaskId};
 use batchyard_core::job::Placement;
-use batchyard_core::launch::{
-    LaunchSpec, LogTarget, NodeLaunches, Runner, TRAINING_HASH_DIGITS, TaskContainer, TrainingSpec, Variable,
-};
+use batchyard_core::launch::{LaunchSpec, LogTarget, NodeLaunches, Runner, TaskContainer, Variable};
 use batchyard_core::name::EnvironmentName;
+use batchyard_core::training::{TRAINING_HASH_DIGITS, TrainingSpec};
 
 use crate::engine::{Launch, MAIN_ADDRESS, MemberLaunch, Node};
 use crate::log::StreamName;

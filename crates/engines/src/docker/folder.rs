@@ -8,8 +8,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use batchyard_core::id::AttemptKey;
-use batchyard_core::launch::{AttemptFile, ContainerSpec, MountSource, Runner, TrainingSpec};
+use batchyard_core::launch::{ContainerSpec, MountSource, Runner};
 use batchyard_core::reason::FAILURE_CHARACTERS_MAX;
+use batchyard_core::training::{AttemptFile, TrainingSpec};
 use batchyard_runtime::engine::Launch;
 
 use super::Context;

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use batchyard_core::launch::{AttemptInput, InputSource};
+use batchyard_core::training::{AttemptInput, InputSource};
 
 use crate::storage::ObjectStorage;
 

@@ -8,8 +8,8 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use batchyard_core::launch::ObjectLocation;
 use batchyard_core::report::Report;
+use batchyard_core::training::ObjectLocation;
 use batchyard_runtime::engine::Launch;
 use flate2::Compression;
 use flate2::write::GzEncoder;

@@ -1,6 +1,6 @@
 //! What a training job reads: `InputDataConfig`.
 
-use batchyard_core::launch::{InputSource, ObjectLocation};
+use batchyard_core::training::{InputSource, ObjectLocation};
 use batchyard_wire::Fault;
 use serde_json::{Value, json};
 

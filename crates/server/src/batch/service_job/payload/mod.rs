@@ -9,11 +9,13 @@ mod part;
 
 use batchyard_core::instance_type::InstanceType;
 use batchyard_core::launch::{
-    AttemptFile, AttemptInput, ContainerSpec, InputSource, LogTarget, Mount, MountSource, ObjectLocation,
-    RoleReference, Runner, TRAINING_HASH_DIGITS, TaskContainer, TaskSpec, TrainingSpec, Variable,
+    ContainerSpec, LogTarget, Mount, MountSource, RoleReference, Runner, TaskContainer, TaskSpec, Variable,
 };
 use batchyard_core::resources::Resources;
 use batchyard_core::time::Millis;
+use batchyard_core::training::{
+    AttemptFile, AttemptInput, InputSource, ObjectLocation, TRAINING_HASH_DIGITS, TrainingSpec,
+};
 use batchyard_iam::Role;
 use batchyard_wire::Fault;
 use batchyard_wire::batch::errors::client_exception;
