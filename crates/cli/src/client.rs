@@ -26,6 +26,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 
+use crate::events::Wanted;
 use crate::expected::ExpectedStart;
 use patience::Patience;
 
@@ -105,6 +106,8 @@ pub(crate) struct Explanation {
 struct Answer {
     status: StatusCode,
     body: Bytes,
+    /// Where the next events begin.
+    cursor: Option<String>,
 }
 
 impl Client {
@@ -174,8 +177,36 @@ impl Client {
         self.ask("state".to_owned(), String::new()).await
     }
 
+    /// Events, one a line, and the cursor behind them.
+    ///
+    /// # Errors
+    /// As for [`Client::call`].
+    pub(crate) async fn events(&self, wanted: &Wanted<'_>) -> Result<(String, String), CallError> {
+        let Wanted {
+            after,
+            queue,
+            detail_type,
+            wait_seconds,
+        } = wanted;
+        let mut query = format!("wait={wait_seconds}");
+        for (name, value) in [("after", after), ("queue", queue), ("detail-type", detail_type)] {
+            if let Some(value) = value {
+                query.push_str(&format!("&{name}={}", percent_encoded(value)));
+            }
+        }
+        let answer = self.ask_for("events".to_owned(), query).await?;
+        let lines = String::from_utf8_lossy(&answer.body).into_owned();
+        let missing = || CallError::Answer("it does not say where the next events begin".into());
+        Ok((lines, answer.cursor.ok_or_else(missing)?))
+    }
+
     /// One of Batchyard's own operations, all of which only read.
     async fn ask(&self, operation: String, query: String) -> Result<serde_json::Value, CallError> {
+        let answer = self.ask_for(operation, query).await?;
+        serde_json::from_slice(&answer.body).map_err(|error| CallError::Answer(error.into()))
+    }
+
+    async fn ask_for(&self, operation: String, query: String) -> Result<Answer, CallError> {
         let request = EncodedRequest {
             method: "GET",
             path: format!("/batchyard/v1/{operation}"),
@@ -188,7 +219,7 @@ impl Client {
         if let Some(refused) = refusal(&answer) {
             return Err(refused);
         }
-        serde_json::from_slice(&answer.body).map_err(|error| CallError::Answer(error.into()))
+        Ok(answer)
     }
 
     /// Takes an instance, or the place under a job, away.
@@ -262,9 +293,11 @@ impl Client {
                 }
             })?;
             let status = response.status();
+            let cursor = response.headers().get("x-batchyard-cursor");
+            let cursor = cursor.and_then(|value| value.to_str().ok()).map(str::to_owned);
             let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
             let body = body.collect().await.map_err(CallError::Answer)?.to_bytes();
-            Ok(Answer { status, body })
+            Ok(Answer { status, body, cursor })
         };
         match tokio::time::timeout(ANSWER_TIMEOUT, exchange).await {
             Ok(result) => result,

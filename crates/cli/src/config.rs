@@ -14,7 +14,7 @@ const PREFIX: &str = "BATCHYARD_";
 const NOT_KEYS: [&str; 3] = ["BATCHYARD_DATA", "BATCHYARD_CONFIG", "BATCHYARD_LOG"];
 
 /// Sections of the file: `BATCHYARD_DOCKER_HOST` is `host` in `[docker]`.
-const SECTIONS: [&str; 5] = ["host", "docker", "limits", "secrets", "s3"];
+const SECTIONS: [&str; 6] = ["host", "docker", "events", "limits", "secrets", "s3"];
 
 /// Which file to read.
 #[derive(Args, Debug, Clone)]

@@ -11,6 +11,7 @@ mod config;
 mod demo;
 mod duration;
 mod environment;
+mod events;
 mod expected;
 mod explain;
 mod follow;
@@ -66,6 +67,8 @@ enum Command {
     Logs(logs::LogsArguments),
     /// Say why a job is in the state it is in
     Explain(explain::ExplainArguments),
+    /// Print what happens to jobs, an event a line
+    Events(events::EventsArguments),
     /// End jobs
     Kill(kill::KillArguments),
     /// Take capacity away under its jobs, as when Spot instances are reclaimed
@@ -126,6 +129,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Ps(arguments) => serve::runtime()?.block_on(ps::run(&arguments)),
         Command::Logs(arguments) => serve::runtime()?.block_on(logs::run(&arguments)),
         Command::Explain(arguments) => serve::runtime()?.block_on(explain::run(&arguments)),
+        Command::Events(arguments) => serve::runtime()?.block_on(events::run(&arguments)),
         Command::Kill(arguments) => serve::runtime()?.block_on(kill::run(&arguments)),
         Command::Interrupt(arguments) => serve::runtime()?.block_on(interrupt::run(&arguments)),
         Command::Simulate(arguments) => serve::runtime()?.block_on(simulate::run(&arguments)),

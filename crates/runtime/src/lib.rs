@@ -10,6 +10,7 @@ pub mod cause;
 pub mod clock;
 pub mod driver;
 pub mod engine;
+pub mod event;
 pub mod launch;
 pub mod log;
 pub mod store;

@@ -69,6 +69,8 @@ pub struct Config {
     /// Folders of this host that stand for persistent volume claims of pods, by `NAMESPACE/NAME`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub claims: BTreeMap<String, PathBuf>,
+    /// What is told of what happens to jobs.
+    pub events: EventsConfig,
     /// How much there may be of what.
     pub limits: LimitsConfig,
 }
@@ -125,6 +127,14 @@ pub struct S3Config {
     /// variables `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials: Option<PathBuf>,
+}
+
+/// What is told of what happens to jobs (section G).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EventsConfig {
+    /// How long events can be read, in hours; 0 keeps none. A job that was removed has none any more.
+    pub retention_hours: u32,
 }
 
 /// The service's quotas (section I), its values as defaults.
@@ -239,6 +249,7 @@ impl Default for Config {
             s3: S3Config::default(),
             file_systems: BTreeMap::new(),
             claims: BTreeMap::new(),
+            events: EventsConfig::default(),
             limits: LimitsConfig::default(),
         }
     }
@@ -311,6 +322,13 @@ impl LimitsConfig {
             quota_shares_per_queue: self.quota_shares_per_queue,
             share_identifiers_per_queue: self.share_identifiers_per_queue,
         }
+    }
+}
+
+impl Default for EventsConfig {
+    /// A day: as long as EventBridge tries to deliver.
+    fn default() -> EventsConfig {
+        EventsConfig { retention_hours: 24 }
     }
 }
 

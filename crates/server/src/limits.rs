@@ -52,6 +52,22 @@ pub(crate) const CONNECTIONS_MAX: usize = 4_096;
 /// Requests that are worked on at once (own choice); one more is answered with `TooManyRequestsException`.
 pub(crate) const REQUESTS_MAX: usize = 2_048;
 
+/// Events of one answer (own choice: a few megabytes).
+pub(crate) const EVENTS_PAGE_MAX: usize = 1_000;
+
+/// Events that one look goes over for a filter (own choice: some tens of milliseconds); the answer may then have none, and goes on after
+/// them.
+pub(crate) const EVENTS_SKIPPED_MAX: usize = 5_000;
+
+/// Committed batches whose events are read at once (own choice; most batches have a few events, the largest some thousands).
+pub(crate) const EVENT_BATCHES_PER_READ: usize = 64;
+
+/// Requests for events that wait at once (own choice); one more is answered with `TooManyRequestsException`.
+pub(crate) const EVENT_READERS_MAX: usize = 256;
+
+/// How long a request may wait for events, in seconds (own choice; below the timeouts of most clients and proxies).
+pub(crate) const EVENT_WAIT_SECONDS_MAX: u64 = 20;
+
 /// How long credentials of a job's role are good, in seconds (own choice; clients renew them a quarter of an hour before).
 pub(crate) const TASK_CREDENTIALS_SECONDS: i64 = 3_600;
 

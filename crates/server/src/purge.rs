@@ -10,12 +10,14 @@ use tokio::time::MissedTickBehavior;
 
 use crate::limits::{PURGE_INTERVAL, PURGE_ROWS_MAX};
 
-/// What is kept for how long, in days.
+/// What is kept for how long, in days unless said otherwise.
 pub(crate) struct Retention {
     pub(crate) jobs_days: u32,
     pub(crate) journal_days: u32,
     /// Of deregistered definitions.
     pub(crate) definition_days: u32,
+    /// Of events; in hours.
+    pub(crate) event_hours: u32,
 }
 
 /// Looks again and again, until the task is aborted. What fails is tried again at the next look.
@@ -42,6 +44,15 @@ async fn purge_store(
     let before = |days: u32| batchyard_core::time::Timestamp::from_millis(now - i64::from(days) * 86_400_000);
     let (jobs, journal) = (before(retention.jobs_days), before(retention.journal_days));
     let definitions = before(retention.definition_days);
+    let events =
+        batchyard_core::time::Timestamp::from_millis(now - i64::from(retention.event_hours) * 3_600_000);
+    loop {
+        let store = Arc::clone(store);
+        let forget = tokio::task::spawn_blocking(move || store.forget_events(events, PURGE_ROWS_MAX));
+        if !forget.await.expect("forgetting does not panic")? {
+            break;
+        }
+    }
     let forget = {
         let store = Arc::clone(store);
         tokio::task::spawn_blocking(move || store.forget_definitions(definitions, PURGE_ROWS_MAX))

@@ -20,10 +20,11 @@ use batchyard_runtime::log::LogStore;
 use batchyard_runtime::store::{Store, StoreThreads};
 use batchyard_store::SqliteStore;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::arn::Account;
-use crate::batch::Batch;
+use crate::batch::{Batch, EventFeed};
 use crate::config::{Config, InvalidConfig, Pull};
 use crate::data_folder::{DataError, DataFolder, Keys, Listening};
 use crate::host;
@@ -44,6 +45,8 @@ pub struct Server {
     driver: Handle,
     driver_task: JoinHandle<()>,
     purge_task: JoinHandle<()>,
+    /// Ends the waiting of those who wait for events.
+    closing: watch::Sender<bool>,
     // The last owners: what they hold is closed when the server is dropped, after everything that uses it.
     _store: Arc<SqliteStore>,
     _logs: Logs,
@@ -137,11 +140,15 @@ impl Server {
         let processes = process_engine(&config, data, supervisor, &reports, &log_store).await?;
         let containers = docker_engine(&config, data, namespace, &reports, &log_store)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let keeps_events = config.events.retention_hours > 0;
+        let (committed, told_committed) = watch::channel(());
+        let (closing, told_closing) = watch::channel(false);
         let ports = Ports {
             store: Arc::new(StoreThreads::start(Arc::clone(&store) as Arc<dyn Store>)),
             engine: Arc::new(LocalEngine::new(processes, containers, reports)),
             reports: told,
             clock: Arc::clone(&clock),
+            events: keeps_events.then_some(committed),
         };
         let core_config = CoreConfig {
             host: host::resources(&config.host),
@@ -166,7 +173,8 @@ impl Server {
             Provisions::of(&config),
             config.limits,
         )
-        .with_prices(prices);
+        .with_prices(prices)
+        .with_events(keeps_events.then(|| EventFeed::new(told_committed, told_closing)));
         let gateway = Gateway::new(
             Auth {
                 verifier: Verifier::new(Rules::default(), (*sessions).clone()),
@@ -190,6 +198,7 @@ impl Server {
             jobs_days: config.job_retention_days,
             journal_days: config.journal_retention_days,
             definition_days: config.definition_retention_days,
+            event_hours: config.events.retention_hours,
         };
         let purge_task = tokio::spawn(purge::run(
             Arc::clone(&store) as Arc<dyn Store>,
@@ -209,6 +218,7 @@ impl Server {
             driver,
             driver_task,
             purge_task,
+            closing,
             _store: store,
             _logs: logs,
         })
@@ -235,9 +245,11 @@ impl Server {
             driver,
             driver_task,
             purge_task,
+            closing,
             _store,
             _logs,
         } = self;
+        closing.send_replace(true);
         listener.stop().await;
         if let Some(listener) = task_listener {
             listener.stop().await;

@@ -113,6 +113,7 @@ fn commit(store: &SqliteStore, changes: Vec<Change>, next: u64) {
             queue: QueueId(2),
             ..Counters::default()
         },
+        events: None,
     };
     store.commit(&batch).expect("the disk has room");
 }

@@ -10,10 +10,12 @@ use batchyard_core::effect::Effect;
 use batchyard_core::id::{JobId, JobKey};
 use batchyard_core::job::{Body, JobStatus};
 use batchyard_core::state::State;
+use batchyard_core::time::Timestamp;
 use tokio::sync::oneshot;
 
 use super::CommandError;
 use super::dispatch::{Added, Dispatch, Prepared};
+use crate::event::{self, Events};
 use crate::store::{Batch, JournalEntry, LaunchRow};
 
 /// Changes of one batch, beyond which the next inputs wait for its commit (own choice: tens of milliseconds of writing).
@@ -98,8 +100,8 @@ impl Open {
         ended_in(&self.output.changes, key)
     }
 
-    /// Closes the batch. `state` is the state after its last change.
-    pub(super) fn seal(&mut self, state: &State) -> Sealed {
+    /// Closes the batch. `state` is the state after its last change, `events_at` the time where events are kept.
+    pub(super) fn seal(&mut self, state: &State, events_at: Option<Timestamp>) -> Sealed {
         let Open {
             output,
             journal,
@@ -142,11 +144,16 @@ impl Open {
             effects: prepared,
         };
         let arrays = arrays.collect();
+        let events = events_at.map(|at| Events {
+            at,
+            list: event::of_changes(&changes, state),
+        });
         let batch = Batch {
             changes,
             arrays,
             journal,
             counters: state.counters(),
+            events: events.filter(|events| !events.list.is_empty()),
         };
         Sealed {
             batch: Arc::new(batch),

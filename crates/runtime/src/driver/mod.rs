@@ -30,7 +30,7 @@ use batchyard_core::snapshot::QueueSnapshot;
 use batchyard_core::state::RestoreError;
 use batchyard_core::time::Timestamp;
 use batchyard_core::{Core, CoreConfig};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
@@ -54,6 +54,8 @@ pub struct Ports {
     pub reports: mpsc::Receiver<(AttemptKey, Report)>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Told after each commit with events; `None` where no events are kept.
+    pub events: Option<watch::Sender<()>>,
 }
 
 /// The way to the core. Cheap to clone; the driver ends when it is told to.

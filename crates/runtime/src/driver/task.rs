@@ -8,7 +8,7 @@ use batchyard_core::id::AttemptKey;
 use batchyard_core::report::Report;
 use batchyard_core::time::{Millis, Timestamp};
 use batchyard_core::{Core, CoreConfig};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::batch::{Open, Sealed};
 use super::dispatch::{Dispatch, Dispatcher};
@@ -39,6 +39,7 @@ pub(super) struct Driver {
     are_engines_gone: bool,
     unlaunchable: mpsc::UnboundedReceiver<(AttemptKey, Report)>,
     dispatcher: Dispatcher,
+    events: Option<watch::Sender<()>>,
     open: Open,
     in_flight: Option<InFlight>,
     now: Timestamp,
@@ -73,6 +74,7 @@ impl Driver {
             engine,
             reports,
             clock,
+            events,
         } = ports;
         let (told, unlaunchable) = mpsc::unbounded_channel();
         let dispatcher = Dispatcher::start(engine, Arc::clone(&store), Arc::clone(&clock), settings, told);
@@ -87,6 +89,7 @@ impl Driver {
             are_engines_gone: false,
             unlaunchable,
             dispatcher,
+            events,
             open: Open::default(),
             in_flight: None,
             stopping: None,
@@ -243,7 +246,8 @@ impl Driver {
         if self.in_flight.is_some() || self.open.is_empty() {
             return;
         }
-        let sealed = self.open.seal(self.core.state());
+        let events_at = self.events.is_some().then_some(self.now);
+        let sealed = self.open.seal(self.core.state(), events_at);
         if sealed.batch.changes.is_empty() {
             // Nothing to store: commands that changed nothing, effects that follow from no change.
             self.dispatcher.hand_over(sealed.committed());
@@ -255,7 +259,11 @@ impl Driver {
 
     fn committed(&mut self) {
         if let Some(InFlight { sealed, result: _ }) = self.in_flight.take() {
+            let has_events = sealed.batch.events.is_some();
             self.dispatcher.hand_over(sealed.committed());
+            if let Some(events) = self.events.as_ref().filter(|_| has_events) {
+                events.send_replace(());
+            }
         }
     }
 

@@ -27,6 +27,7 @@ use batchyard_core::time::Timestamp;
 use batchyard_core::token::KeptToken;
 
 use crate::engine::BoxFuture;
+use crate::event::Events;
 
 pub use query::{
     DefinitionQuery, ItemScope, ItemSelect, JobCursor, JobFilter, JobQuery, JobScope, Page, Select, TextMatch,
@@ -49,6 +50,8 @@ pub struct Batch {
     pub journal: Vec<JournalEntry>,
     /// The numbers for the next new things, after the batch.
     pub counters: Counters,
+    /// What clients are told of it; `None` if nothing, or where events are not kept.
+    pub events: Option<Events>,
 }
 
 /// An accepted input: the audit trail, and what a past moment can be replayed from.
@@ -211,6 +214,25 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// When the store cannot be read.
     fn counts(&self, queue: QueueId) -> Result<StatusCounts, StoreError>;
+
+    /// The events of committed batches from the one with this number on, oldest first, at most `limit` batches. Numbers only grow, with
+    /// gaps where batches had no events.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn events(&self, from: u64, limit: usize) -> Result<Vec<(u64, Events)>, StoreError>;
+
+    /// The number that the next batch with events will have at least.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn next_events(&self) -> Result<u64, StoreError>;
+
+    /// Removes events of batches closed before this time, at most of `limit` batches. Whether there may be more.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn forget_events(&self, before: Timestamp, limit: usize) -> Result<bool, StoreError>;
 
     /// Removes what was kept of job definitions that were deregistered before `deregistered_before`, at most `limit`. Their revision numbers
     /// are not used again. Whether there may be more.

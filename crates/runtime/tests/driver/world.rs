@@ -84,6 +84,7 @@ impl World {
             engine: Arc::new(self.host.engine(reports.clone())),
             reports: receiver,
             clock: Arc::clone(&self.clock) as _,
+            events: None,
         };
         let started = driver::start(config(), LaunchSettings::default(), ports).await;
         let (handle, task) = started.unwrap();

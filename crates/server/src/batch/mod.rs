@@ -6,6 +6,7 @@
 mod api;
 mod compute_environment;
 mod consumable_resource;
+mod event;
 mod forecast;
 mod interrupt;
 mod item;
@@ -42,6 +43,7 @@ use crate::limits::READS_MAX;
 use crate::prices::Prices;
 use crate::provisions::Provisions;
 
+pub(crate) use event::{EventFeed, EventsPage, EventsQuery};
 pub(crate) use forecast::ForecastQuery;
 pub(crate) use job::explain::explain;
 pub(crate) use task::{Task, TaskRole};
@@ -56,6 +58,8 @@ pub(crate) struct Batch {
     provisions: Arc<Provisions>,
     limits: LimitsConfig,
     prices: Prices,
+    /// `None` where no events are kept.
+    events: Option<event::EventFeed>,
     submissions: Option<DefaultDirectRateLimiter>,
     service_submissions: Option<DefaultDirectRateLimiter>,
     definitions: job_definition::Definitions,
@@ -87,6 +91,7 @@ impl Batch {
             provisions: Arc::new(provisions),
             limits,
             prices: Prices::default(),
+            events: None,
             submissions: limiter(limits.submit_jobs_per_second),
             service_submissions: limiter(limits.submit_service_jobs_per_second),
             definitions: job_definition::Definitions::default(),
@@ -102,6 +107,12 @@ impl Batch {
     #[must_use]
     pub(crate) fn with_prices(self, prices: Prices) -> Batch {
         Batch { prices, ..self }
+    }
+
+    /// The same, where events are kept and told of.
+    #[must_use]
+    pub(crate) fn with_events(self, events: Option<EventFeed>) -> Batch {
+        Batch { events, ..self }
     }
 
     fn now(&self) -> Timestamp {

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use super::auth::{Auth, Authenticated, claimed_service};
 use super::credentials::TaskCredentials;
 use super::{Audience, metadata, respond};
-use crate::batch::{Batch, ForecastQuery, explain};
+use crate::batch::{Batch, EventsQuery, ForecastQuery, explain};
 use crate::caller::{Caller, digest};
 use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT, CLIENT_TOKEN_LIFE, CLIENT_TOKEN_MAX, REQUESTS_MAX};
 use crate::logs::LogsApi;
@@ -192,6 +192,7 @@ impl Gateway {
         Ok(match own {
             OwnOperation::Explain { job } => respond::json(&explain(&self.batch, &job).await?, request_id),
             OwnOperation::Forecast(query) => respond::json(&self.batch.forecast(query).await?, request_id),
+            OwnOperation::Events(query) => respond::events(&self.batch.events(&query?).await?, request_id),
             OwnOperation::State => respond::json(&self.batch.present().await?, request_id),
         })
     }
@@ -258,6 +259,8 @@ enum OwnOperation {
     },
     /// `GET /batchyard/v1/forecast?queue=NAME&jobs=ID,ID`.
     Forecast(ForecastQuery),
+    /// `GET /batchyard/v1/events?after=CURSOR&wait=SECONDS&limit=N&queue=NAME&detail-type=NAME`.
+    Events(Result<EventsQuery, Fault>),
     /// `GET /batchyard/v1/state`.
     State,
 }
@@ -277,6 +280,10 @@ fn own_operation(parts: &Parts) -> Option<OwnOperation> {
         None if path == "forecast" => {
             let query = parts.uri.query().unwrap_or_default();
             Some(OwnOperation::Forecast(ForecastQuery::parse(query)))
+        }
+        None if path == "events" => {
+            let query = parts.uri.query().unwrap_or_default();
+            Some(OwnOperation::Events(EventsQuery::parse(query)))
         }
         None if path == "state" => Some(OwnOperation::State),
         _ => None,

@@ -4,9 +4,11 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
+use crate::batch::EventsPage;
 use batchyard_wire::{Answer, Fault, Protocol};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const CURSOR: HeaderName = HeaderName::from_static("x-batchyard-cursor");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 /// A good answer.
@@ -29,6 +31,16 @@ pub(super) fn fault(fault: &Fault, protocol: &Protocol, request_id: &str) -> Res
 pub(super) fn json(value: &impl serde::Serialize, request_id: &str) -> Response<Full<Bytes>> {
     let body = serde_json::to_vec(value).expect("our own answers have only text keys");
     response(200, "application/json", body, request_id)
+}
+
+/// Events, one a line, and where the next ones begin in a header.
+pub(super) fn events(page: &EventsPage, request_id: &str) -> Response<Full<Bytes>> {
+    let EventsPage { events, next } = page;
+    let lines: String = events.iter().map(|event| format!("{event}\n")).collect();
+    let mut response = response(200, "application/x-ndjson", lines.into_bytes(), request_id);
+    let cursor = HeaderValue::try_from(next.to_string()).expect("a cursor has digits and dots only");
+    response.headers_mut().insert(CURSOR, cursor);
+    response
 }
 
 /// What an agent answers to its tasks: JSON, an error with its code in the body, where clients look for it.

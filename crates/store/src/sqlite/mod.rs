@@ -23,6 +23,7 @@ use batchyard_core::name::{DefinitionName, EnvironmentKind, EnvironmentName, Que
 use batchyard_core::state::Stored;
 use batchyard_core::time::Timestamp;
 use batchyard_core::token::KeptToken;
+use batchyard_runtime::event::Events;
 use batchyard_runtime::store::{
     Batch, DefinitionQuery, DefinitionRevision, DefinitionRow, EnvironmentRow, ItemRow, ItemSelect,
     JobCursor, JobQuery, JobRow, JobSummaryRow, LaunchRow, Page, QueueRow, Select, Store, StoreError,
@@ -161,6 +162,18 @@ impl Store for SqliteStore {
 
     fn counts(&self, queue: QueueId) -> Result<StatusCounts, StoreError> {
         self.read(|connection| read::counts(connection, queue))
+    }
+
+    fn events(&self, from: u64, limit: usize) -> Result<Vec<(u64, Events)>, StoreError> {
+        self.read(|connection| read::event::events(connection, from, limit))
+    }
+
+    fn next_events(&self) -> Result<u64, StoreError> {
+        self.read(read::event::next)
+    }
+
+    fn forget_events(&self, before: Timestamp, limit: usize) -> Result<bool, StoreError> {
+        self.write(|connection, _| purge::forget_events(connection, before, limit))
     }
 
     fn forget_definitions(&self, deregistered_before: Timestamp, limit: usize) -> Result<bool, StoreError> {

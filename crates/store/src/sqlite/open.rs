@@ -18,7 +18,7 @@ use crate::limits::{BUSY_TIMEOUT, CHECKPOINT_PAGES, STATEMENTS_CACHED};
 const APPLICATION_ID: i32 = 0x4259_5244;
 
 /// Each takes the file from the version before (its place in the list) to the next.
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: [&str; 13] = [
     include_str!("../../migrations/0001_initial.sql"),
     include_str!("../../migrations/0002_items.sql"),
     include_str!("../../migrations/0003_blocked.sql"),
@@ -31,6 +31,7 @@ const MIGRATIONS: [&str; 12] = [
     include_str!("../../migrations/0010_leaving.sql"),
     include_str!("../../migrations/0011_token_lives.sql"),
     include_str!("../../migrations/0012_scheduled.sql"),
+    include_str!("../../migrations/0013_events.sql"),
 ];
 
 /// The store cannot be opened.

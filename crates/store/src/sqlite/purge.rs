@@ -104,3 +104,18 @@ pub(super) fn forget_definitions(
     }
     Ok(old.len() >= limit)
 }
+
+/// Batches are in order of time, but for steps of the clock: deleting from the oldest on is enough.
+pub(super) fn forget_events(
+    connection: &Connection,
+    before: Timestamp,
+    limit: usize,
+) -> Result<bool, Failure> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let batches = connection
+        .prepare_cached(
+            "DELETE FROM events WHERE sequence IN (SELECT sequence FROM events ORDER BY sequence LIMIT ?2) AND at < ?1",
+        )?
+        .execute((at(before), limit))?;
+    Ok(i64::try_from(batches).is_ok_and(|batches| batches >= limit))
+}

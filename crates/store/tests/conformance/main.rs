@@ -8,6 +8,7 @@
 
 mod array;
 mod atomic;
+mod event;
 mod fixture;
 mod history;
 mod job;
@@ -74,6 +75,8 @@ macro_rules! conformance {
                 list::jobs_are_found_by_share_and_by_what_they_take,
                 list::counts_are_of_singles_and_children,
                 list::service_jobs_are_found_by_quota_share_and_keep_their_new_priority,
+                event::events_come_in_order_and_numbers_are_never_used_again,
+                event::children_and_reasons_come_back,
                 purge::only_what_ended_before_goes,
                 purge::a_purge_takes_no_more_than_its_limit,
                 purge::an_array_goes_as_a_whole,

@@ -47,6 +47,7 @@ pub(crate) fn batch(number: u64) -> Batch {
             queue: QueueId(2),
             ..Counters::default()
         },
+        events: None,
     }
 }
 

@@ -61,6 +61,7 @@ fn a_core_goes_on_from_version_1() {
         arrays: arrays(core.state()),
         journal: Vec::new(),
         counters: core.state().counters(),
+        events: None,
     };
     store.commit(&batch).unwrap();
     assert_eq!(restore(&store).state(), core.state());

@@ -138,7 +138,7 @@ fn a_newer_versions_store_is_refused() {
         .pragma_update(None, "user_version", 99)
         .unwrap();
     site.check_refused(expect![
-        "open FOLDER/batchyard.sqlite: a newer batchyard wrote it (version 99, this one knows 12); it was left as it is"
+        "open FOLDER/batchyard.sqlite: a newer batchyard wrote it (version 99, this one knows 13); it was left as it is"
     ]);
 }
 

@@ -49,7 +49,8 @@ impl Batch {
         })
     }
 
-    fn job_detail(&self, row: JobRow) -> JobDetail {
+    /// What clients are shown of a job.
+    pub(in crate::batch) fn job_detail(&self, row: JobRow) -> JobDetail {
         let JobRow {
             key,
             sequence: _,

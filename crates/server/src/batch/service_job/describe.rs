@@ -17,6 +17,11 @@ impl Batch {
         input: &DescribeServiceJobRequest,
     ) -> Result<DescribeServiceJobResponse, Fault> {
         let row = self.service_job(&input.job_id).await?;
+        Ok(self.service_detail(row))
+    }
+
+    /// What clients are shown of a service job.
+    pub(in crate::batch) fn service_detail(&self, row: JobRow) -> DescribeServiceJobResponse {
         let ServiceJobDocument {
             payload,
             retry_strategy,
@@ -58,7 +63,7 @@ impl Batch {
             is_terminated,
         } = state;
         let share = profile.share.as_ref();
-        Ok(DescribeServiceJobResponse {
+        DescribeServiceJobResponse {
             attempts: Some(attempts),
             capacity_usage: profile.service.as_ref().map(|claim| {
                 vec![ServiceJobCapacityUsageDetail {
@@ -93,7 +98,7 @@ impl Batch {
             stopped_at: stopped_at.map(|at| at.as_millis()),
             tags: Some(tags::map(content.tags)),
             timeout_config,
-        })
+        }
     }
 }
 

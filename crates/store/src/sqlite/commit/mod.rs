@@ -12,11 +12,12 @@ mod registry;
 mod share;
 
 use batchyard_core::change::{Change, StopKind};
+use batchyard_runtime::event::Events;
 use batchyard_runtime::store::Batch;
 use rusqlite::{Connection, Params};
 
 use self::share::Last;
-use super::code::json;
+use super::code::{at, json};
 use super::failure::Failure;
 use super::profile::ProfileNumbers;
 use crate::limits::PROBE_BYTES;
@@ -37,6 +38,7 @@ pub(super) fn commit(
         arrays,
         journal,
         counters,
+        events,
     } = batch;
     let mut writing = Writing { connection, profiles };
     let mut last = Last::default();
@@ -51,6 +53,12 @@ pub(super) fn commit(
     }
     for entry in journal {
         writing.journal(entry)?;
+    }
+    if let Some(Events { at: when, list }) = events {
+        writing.run(
+            "INSERT INTO events (at, content) VALUES (?1, ?2)",
+            (at(*when), json(list)),
+        )?;
     }
     writing.run(
         "INSERT INTO settings (name, value) VALUES ('counters', ?1) ON CONFLICT DO UPDATE SET value = excluded.value",

@@ -4,6 +4,7 @@ mod child;
 pub(super) mod definition;
 pub(super) mod ended;
 pub(super) mod environment;
+pub(super) mod event;
 pub(super) mod item;
 pub(super) mod job;
 pub(super) mod list;

@@ -113,6 +113,7 @@ impl<'a> World<'a> {
             arrays: arrays.collect(),
             journal: std::mem::take(&mut self.journal),
             counters: self.core.state().counters(),
+            events: None,
         }
     }
 
