@@ -13,7 +13,10 @@ use serde::{Deserialize, Serialize};
 /// Made by the server with the submission time in its first 48 bits, so that rows written one after another lie one
 /// after another in the store; the version nibble is 4, as AWS's identifiers look.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct JobId(u128);
+pub struct JobId {
+    high: u64,
+    low: u64,
+}
 
 /// The index of a child within its array job, from 0 (section B.10).
 pub type ArrayIndex = u32;
@@ -71,26 +74,39 @@ impl JobId {
         let millis = u128::from(submitted_at.as_millis().unsigned_abs()) & ((1 << 48) - 1);
         let high = (random >> 62) & 0xfff;
         let low = random & ((1 << 62) - 1);
-        JobId((millis << 80) | (0x4 << 76) | (high << 64) | (0b10 << 62) | low)
+        JobId::from_u128((millis << 80) | (0x4 << 76) | (high << 64) | (0b10 << 62) | low)
     }
 
     /// The time of submission.
     #[must_use]
     pub fn submitted_at(self) -> crate::time::Timestamp {
-        let ms = i64::try_from(self.0 >> 80).expect("48 bits fit");
+        let ms = i64::try_from(self.high >> 16).expect("48 bits fit");
         crate::time::Timestamp::from_millis(ms)
     }
 
     /// The 16 bytes, big-endian, as the store keeps them.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 16] {
-        self.0.to_be_bytes()
+        self.to_u128().to_be_bytes()
+    }
+
+    fn to_u128(self) -> u128 {
+        u128::from(self.high) << 64 | u128::from(self.low)
+    }
+
+    fn from_u128(bits: u128) -> Self {
+        let [high, low] = [bits >> 64, bits & u128::from(u64::MAX)];
+        let word = |half| u64::try_from(half).expect("it is half of the bits");
+        JobId {
+            high: word(high),
+            low: word(low),
+        }
     }
 
     /// The identifier with these 16 bytes.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        JobId(u128::from_be_bytes(bytes))
+        JobId::from_u128(u128::from_be_bytes(bytes))
     }
 }
 
@@ -139,7 +155,7 @@ impl TaskId {
         let part = child.map_or(0, |index| u64::from(index) + 1) << 16 | u64::from(attempt);
         let low = mix(part);
         let high = mix(low ^ 0x9e37_79b9_7f4a_7c15);
-        TaskId(id.0 ^ (u128::from(high) << 64 | u128::from(low)))
+        TaskId(id.to_u128() ^ (u128::from(high) << 64 | u128::from(low)))
     }
 }
 
@@ -153,7 +169,7 @@ fn mix(mut x: u64) -> u64 {
 
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let x = self.0;
+        let x = self.to_u128();
         let (a, b, c) = (x >> 96, (x >> 80) & 0xffff, (x >> 64) & 0xffff);
         let (d, e) = ((x >> 48) & 0xffff, x & 0xffff_ffff_ffff);
         write!(f, "{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}")
@@ -176,7 +192,7 @@ impl FromStr for JobId {
             return Err(error());
         }
         u128::from_str_radix(&groups.concat(), 16)
-            .map(JobId)
+            .map(JobId::from_u128)
             .map_err(|_| error())
     }
 }

@@ -1,13 +1,13 @@
 //! The machine: what enters, what leaves, and nothing in between that a second run would do differently.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::Change;
 use crate::command::{Input, Rejection, Reply};
 use crate::effect::Effect;
 use crate::environment::Life;
-use crate::id::QueueId;
+use crate::id::{JobId, QueueId};
 use crate::limits::Limits;
 use crate::queue::Queue;
 use crate::resources::Resources;
@@ -52,8 +52,8 @@ pub struct Core {
     pub(crate) state: State,
     /// Queues to be looked at in the next pass, highest priority first. Not part of the state: after a restart all are looked at.
     pub(crate) woken: BTreeSet<(Reverse<i32>, QueueId)>,
-    /// Deleted queues that may have jobs that were not told yet to end.
-    pub(crate) draining: BTreeSet<QueueId>,
+    /// Deleted queues with their jobs that may not have been told yet to end, last first; `None` until they are gathered.
+    pub(crate) draining: BTreeMap<QueueId, Option<Vec<JobId>>>,
     /// Since when jobs have their places in their queues; `None` where nobody will ask.
     pub(crate) ranks: Option<RankTimes>,
 }
@@ -74,7 +74,7 @@ impl Core {
             config,
             state,
             woken: BTreeSet::new(),
-            draining: BTreeSet::new(),
+            draining: BTreeMap::new(),
             ranks: Some(RankTimes::default()),
         };
         core.wake_all();
@@ -82,7 +82,7 @@ impl Core {
             .state
             .queues()
             .filter(|(_, queue)| queue.life == Life::Deleting);
-        core.draining = deleting.map(|(id, _)| id).collect();
+        core.draining = deleting.map(|(id, _)| (id, None)).collect();
         Ok(core)
     }
 

@@ -2,7 +2,10 @@
 //!
 //! Counts seconds of processor time where the system tells them (Linux): what else the machine does then makes little difference.
 //!
-//! `cargo run --release -p batchyard-sim --example speed [JOBS …]`
+//! `cargo run --release -p batchyard-sim --example speed [coming|queued|reported|forecast …] [JOBS …]`
+//!
+//! Instructions are counted, which nothing else on the machine disturbs, by
+//! `valgrind --tool=callgrind target/release/examples/speed queued 20000`.
 
 use std::time::Instant;
 
@@ -66,27 +69,31 @@ impl Script for Bare {
 }
 
 fn main() {
-    let asked = std::env::args().skip(1).filter_map(|word| word.parse().ok());
-    let mut counts: Vec<u32> = asked.collect();
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let (counts, wanted): (Vec<&String>, Vec<&String>) = words
+        .iter()
+        .partition(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
+    let mut counts: Vec<u32> = counts.iter().filter_map(|count| count.parse().ok()).collect();
     if counts.is_empty() {
         counts = vec![10_000, 100_000, 1_000_000];
     }
-    println!("jobs that come as fast as they end, on {VCPUS} vCPUs, in order of submission:");
-    // A job ends every 1.5 s in the mean.
-    for count in &counts {
-        bare(*count, Millis::new(1_500));
+    let is_wanted = |what: &str| wanted.is_empty() || wanted.iter().any(|wanted| *wanted == what);
+    if is_wanted("coming") {
+        println!("jobs that come as fast as they end, on {VCPUS} vCPUs, in order of submission:");
+        // A job ends every 1.5 s in the mean.
+        counts.iter().for_each(|count| bare(*count, Millis::new(1_500)));
     }
-    println!("jobs that are all queued at the beginning:");
-    for count in &counts {
-        bare(*count, Millis::default());
+    if is_wanted("queued") {
+        println!("jobs that are all queued at the beginning:");
+        counts.iter().for_each(|count| bare(*count, Millis::default()));
     }
-    println!("the same with all that a report needs, and the report:");
-    for count in &counts {
-        reported(*count);
+    if is_wanted("reported") {
+        println!("the same with all that a report needs, and the report:");
+        counts.iter().for_each(|count| reported(*count));
     }
-    println!("a copy of a core in which so many jobs wait, and a forecast from it:");
-    for count in &counts {
-        forecast(*count);
+    if is_wanted("forecast") {
+        println!("a copy of a core in which so many jobs wait, and a forecast from it:");
+        counts.iter().for_each(|count| forecast(*count));
     }
 }
 

@@ -550,7 +550,7 @@ impl State {
     /// Takes a runnable job or child out of its queue's order, whether it is fresh or to be tried again, and gives a fresh child its
     /// record.
     fn take_from_queue(&mut self, key: JobKey) {
-        let job = self.jobs.get(&key.id).expect("only live jobs leave their queue");
+        let job = self.jobs.get(key.id).expect("only live jobs leave their queue");
         let (queue, sequence, profile) = (job.queue, job.sequence, Arc::clone(&job.profile));
         match self.execution(key) {
             Some(execution) if execution.attempts_ended == 0 => {
@@ -666,7 +666,7 @@ impl State {
     }
 
     pub(super) fn remove_job(&mut self, id: JobId) {
-        let job = self.jobs.remove(&id).expect("only live jobs end");
+        let job = self.jobs.remove(id).expect("only live jobs end");
         if let Some(shares) = self.shares.get_mut(&job.queue) {
             shares.remove_job(&job);
         }
@@ -823,7 +823,7 @@ impl State {
     }
 
     pub(super) fn profile(&self, id: JobId) -> &Profile {
-        &self.jobs.get(&id).expect("only live jobs change").profile
+        &self.jobs.get(id).expect("only live jobs change").profile
     }
 
     fn environment_mut(&mut self, id: EnvironmentId) -> &mut Environment {
@@ -837,7 +837,7 @@ impl State {
     }
 
     pub(super) fn job_mut(&mut self, id: JobId) -> &mut Job {
-        self.jobs.get_mut(&id).expect("only live jobs change")
+        self.jobs.get_mut(id).expect("only live jobs change")
     }
 
     fn array_mut(&mut self, id: JobId) -> &mut Array {

@@ -13,14 +13,14 @@ impl State {
     /// The gang's part of a live multi-node parallel job.
     #[must_use]
     pub fn multi_node(&self, id: JobId) -> Option<&MultiNode> {
-        match &self.jobs.get(&id)?.body {
+        match &self.jobs.get(id)?.body {
             Body::MultiNode(multi_node) => Some(multi_node),
             Body::Waiting(_) | Body::Ready(_) | Body::Array(_) => None,
         }
     }
 
     pub(super) fn multi_node_mut(&mut self, id: JobId) -> Option<&mut MultiNode> {
-        match &mut self.jobs.get_mut(&id)?.body {
+        match &mut self.jobs.get_mut(id)?.body {
             Body::MultiNode(multi_node) => Some(multi_node),
             Body::Waiting(_) | Body::Ready(_) | Body::Array(_) => None,
         }
@@ -35,7 +35,7 @@ impl State {
 
     /// Takes a waiting multi-node parallel job out of its queue's order.
     pub(super) fn take_gang_from_queue(&mut self, id: JobId) {
-        let Some(job) = self.jobs.get(&id) else {
+        let Some(job) = self.jobs.get(id) else {
             return;
         };
         let (queue, sequence, profile) = (job.queue, job.sequence, Arc::clone(&job.profile));

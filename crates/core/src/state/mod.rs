@@ -6,6 +6,7 @@
 
 mod apply;
 mod gang;
+mod jobs;
 mod occupancy;
 mod restore;
 
@@ -28,6 +29,8 @@ use crate::runs::RunTimes;
 use crate::share::{ShareName, Shares, Standing};
 use crate::time::Timestamp;
 use crate::token::KeptToken;
+
+use jobs::Jobs;
 
 pub use crate::fleet::Host;
 pub use restore::{RestoreError, Stored, StoredInstance};
@@ -89,7 +92,7 @@ pub struct State {
     definitions: BTreeMap<DefinitionName, Revisions>,
     items: BTreeMap<ItemKey, KeptItem>,
     run_times: BTreeMap<DefinitionName, RunTimes>,
-    jobs: BTreeMap<JobId, Job>,
+    jobs: Jobs,
     tokens: BTreeMap<Box<str>, KeptToken>,
 
     environment_names: BTreeMap<EnvironmentName, EnvironmentId>,
@@ -133,7 +136,7 @@ impl State {
             definitions: BTreeMap::new(),
             items: BTreeMap::new(),
             run_times: BTreeMap::new(),
-            jobs: BTreeMap::new(),
+            jobs: Jobs::default(),
             tokens: BTreeMap::new(),
             token_ages: BTreeSet::new(),
             environment_names: BTreeMap::new(),
@@ -268,13 +271,13 @@ impl State {
     /// Whether a live job takes of a consumable resource.
     pub(crate) fn is_claimed(&self, name: &ConsumableResourceName) -> bool {
         let claims = |profile: &Profile| profile.consumables.iter().any(|claim| claim.name == *name);
-        self.jobs.values().any(|job| claims(&job.profile))
+        self.jobs.any(|job| claims(&job.profile))
     }
 
     /// A live job; `None` if it has ended or never was.
     #[must_use]
     pub fn job(&self, id: JobId) -> Option<&Job> {
-        self.jobs.get(&id)
+        self.jobs.get(id)
     }
 
     /// Whether it is a live service job.
@@ -283,9 +286,15 @@ impl State {
         self.job(id).is_some_and(|job| job.profile.service.is_some())
     }
 
-    /// The live jobs in order of their identifiers.
+    /// The live jobs in order of their identifiers. They are put in order first: nothing for each step.
     pub fn jobs(&self) -> impl Iterator<Item = (JobId, &Job)> {
-        self.jobs.iter().map(|(id, job)| (*id, job))
+        self.jobs.in_order()
+    }
+
+    /// How many live jobs there are, an array counting once.
+    #[must_use]
+    pub fn job_count(&self) -> usize {
+        self.jobs.len()
     }
 
     /// How many live jobs a queue has, an array counting once.
@@ -325,7 +334,7 @@ impl State {
     /// The state of a live job, child or node; `None` if the job or the node's attempt has ended, or there is no such child.
     #[must_use]
     pub fn status(&self, key: JobKey) -> Option<JobStatus> {
-        let job = self.jobs.get(&key.id)?;
+        let job = self.jobs.get(key.id)?;
         match (key.child, &job.body) {
             (None, _) => Some(job.status()),
             (Some(child), Body::Array(array)) => array.child_status(child),
@@ -379,7 +388,7 @@ impl State {
     pub fn front(&self, queue: QueueId, line: &str) -> Option<(JobKey, &Arc<Profile>)> {
         let is_array = |id: JobId| {
             matches!(
-                self.jobs.get(&id),
+                self.jobs.get(id),
                 Some(Job {
                     body: Body::Array(_),
                     ..
@@ -388,9 +397,9 @@ impl State {
         };
         let candidate = self.runnable.get(&queue)?.front(line, is_array)?;
         match candidate {
-            Candidate::Job(key) => Some((key, &self.jobs.get(&key.id)?.profile)),
+            Candidate::Job(key) => Some((key, &self.jobs.get(key.id)?.profile)),
             Candidate::NextChild(id) => {
-                let job = self.jobs.get(&id)?;
+                let job = self.jobs.get(id)?;
                 let Body::Array(array) = &job.body else {
                     return None;
                 };
@@ -402,7 +411,7 @@ impl State {
     /// The execution of a live single job, child or node, if it has one.
     #[must_use]
     pub fn execution(&self, key: JobKey) -> Option<&Execution> {
-        match (key.child, &self.jobs.get(&key.id)?.body) {
+        match (key.child, &self.jobs.get(key.id)?.body) {
             (None, Body::Ready(execution)) => Some(execution),
             (Some(child), Body::Array(array)) => array.executions.get(&child),
             (Some(node), Body::MultiNode(multi_node)) => multi_node.gang.as_ref()?.execution(node),
@@ -414,7 +423,7 @@ impl State {
     /// for their main node (section B11.3).
     #[must_use]
     pub fn is_launched(&self, key: JobKey) -> bool {
-        let Some(job) = self.jobs.get(&key.id) else {
+        let Some(job) = self.jobs.get(key.id) else {
             return false;
         };
         let main = job.profile.main_node();
@@ -442,7 +451,7 @@ impl State {
         self.live.iter().filter_map(|job| {
             let execution = self.execution(*job)?;
             let attempt = execution.attempt_number();
-            let profile = &*self.jobs.get(&job.id)?.profile;
+            let profile = &*self.jobs.get(job.id)?.profile;
             Some((AttemptKey { job: *job, attempt }, profile, execution))
         })
     }
@@ -484,7 +493,7 @@ impl State {
 
     /// How a live array stands, for jobs that pair with its children: its size and the children that have succeeded and failed.
     pub(crate) fn pairing_of(&self, on: JobId) -> Option<(u32, &IntervalSet, &IntervalSet)> {
-        match &self.jobs.get(&on)?.body {
+        match &self.jobs.get(on)?.body {
             Body::Array(array) => Some((array.size, &array.succeeded, &array.failed)),
             Body::Waiting(_) | Body::Ready(_) | Body::MultiNode(_) => None,
         }

@@ -31,7 +31,7 @@ fn held_claims<'a>(
 impl State {
     /// An attempt takes its place.
     pub(super) fn occupy(&mut self, key: JobKey, placement: Placement) {
-        let job = self.jobs.get(&key.id).expect("only live jobs are placed");
+        let job = self.jobs.get(key.id).expect("only live jobs are placed");
         let hold = Hold::of(&job.profile, key.child);
         let shares = self.shares.entry(job.queue).or_default();
         shares.occupy(&job.profile, hold.need);
@@ -54,7 +54,7 @@ impl State {
 
     /// An attempt gives its place back.
     pub(super) fn vacate(&mut self, key: JobKey, placement: Placement, at: Timestamp) {
-        let job = self.jobs.get(&key.id).expect("only live jobs have places");
+        let job = self.jobs.get(key.id).expect("only live jobs have places");
         let hold = Hold::of(&job.profile, key.child);
         let shares = self.shares.entry(job.queue).or_default();
         shares.vacate(&job.profile, hold.need);

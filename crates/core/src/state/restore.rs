@@ -223,7 +223,7 @@ impl State {
             Some(_) => None,
             None => Some((key, execution.attempts_ended)),
         };
-        match self.jobs.get(&id).map(|job| &job.body) {
+        match self.jobs.get(id).map(|job| &job.body) {
             None | Some(Body::Waiting(_)) => Vec::new(),
             Some(Body::Ready(execution)) => of_execution(JobKey::whole(id), execution).into_iter().collect(),
             Some(Body::Array(array)) => {
@@ -251,7 +251,7 @@ impl State {
     }
 
     fn attempts_of(&self, id: JobId) -> impl Iterator<Item = AttemptKey> {
-        let keys: Vec<AttemptKey> = match self.jobs.get(&id).map(|job| &job.body) {
+        let keys: Vec<AttemptKey> = match self.jobs.get(id).map(|job| &job.body) {
             Some(Body::Ready(execution)) => {
                 vec![AttemptKey {
                     job: JobKey::whole(id),
@@ -343,8 +343,8 @@ impl State {
                 .collect(),
             jobs: self
                 .jobs
-                .iter()
-                .map(|(id, job)| (*id, own_profile(job)))
+                .in_order()
+                .map(|(id, job)| (id, own_profile(job)))
                 .collect(),
             tokens: self.tokens.values().cloned().collect(),
             run_times: self

@@ -2,8 +2,8 @@
 //! in them.
 
 use crate::change::Change;
-use crate::id::{EnvironmentId, JobKey, QueueId};
-use crate::job::{Body, JobStatus};
+use crate::id::{EnvironmentId, JobId, JobKey, QueueId};
+use crate::job::{Body, Job, JobStatus};
 use crate::limits::DRAINED_PER_PASS_MAX;
 use crate::reason::QUEUE_DELETED;
 use crate::step::Step;
@@ -11,40 +11,34 @@ use crate::step::Step;
 impl Step<'_> {
     /// Ends jobs of deleted queues, then removes the queues and environments that were deleted and have nothing left.
     pub(crate) fn drain_deleted(&mut self) {
-        let draining: Vec<QueueId> = self.core.draining.iter().copied().collect();
-        for queue in draining {
-            if self.end_jobs_of(queue) {
-                self.core.draining.remove(&queue);
+        for (queue, untold) in std::mem::take(&mut self.core.draining) {
+            let mut untold = untold.unwrap_or_else(|| self.jobs_last_first(queue));
+            if !self.end_jobs_of(&mut untold) {
+                self.core.draining.insert(queue, Some(untold));
             }
         }
         self.remove_drained();
     }
 
-    /// Ends up to a pass's worth of jobs, or has them stopped. Whether none is left that has not been told.
-    fn end_jobs_of(&mut self, queue: QueueId) -> bool {
+    /// The jobs of a queue, which gets no further ones.
+    fn jobs_last_first(&self, queue: QueueId) -> Vec<JobId> {
         let of_queue = self.state().jobs().filter(|(_, job)| job.queue == queue);
-        let untold = of_queue.filter(|(_, job)| match &job.body {
-            Body::Array(array) => !array.is_terminated,
-            Body::Waiting(_) => true,
-            Body::MultiNode(multi_node) => {
-                let gang = multi_node.gang.as_ref();
-                gang.is_none_or(|gang| gang.stopping.is_none())
+        let mut jobs: Vec<JobId> = of_queue.map(|(id, _)| id).collect();
+        jobs.reverse();
+        jobs
+    }
+
+    /// Ends up to a pass's worth of jobs, or has them stopped. Whether none is left that has not been told.
+    fn end_jobs_of(&mut self, untold: &mut Vec<JobId>) -> bool {
+        let mut told = 0;
+        while told < DRAINED_PER_PASS_MAX {
+            let Some(id) = untold.pop() else { return true };
+            if self.state().job(id).is_some_and(goes_on) {
+                self.stop_job(JobKey::whole(id), Self::QUEUE_DELETION, QUEUE_DELETED.as_str());
+                told += 1;
             }
-            Body::Ready(execution) => {
-                let attempt = execution.attempt.as_ref();
-                job.status() == JobStatus::Runnable
-                    || attempt.is_some_and(|attempt| attempt.stopping.is_none())
-            }
-        });
-        let untold: Vec<JobKey> = untold
-            .map(|(id, _)| JobKey::whole(id))
-            .take(DRAINED_PER_PASS_MAX)
-            .collect();
-        let is_last = untold.len() < DRAINED_PER_PASS_MAX;
-        for key in untold {
-            self.stop_job(key, Self::QUEUE_DELETION, QUEUE_DELETED.as_str());
         }
-        is_last
+        false
     }
 
     fn remove_drained(&mut self) {
@@ -73,6 +67,22 @@ impl Step<'_> {
             self.commit(Change::EnvironmentRemoved(environment));
             // Its instances held room that others may have been waiting for.
             self.core.wake_all();
+        }
+    }
+}
+
+/// Whether nobody has told a job to end.
+fn goes_on(job: &Job) -> bool {
+    match &job.body {
+        Body::Array(array) => !array.is_terminated,
+        Body::Waiting(_) => true,
+        Body::MultiNode(multi_node) => {
+            let gang = multi_node.gang.as_ref();
+            gang.is_none_or(|gang| gang.stopping.is_none())
+        }
+        Body::Ready(execution) => {
+            let attempt = execution.attempt.as_ref();
+            job.status() == JobStatus::Runnable || attempt.is_some_and(|attempt| attempt.stopping.is_none())
         }
     }
 }

@@ -288,7 +288,7 @@ impl Step<'_> {
         self.commit(Change::QueueDeleting(id));
         // None of its jobs starts any more, however many passes it takes to end them.
         self.core.forget_queue(id);
-        self.core.draining.insert(id);
+        self.core.draining.insert(id, None);
         Ok(Reply::Done)
     }
 

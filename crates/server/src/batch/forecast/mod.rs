@@ -124,7 +124,7 @@ impl Batch {
     /// When there are too many live jobs for one answer, or the server is overloaded or stopping.
     pub(crate) async fn present(&self) -> Result<Present, Fault> {
         let (core, _) = self.copies.copy(&self.driver).await?;
-        let count = core.state().jobs().count();
+        let count = core.state().job_count();
         if count > STATE_JOBS_MAX {
             let text =
                 format!("{count} jobs are live, more than the {STATE_JOBS_MAX} that one answer takes.");
