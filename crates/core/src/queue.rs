@@ -1,19 +1,18 @@
 //! Job queues: their facts, and the order in which their runnable jobs go.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::blocked::{Blocked, LimitedReason, TimeLimitAction};
-use crate::environment::{Life, Platform, Switch};
+use crate::environment::{Life, Switch};
 use crate::id::{ArrayIndex, EnvironmentId, JobId, JobKey, Sequence};
 use crate::item::SchedulingPolicy;
-use crate::job::{ConsumableClaim, Profile, ServiceClaim};
-use crate::multi_node::NodeShape;
+use crate::job::Profile;
 use crate::name::{QueueName, QuotaShareName, SchedulingPolicyName};
 use crate::options::QueueOptions;
-use crate::resources::Resources;
 use crate::share::{ShareName, share_of};
 use crate::time::Timestamp;
 
@@ -77,23 +76,22 @@ pub struct Runnable {
     order: Order,
     lines: BTreeMap<ShareName, Line>,
     count: usize,
-    /// How many entries need what.
+    /// How many entries need what, where there are many lines: in a queue with fair share.
     needs: BTreeMap<Needs, usize>,
 }
 
 /// What a job needs to start: jobs of a queue that need the same find the same place, or wait for the same, unless their shares differ
-/// in what they may have.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Needs {
-    platform: Platform,
-    resources: Resources,
-    consumables: Vec<ConsumableClaim>,
-    nodes: Option<NodeShape>,
-    service: Option<ServiceClaim>,
-}
+/// in what they may have. One of their profiles stands for all.
+#[derive(Clone, Debug)]
+pub(crate) struct Needs(Arc<Profile>);
 
 impl Needs {
-    pub(crate) fn of(profile: &Profile) -> Self {
+    pub(crate) fn of(profile: &Arc<Profile>) -> Self {
+        Needs(Arc::clone(profile))
+    }
+
+    /// What decides.
+    fn facts(&self) -> impl Ord + '_ {
         let Profile {
             platform,
             resources,
@@ -105,16 +103,30 @@ impl Needs {
             stop_timeout: _,
             share: _,
             definition: _,
-        } = profile;
-        Needs {
-            platform: *platform,
-            resources: *resources,
-            consumables: consumables.clone(),
-            nodes: nodes.clone(),
-            service: service.clone(),
-        }
+        } = &*self.0;
+        (platform, resources, consumables, nodes, service)
     }
 }
+
+impl Ord for Needs {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.facts().cmp(&other.facts())
+    }
+}
+
+impl PartialOrd for Needs {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Needs {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Needs {}
 
 type Line = BTreeMap<Position, JobId>;
 
@@ -218,25 +230,53 @@ impl Runnable {
         }
     }
 
-    fn insert(&mut self, profile: &Profile, position: Position, id: JobId) {
+    /// Adds a job that has not run yet, a single one or an array with runnable children, or a job or child that runs again. Whether it is
+    /// the first of its line.
+    pub(crate) fn add(
+        &mut self,
+        key: JobKey,
+        profile: &Arc<Profile>,
+        sequence: Sequence,
+        was_tried: bool,
+    ) -> bool {
+        let position = self.position_of(profile, sequence, key.child, was_tried);
         let name = self.line_of(profile);
-        if !self.lines.contains_key(name) {
+        let is_first = !self.lines.contains_key(name);
+        if is_first {
             self.lines.insert(name.into(), Line::new());
         }
         let line = self.lines.get_mut(name).expect("it is there now");
-        if line.insert(position, id).is_none() {
+        if line.insert(position, key.id).is_none() {
             self.count += 1;
-            *self.needs.entry(Needs::of(profile)).or_default() += 1;
+            if self.order == Order::FairShare {
+                *self.needs.entry(Needs::of(profile)).or_default() += 1;
+            }
         }
+        is_first
     }
 
-    fn remove(&mut self, profile: &Profile, position: Position) {
+    /// Takes it out again, if it is there. Whether it was the last of its line.
+    pub(crate) fn remove(
+        &mut self,
+        key: JobKey,
+        profile: &Arc<Profile>,
+        sequence: Sequence,
+        was_tried: bool,
+    ) -> bool {
+        let position = self.position_of(profile, sequence, key.child, was_tried);
         let name = self.line_of(profile);
         let Some(line) = self.lines.get_mut(name) else {
-            return;
+            return false;
         };
-        if line.remove(&position).is_some() {
-            self.count -= 1;
+        if line.remove(&position).is_none() {
+            return false;
+        }
+        self.count -= 1;
+        let is_last = line.is_empty();
+        if is_last {
+            self.lines.remove(name);
+        }
+        if self.order == Order::FairShare {
             let needs = Needs::of(profile);
             let alike = self.needs.get_mut(&needs).expect("it was counted");
             *alike -= 1;
@@ -244,33 +284,7 @@ impl Runnable {
                 self.needs.remove(&needs);
             }
         }
-        if self.lines.get(name).is_some_and(Line::is_empty) {
-            self.lines.remove(name);
-        }
-    }
-
-    /// Adds a job that has not run yet: a single one, or an array with runnable children.
-    pub(crate) fn add_fresh(&mut self, id: JobId, profile: &Profile, sequence: Sequence) {
-        self.insert(profile, self.position_of(profile, sequence, None, false), id);
-    }
-
-    /// Takes it out again.
-    pub(crate) fn remove_fresh(&mut self, profile: &Profile, sequence: Sequence) {
-        self.remove(profile, self.position_of(profile, sequence, None, false));
-    }
-
-    /// Adds a job or child that runs again.
-    pub(crate) fn add_retried(&mut self, key: JobKey, profile: &Profile, sequence: Sequence) {
-        self.insert(
-            profile,
-            self.position_of(profile, sequence, key.child, true),
-            key.id,
-        );
-    }
-
-    /// Takes it out again.
-    pub(crate) fn remove_retried(&mut self, key: JobKey, profile: &Profile, sequence: Sequence) {
-        self.remove(profile, self.position_of(profile, sequence, key.child, true));
+        is_last
     }
 
     /// The lines that are not empty, by name.

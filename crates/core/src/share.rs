@@ -1,22 +1,17 @@
 //! The shares of a queue: what each holds, what it has used lately, and whose turn it is (section C.3).
-//!
-//! Use is counted in *milli-vCPU milliseconds* (service jobs: thousandths of an instance), whole numbers throughout. The window of the
-//! policy is divided into equal parts; what was used in the newest part counts in full, in the one before by a twentieth less, and so
-//! on to nothing. The rate at which a share uses capacity is constant between starts and ends of its attempts, so what it has used is
-//! known at any time from one [`Ledger`] and the rate.
-//!
-//! Long because the tests of the ledger's arithmetic stand beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
+use crate::course::{Course, Courses, Part};
 use crate::item::{FairShare, ShareWeight};
 use crate::job::{Job, Profile};
-use crate::limits::{FAIR_SHARE_PARTS, FAIR_SHARE_START_FEE, FAIR_SHARE_WINDOW_MIN};
+use crate::ledger::{Sum, part_of};
+use crate::limits::FAIR_SHARE_WINDOW_MIN;
 use crate::resources::Resources;
 use crate::time::{Millis, Timestamp};
+
+pub use crate::ledger::Ledger;
 
 /// The name of a share; empty for jobs without one.
 pub type ShareName = Arc<str>;
@@ -26,17 +21,6 @@ pub const WEIGHT_ONE: u32 = 10_000;
 
 /// The scale of [`reserved_of`]: so much is all of it.
 const WHOLE: u64 = 1_000_000_000;
-
-/// What a share has used within the window of its policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ledger {
-    /// Up to when everything is counted.
-    pub as_of: Timestamp,
-    /// The length of one part of the window, at least 1 ms.
-    pub part: Millis,
-    /// What was used in each part, newest first, in milli-vCPU milliseconds; what is missing at the end is 0.
-    pub used: Vec<u64>,
-}
 
 /// A share of a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -51,18 +35,12 @@ pub(crate) struct Share {
     pub(crate) jobs: usize,
     /// What it has used; in fair-share queues only, and there for all active shares.
     pub(crate) ledger: Option<Ledger>,
+    /// Whether it has something to run.
+    waits: bool,
     /// What the ledger comes to for now.
     sum: Sum,
     /// The entry of the policy that gives its weight.
     entry: Option<usize>,
-}
-
-/// What a ledger comes to in the part of the window that its last entry is in: until then use only adds to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-struct Sum {
-    used: u64,
-    /// The end of that part.
-    until: Option<Timestamp>,
 }
 
 /// The shares of one queue.
@@ -72,6 +50,10 @@ pub(crate) struct Shares {
     /// Active shares for each entry of the policy.
     matching: Vec<u32>,
     shares: BTreeMap<ShareName, Share>,
+    /// Those that wait, in the order of their turns.
+    courses: Courses,
+    /// Those that are active for their past only, by when that began to be so.
+    resting: BTreeSet<(Timestamp, ShareName)>,
     /// Active ones: those with a ledger.
     active: usize,
     /// What all attempts of the queue use in a millisecond.
@@ -105,12 +87,6 @@ pub(crate) fn rate_of(profile: &Profile, need: Resources) -> u64 {
     u64::from(need.vcpus.0) + instances * 1000
 }
 
-/// The part of a window that a policy counts use in.
-fn part_of(policy: &FairShare) -> Millis {
-    let window = policy.decay.max(FAIR_SHARE_WINDOW_MIN);
-    Millis::new(window.as_millis() / u64::from(FAIR_SHARE_PARTS))
-}
-
 /// How long after its last job a share stays active: the window (section C3.4).
 fn window_of(policy: &FairShare) -> Millis {
     policy.decay.max(FAIR_SHARE_WINDOW_MIN)
@@ -131,111 +107,6 @@ pub fn reserved_of(total: u64, percent: u8, active: usize) -> u64 {
     u64::try_from(reserved).unwrap_or(u64::MAX)
 }
 
-impl Ledger {
-    /// Nothing used yet.
-    #[must_use]
-    pub fn new(as_of: Timestamp, policy: &FairShare) -> Self {
-        Ledger {
-            as_of,
-            part: part_of(policy),
-            used: Vec::new(),
-        }
-    }
-
-    fn part_at(&self, at: Timestamp) -> i64 {
-        let part = i64::try_from(self.part.as_millis()).unwrap_or(i64::MAX).max(1);
-        at.as_millis().div_euclid(part)
-    }
-
-    /// The amounts by age in parts, as of `now`: what is kept, and what has come at `rate` since. Ages beyond the window are left out.
-    fn amounts(&self, now: Timestamp, rate: u64) -> impl Iterator<Item = (u32, u64)> {
-        let now = now.max(self.as_of);
-        let newest = self.part_at(now);
-        let shift = u32::try_from(newest - self.part_at(self.as_of)).unwrap_or(FAIR_SHARE_PARTS);
-        let kept = (shift..FAIR_SHARE_PARTS).zip(&self.used);
-        let kept = kept.map(|(age, used)| (age, *used));
-        let since = (0..=shift.min(FAIR_SHARE_PARTS - 1)).filter_map(move |age| {
-            if rate == 0 {
-                return None;
-            }
-            let part = i64::try_from(self.part.as_millis()).unwrap_or(i64::MAX).max(1);
-            let begin = (newest - i64::from(age)).saturating_mul(part);
-            let from = begin.max(self.as_of.as_millis());
-            let to = begin.saturating_add(part).min(now.as_millis());
-            let time = u64::try_from(to - from).unwrap_or(0);
-            Some((age, rate.saturating_mul(time)))
-        });
-        kept.chain(since)
-    }
-
-    /// What it comes to as of its last entry.
-    fn sum(&self) -> Sum {
-        let part = i64::try_from(self.part.as_millis()).unwrap_or(i64::MAX).max(1);
-        let end = (self.part_at(self.as_of) + 1).saturating_mul(part);
-        Sum {
-            used: self.used_at(self.as_of, 0),
-            until: Some(Timestamp::from_millis(end)),
-        }
-    }
-
-    /// What counts of the use, as of `now`, if it has gone on at `rate` since.
-    #[must_use]
-    pub fn used_at(&self, now: Timestamp, rate: u64) -> u64 {
-        let weighed = self.amounts(now, rate).map(|(age, used)| {
-            let factor = u128::from(FAIR_SHARE_PARTS - age);
-            u128::from(used) * factor
-        });
-        let sum: u128 = weighed.sum();
-        u64::try_from(sum / u128::from(FAIR_SHARE_PARTS)).unwrap_or(u64::MAX)
-    }
-
-    /// The same use, counted up to `now`, in parts as the policy now has them.
-    #[must_use]
-    pub fn settled(&self, now: Timestamp, rate: u64, policy: &FairShare) -> Self {
-        let now = now.max(self.as_of);
-        let mut settled = Ledger {
-            as_of: now,
-            part: part_of(policy),
-            used: vec![0; usize::try_from(FAIR_SHARE_PARTS).unwrap_or(0)],
-        };
-        let newest = settled.part_at(now);
-        for (age, used) in self.amounts(now, rate) {
-            // Where the length of the parts has changed, what was used in a part counts as of the part's beginning.
-            let age = if settled.part == self.part {
-                i64::from(age)
-            } else {
-                let part = i64::try_from(self.part.as_millis()).unwrap_or(i64::MAX);
-                let begin = (self.part_at(now) - i64::from(age)).saturating_mul(part);
-                newest - settled.part_at(Timestamp::from_millis(begin))
-            };
-            let slot = usize::try_from(age)
-                .ok()
-                .and_then(|age| settled.used.get_mut(age));
-            if let Some(slot) = slot {
-                *slot = slot.saturating_add(used);
-            }
-        }
-        settled.trim();
-        settled
-    }
-
-    /// Adds what the start of an attempt counts besides the time that follows, so that shares take turns even at one instant.
-    pub(crate) fn charge_start(&mut self, rate: u64) {
-        if self.used.is_empty() {
-            self.used.push(0);
-        }
-        if let Some(newest) = self.used.first_mut() {
-            *newest = newest.saturating_add(rate.saturating_mul(FAIR_SHARE_START_FEE.as_millis()));
-        }
-    }
-
-    fn trim(&mut self) {
-        while self.used.last() == Some(&0) {
-            self.used.pop();
-        }
-    }
-}
-
 impl Shares {
     /// The fair-share policy that the queue has.
     pub(crate) fn policy(&self) -> Option<&FairShare> {
@@ -246,6 +117,7 @@ impl Shares {
     pub(crate) fn set_policy(&mut self, policy: Option<FairShare>) {
         self.matching = vec![0; policy.as_ref().map_or(0, |policy| policy.shares.len())];
         self.policy = policy;
+        self.resting.clear();
         let names: Vec<ShareName> = self.shares.keys().cloned().collect();
         for name in names {
             let entry = self.entry_for(&name);
@@ -258,8 +130,12 @@ impl Shares {
                 {
                     *count += 1;
                 }
+                if let Some(since) = self.rests_since(&name) {
+                    self.resting.insert((since, name));
+                }
             }
         }
+        self.order_anew();
     }
 
     fn entry_for(&self, name: &str) -> Option<usize> {
@@ -305,11 +181,13 @@ impl Shares {
             return Vec::new();
         };
         let window = window_of(policy);
-        let expired = self.shares.iter().filter(|(_, share)| {
-            let ledger = share.ledger.as_ref();
-            share.jobs == 0 && ledger.is_some_and(|ledger| ledger.as_of + window <= now)
-        });
-        expired.map(|(name, _)| Arc::clone(name)).collect()
+        let expired = self
+            .resting
+            .iter()
+            .take_while(|(since, _)| *since + window <= now);
+        let mut expired: Vec<ShareName> = expired.map(|(_, name)| Arc::clone(name)).collect();
+        expired.sort_unstable();
+        expired
     }
 
     /// The weight of an active share, in ten-thousandths.
@@ -352,14 +230,6 @@ impl Shares {
         Some(u128::from(Self::used(share, now)?) * u128::from(self.weight(share)))
     }
 
-    /// The same of all shares whose use is counted, by name.
-    pub(crate) fn scores(&self, now: Timestamp) -> impl Iterator<Item = (&ShareName, u128)> {
-        self.shares.iter().filter_map(move |(name, share)| {
-            let used = Self::used(share, now)?;
-            Some((name, u128::from(used) * u128::from(self.weight(share))))
-        })
-    }
-
     /// How a share stands by `now`; `None` where use is not counted.
     pub(crate) fn standing(&self, name: &str, now: Timestamp) -> Option<Standing> {
         let (name, share) = self.shares.get_key_value(name)?;
@@ -371,6 +241,91 @@ impl Shares {
             weight,
             score: u128::from(used) * u128::from(weight),
         })
+    }
+
+    /// The shares that wait, in the order of their turns.
+    pub(crate) fn courses(&self) -> &Courses {
+        &self.courses
+    }
+
+    /// How the score of a share goes on in the present part of the window, if it waits.
+    fn course_of(&self, share: &Share) -> Option<Course> {
+        let Part { begin, end } = self.courses.part().filter(|_| share.waits)?;
+        let Some(ledger) = &share.ledger else {
+            return Some(Course::through(begin, 0, 0));
+        };
+        let (used, at) = match share.sum.until {
+            Some(until) if until == end => (share.sum.used, ledger.as_of),
+            // Nothing has happened to it since an earlier part.
+            _ => (ledger.used_at(begin, share.rate), begin),
+        };
+        let weight = u128::from(self.weight(share));
+        let [score, slope] = [used, share.rate].map(|value| u128::from(value) * weight);
+        Some(Course::through(at, score, slope))
+    }
+
+    /// Since when a share is active for its past only, if it is.
+    fn rests_since(&self, name: &str) -> Option<Timestamp> {
+        let share = self.shares.get(name)?;
+        let ledger = share.ledger.as_ref().filter(|_| share.jobs == 0)?;
+        self.policy.as_ref().map(|_| ledger.as_of)
+    }
+
+    /// The part of the window that the latest use was counted in; `None` while the parts of the shares differ, because the policy was changed.
+    fn present_part(&self) -> Option<Part> {
+        let part = part_of(self.policy.as_ref()?);
+        let ledgers = self.shares.values().filter_map(|share| share.ledger.as_ref());
+        let latest = ledgers.clone().max_by_key(|ledger| ledger.as_of)?;
+        ledgers
+            .clone()
+            .all(|ledger| ledger.part == part)
+            .then(|| latest.part_of_window())
+    }
+
+    /// Puts all that wait in order.
+    fn order_anew(&mut self) {
+        self.courses = Courses::of(self.present_part());
+        let courses = self.shares.iter().filter_map(|(name, share)| {
+            let course = self.course_of(share)?;
+            Some((course, Arc::clone(name)))
+        });
+        for (course, name) in courses.collect::<Vec<_>>() {
+            self.courses.insert(course, name);
+        }
+    }
+
+    /// Changes a share, and its places in what is kept in order.
+    fn change(&mut self, name: &str, change: impl FnOnce(&mut Share)) {
+        if self.policy.is_none() {
+            change(self.entry_mut(name));
+            return;
+        }
+        let (course, since) = self.places_of(name);
+        change(self.entry_mut(name));
+        let (course_now, since_now) = self.places_of(name);
+        let Some((name, _)) = self.shares.get_key_value(name) else {
+            return;
+        };
+        if course != course_now {
+            if let Some(course) = course {
+                self.courses.remove(course, name);
+            }
+            if let Some(course) = course_now {
+                self.courses.insert(course, Arc::clone(name));
+            }
+        }
+        if since != since_now {
+            if let Some(since) = since {
+                self.resting.remove(&(since, Arc::clone(name)));
+            }
+            self.resting
+                .extend(since_now.map(|since| (since, Arc::clone(name))));
+        }
+    }
+
+    fn places_of(&self, name: &str) -> (Option<Course>, Option<Timestamp>) {
+        let course = self.shares.get(name).and_then(|share| self.course_of(share));
+        (course, self.rests_since(name))
     }
 
     fn entry_mut(&mut self, name: &str) -> &mut Share {
@@ -396,23 +351,37 @@ impl Shares {
     }
 
     pub(crate) fn add_job(&mut self, job: &Job) {
-        self.entry_mut(share_of(&job.profile)).jobs += 1;
+        self.change(share_of(&job.profile), |share| share.jobs += 1);
     }
 
     pub(crate) fn remove_job(&mut self, job: &Job) {
         let name = share_of(&job.profile);
-        self.entry_mut(name).jobs -= 1;
+        self.change(name, |share| share.jobs -= 1);
         self.drop_if_unused(name);
+    }
+
+    /// Notes whether a share of a queue that goes by share has something to run.
+    pub(crate) fn note_waits(&mut self, name: &str, waits: bool) {
+        self.change(name, |share| share.waits = waits);
+    }
+
+    /// None has anything to run, as far as the queue goes by share.
+    pub(crate) fn none_waits(&mut self) {
+        for share in self.shares.values_mut() {
+            share.waits = false;
+        }
+        self.order_anew();
     }
 
     pub(crate) fn occupy(&mut self, profile: &Profile, need: Resources) {
         let rate = rate_of(profile, need);
         self.rate += rate;
         self.attempts += 1;
-        let share = self.entry_mut(share_of(profile));
-        share.held = share.held.plus(need);
-        share.rate += rate;
-        share.attempts += 1;
+        self.change(share_of(profile), |share| {
+            share.held = share.held.plus(need);
+            share.rate += rate;
+            share.attempts += 1;
+        });
     }
 
     pub(crate) fn vacate(&mut self, profile: &Profile, need: Resources) {
@@ -420,100 +389,71 @@ impl Shares {
         self.rate -= rate;
         self.attempts -= 1;
         let name = share_of(profile);
-        let share = self.entry_mut(name);
-        share.held = share.held.minus(need);
-        share.rate -= rate;
-        share.attempts -= 1;
+        self.change(name, |share| {
+            share.held = share.held.minus(need);
+            share.rate -= rate;
+            share.attempts -= 1;
+        });
         self.drop_if_unused(name);
     }
 
     /// Notes what a share has used, and that it is active.
     pub(crate) fn charge(&mut self, name: &str, ledger: Ledger) {
-        let share = self.entry_mut(name);
-        share.sum = ledger.sum();
-        let was_active = share.ledger.replace(ledger).is_some();
-        let entry = share.entry;
-        if !was_active {
-            self.active += 1;
-            if let Some(count) = entry.and_then(|entry| self.matching.get_mut(entry)) {
-                *count += 1;
-            }
+        let was_active = self.shares.get(name).is_some_and(|share| share.ledger.is_some());
+        let part = ledger.part_of_window();
+        self.change(name, |share| {
+            share.sum = ledger.sum();
+            share.ledger = Some(ledger);
+        });
+        let has_new_weights = !was_active && self.count_active(name, true);
+        if has_new_weights || self.courses.part() != Some(part) {
+            self.order_anew();
         }
     }
 
     /// Forgets what a share has used: it is not active any more.
     pub(crate) fn forget(&mut self, name: &str) {
-        let share = self.entry_mut(name);
-        let entry = share.entry;
-        share.sum = Sum::default();
-        if share.ledger.take().is_some() {
-            self.active -= 1;
-            if let Some(count) = entry.and_then(|entry| self.matching.get_mut(entry)) {
-                *count -= 1;
+        let mut forgotten = None;
+        self.change(name, |share| {
+            share.sum = Sum::default();
+            forgotten = share.ledger.take();
+        });
+        if let Some(ledger) = forgotten {
+            let has_new_weights = self.count_active(name, false);
+            if has_new_weights
+                || self
+                    .courses
+                    .part()
+                    .is_none_or(|part| part == ledger.part_of_window())
+            {
+                self.order_anew();
             }
         }
         self.drop_if_unused(name);
+    }
+
+    /// Counts a share that has become active, or is not so any more. Whether that changes the weights of others: of those that one prefix
+    /// gives them.
+    fn count_active(&mut self, name: &str, is_active: bool) -> bool {
+        self.active = if is_active {
+            self.active + 1
+        } else {
+            self.active - 1
+        };
+        let Some(entry) = self.shares.get(name).and_then(|share| share.entry) else {
+            return false;
+        };
+        if let Some(count) = self.matching.get_mut(entry) {
+            *count = if is_active { *count + 1 } else { *count - 1 };
+        }
+        let weights = self.policy.as_ref().and_then(|policy| policy.shares.get(entry));
+        weights.is_some_and(|weight| weight.is_prefix)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn policy(decay: u64) -> FairShare {
-        FairShare {
-            decay: Millis::from_seconds(decay),
-            ..FairShare::default()
-        }
-    }
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_millis(seconds * 1000)
-    }
-
-    #[test]
-    fn use_counts_in_full_at_first_and_fades_to_nothing_within_the_window() {
-        // Parts of 30 s. Ten vCPU-seconds in the newest part.
-        let policy = policy(600);
-        let mut ledger = Ledger::new(at(0), &policy);
-        ledger = ledger.settled(at(10), 1000, &policy);
-        let used = [10, 29, 30, 60, 300, 599, 600, 10_000].map(|now| ledger.used_at(at(now), 0) / 1_000_000);
-        assert_eq!(used, [10, 10, 9, 9, 5, 0, 0, 0]);
-        assert_eq!(ledger.used_at(at(570), 0), 10_000_000 / 20);
-        assert_eq!(ledger.used_at(at(600), 0), 0);
-    }
-
-    #[test]
-    fn a_running_attempt_counts_as_if_it_had_been_settled_at_any_time() {
-        let policy = policy(0);
-        let ledger = Ledger::new(at(7), &policy);
-        let mut stepwise = ledger.clone();
-        for now in 8..2000 {
-            stepwise = stepwise.settled(at(now), 2500, &policy);
-            assert_eq!(
-                stepwise.used_at(at(now), 2500),
-                ledger.used_at(at(now), 2500),
-                "{now}"
-            );
-            assert_eq!(stepwise, ledger.settled(at(now), 2500, &policy));
-        }
-        // The whole window at 2.5 vCPU: half of it in the mean, for the parts fade evenly.
-        let steady = stepwise.used_at(at(1999), 2500);
-        assert!((700_000_000..=800_000_000).contains(&steady), "{steady}");
-    }
-
-    #[test]
-    fn another_window_keeps_what_was_used() {
-        let (short, long) = (policy(600), policy(6000));
-        let ledger = Ledger::new(at(0), &short).settled(at(400), 1000, &short);
-        let sum = |ledger: &Ledger| ledger.used.iter().sum::<u64>();
-        let longer = ledger.settled(at(400), 0, &long);
-        assert_eq!(
-            (sum(&longer), longer.part),
-            (sum(&ledger), Millis::from_seconds(300))
-        );
-        assert!(longer.used_at(at(400), 0) > ledger.used_at(at(400), 0));
-    }
 
     #[test]
     fn the_reservation_shrinks_with_each_active_share() {
@@ -530,5 +470,95 @@ mod tests {
             (reserved(0, 1), reserved(99, 0), reserved(50, 500)),
             (0, 64_000, 0)
         );
+    }
+
+    /// Shares one after another as their courses have it.
+    fn by_course(shares: &Shares, now: Timestamp) -> Vec<(u128, ShareName)> {
+        let courses = shares.courses();
+        let mut turns: Vec<_> = courses
+            .firsts()
+            .flat_map(|(course, name)| {
+                let later = courses.after(course, name);
+                std::iter::once((course, name)).chain(later)
+            })
+            .map(|(course, name)| (course.at(now), Arc::clone(name)))
+            .collect();
+        turns.sort_unstable();
+        turns
+    }
+
+    #[test]
+    fn courses_say_what_the_scores_say() {
+        let weight = |share: &str, is_prefix, weight| ShareWeight {
+            share: share.into(),
+            is_prefix,
+            weight,
+        };
+        let policy = FairShare {
+            shares: vec![weight("a", false, 5_000), weight("team", true, 20_000)],
+            ..FairShare::default()
+        };
+        let names = ["a", "b", "team1", "team2", "team3"];
+        let mut shares = Shares::default();
+        shares.set_policy(Some(policy.clone()));
+        for name in names {
+            shares.change(name, |share| share.jobs = 1);
+        }
+        let mut known = 0;
+        for step in 0..2_000_u32 {
+            // Half a second to a second goes by: a part of the window has 30.
+            let now = Timestamp::from_millis(1_000_000 + i64::from(step) * 500 + i64::from(step % 7) * 80);
+            let name = names[usize::try_from(step * step % 11 % 5).unwrap()];
+            let rate = u64::from(step % 3) * 1_000;
+            let ledger = match shares
+                .get(name)
+                .and_then(|share| Some((share.rate, share.ledger.as_ref()?)))
+            {
+                None => Ledger::new(now, &policy),
+                Some((rate, ledger)) => ledger.settled(now, rate, &policy),
+            };
+            if step % 97 == 96 {
+                shares.forget(name);
+            } else {
+                shares.charge(name, ledger);
+                shares.change(name, |share| share.rate = rate);
+                shares.note_waits(name, step % 5 > 0);
+            }
+            for later in [0, 400, 29_000, 31_000] {
+                let then = now + Millis::new(later);
+                if !shares.courses().hold_at(then) {
+                    continue;
+                }
+                known += 1;
+                let waiting = shares.iter().filter(|(_, share)| share.waits);
+                let scores =
+                    waiting.map(|(name, _)| (shares.score(name, then).unwrap_or(0), Arc::clone(name)));
+                let mut scores: Vec<_> = scores.collect();
+                scores.sort_unstable();
+                assert_eq!(by_course(&shares, then), scores, "step {step}, {later} ms later");
+            }
+        }
+        assert!(known > 4_000, "{known}");
+    }
+
+    #[test]
+    fn shares_expire_a_window_after_their_last_job() {
+        let policy = FairShare::default();
+        let mut shares = Shares::default();
+        shares.set_policy(Some(policy.clone()));
+        for (name, at) in [("z", 1_000), ("a", 2_000), ("busy", 0)] {
+            shares.charge(name, Ledger::new(Timestamp::from_millis(at), &policy));
+        }
+        shares.change("busy", |share| share.jobs = 1);
+        let expired = |shares: &Shares, at: i64| -> Vec<String> {
+            let expired = shares.expired(Timestamp::from_millis(at)).into_iter();
+            expired.map(|name| name.to_string()).collect()
+        };
+        let window = i64::try_from(window_of(&policy).as_millis()).unwrap();
+        assert_eq!(expired(&shares, window + 999), [""; 0]);
+        assert_eq!(expired(&shares, window + 1_000), ["z"]);
+        assert_eq!(expired(&shares, window * 9), ["a", "z"]);
+        shares.forget("z");
+        assert_eq!(expired(&shares, window * 9), ["a"]);
     }
 }

@@ -10,9 +10,9 @@ mod gate;
 mod grow;
 mod quota;
 mod tried;
+mod turns;
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use crate::blocked::{Blocked, Cause};
@@ -22,12 +22,9 @@ use crate::id::{AttemptKey, EnvironmentId, InstanceId, JobId, JobKey, QueueId};
 use crate::item::{Item, ItemKey};
 use crate::job::Placement;
 use crate::limits::PLACEMENTS_PER_PASS_MAX;
-use crate::queue::Order;
 use crate::resources::Resources;
 use crate::share::ShareName;
-use crate::state::State;
 use crate::step::Step;
-use crate::time::Timestamp;
 
 use choose::NewInstance;
 pub use choose::{Hindrance, Verdict};
@@ -39,6 +36,7 @@ pub(crate) use gate::gates;
 use quota::Promised;
 pub(crate) use quota::turn_of;
 use tried::Tried;
+use turns::Turns;
 
 /// What became of the front of a line.
 enum Front {
@@ -46,60 +44,6 @@ enum Front {
     Started(usize),
     /// It waits, or there is none; and what holds the line up, if that is more than others at work.
     Waits(Option<(JobKey, Cause)>),
-}
-
-/// The lines of a queue in the order of their turns.
-struct Turns(BinaryHeap<Reverse<(u128, ShareName)>>);
-
-impl Turns {
-    fn of(state: &State, queue: QueueId, now: Timestamp) -> Self {
-        let runnable = state.runnable(queue);
-        let noted = state.queue(queue).blocked.keys();
-        let empty = noted.filter(|line| state.front(queue, line).is_none());
-        let empty = empty.map(|line| (Self::score(state, queue, line, now), line));
-        let turn = |(score, line): (u128, &ShareName)| Reverse((score, Arc::clone(line)));
-        let turns: Vec<_> = match runnable.order() {
-            // Lines and shares both come by name: none has to be looked up.
-            Order::FairShare => {
-                let mut scores = state.shares(queue).scores(now).peekable();
-                let lines = runnable.lines().map(|line| {
-                    while scores.next_if(|(share, _)| *share < line).is_some() {}
-                    let score = scores.next_if(|(share, _)| *share == line);
-                    (score.map_or(0, |(_, score)| score), line)
-                });
-                lines.chain(empty).map(turn).collect()
-            }
-            Order::Submission | Order::QuotaShare => {
-                let lines = runnable.lines();
-                let lines = lines.map(|line| (Self::score(state, queue, line, now), line));
-                lines.chain(empty).map(turn).collect()
-            }
-        };
-        Turns(turns.into())
-    }
-
-    /// Lower goes first.
-    fn score(state: &State, queue: QueueId, line: &str, now: Timestamp) -> u128 {
-        match state.runnable(queue).order() {
-            Order::Submission => 0,
-            Order::FairShare => {
-                let score = state.shares(queue).score(line, now);
-                score.unwrap_or(0)
-            }
-            Order::QuotaShare => quota::turn(state, queue, line),
-        }
-    }
-
-    fn next(&mut self) -> Option<ShareName> {
-        self.0.pop().map(|Reverse((_, line))| line)
-    }
-
-    fn put_back(&mut self, state: &State, queue: QueueId, line: ShareName, now: Timestamp) {
-        if state.front(queue, &line).is_some() {
-            self.0
-                .push(Reverse((Self::score(state, queue, &line, now), line)));
-        }
-    }
 }
 
 impl Step<'_> {
@@ -123,7 +67,7 @@ impl Step<'_> {
         let mut turns = Turns::of(self.state(), queue, self.now);
         let mut promised = Promised::new();
         let mut tried = Tried::default();
-        while let Some(line) = turns.next() {
+        while let Some(line) = turns.next(self.state(), queue, self.now) {
             // Where capacity came free meanwhile, whoever goes before may start after all.
             let is_overtaken = self.core.woken.first().is_some_and(|first| *first <= place);
             if *left == 0 || is_overtaken {
@@ -142,7 +86,7 @@ impl Step<'_> {
                 Front::Waits(found) => {
                     self.note_blocked(queue, line, found);
                     if tried.is_all(self.state(), queue) {
-                        self.note_none_blocked(queue, &turns);
+                        self.note_none_blocked(queue, turns);
                         return true;
                     }
                     *left -= 1;
@@ -159,18 +103,10 @@ impl Step<'_> {
     }
 
     /// Notes that the lines which are left wait for others at work, and nothing else.
-    fn note_none_blocked(&mut self, queue: QueueId, left: &Turns) {
-        if self.state().queue(queue).blocked.is_empty() {
-            return;
-        }
-        let mut left: Vec<_> = left.0.iter().collect();
-        left.sort_unstable();
-        let lines: Vec<_> = left
-            .iter()
-            .rev()
-            .map(|Reverse((_, line))| Arc::clone(line))
-            .collect();
-        for line in lines {
+    fn note_none_blocked(&mut self, queue: QueueId, mut left: Turns) {
+        while !self.state().queue(queue).blocked.is_empty()
+            && let Some(line) = left.next(self.state(), queue, self.now)
+        {
             self.note_blocked(queue, line, None);
         }
     }

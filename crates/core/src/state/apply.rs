@@ -18,6 +18,7 @@ use crate::job::{Attempt, Body, Dependency, Execution, Job, Profile};
 use crate::name::ConsumableResourceName;
 use crate::queue::{Order, Queue, Runnable};
 use crate::resources::{GpuSet, Resources};
+use crate::share::share_of;
 use crate::state::occupancy::idle_deadline;
 use crate::state::{Deadline, Dependent, State};
 use crate::time::Timestamp;
@@ -537,7 +538,7 @@ impl State {
             None => Body::Ready(Execution::new()),
             Some(_) => Body::MultiNode(Box::default()),
         };
-        self.add_fresh(id);
+        self.enter_queue(JobKey::whole(id), false);
     }
 
     fn make_children_ready(&mut self, id: JobId, children: &IntervalSet) {
@@ -551,12 +552,12 @@ impl State {
     /// record.
     fn take_from_queue(&mut self, key: JobKey) {
         let job = self.jobs.get(key.id).expect("only live jobs leave their queue");
-        let (queue, sequence, profile) = (job.queue, job.sequence, Arc::clone(&job.profile));
         match self.execution(key) {
-            Some(execution) if execution.attempts_ended == 0 => {
-                self.runnable_mut(queue).remove_fresh(&profile, sequence)
+            Some(execution) => {
+                let was_tried = execution.attempts_ended > 0;
+                let (queue, sequence, profile) = (job.queue, job.sequence, Arc::clone(&job.profile));
+                self.leave_queue((key, was_tried), queue, sequence, &profile);
             }
-            Some(_) => self.runnable_mut(queue).remove_retried(key, &profile, sequence),
             None => {
                 let child = key
                     .child
@@ -579,12 +580,12 @@ impl State {
     /// Has an array's children that never ran in the queue's order if one of them may start.
     fn offer_children(&mut self, id: JobId) {
         if self.array_mut(id).offers_child() {
-            self.add_fresh(id);
+            self.enter_queue(JobKey::whole(id), false);
             return;
         }
         let job = self.job_mut(id);
         let (queue, sequence, profile) = (job.queue, job.sequence, Arc::clone(&job.profile));
-        self.runnable_mut(queue).remove_fresh(&profile, sequence);
+        self.leave_queue((JobKey::whole(id), false), queue, sequence, &profile);
     }
 
     fn burn_supply(&mut self, name: &ConsumableResourceName, left: u64) {
@@ -625,7 +626,7 @@ impl State {
         }
         match next {
             AfterAttempt::Retried => {
-                self.add_retried(*key);
+                self.enter_queue(*key, true);
             }
             AfterAttempt::Succeeded => self.settle(*key, true),
             AfterAttempt::Failed => self.settle(*key, false),
@@ -728,28 +729,41 @@ impl State {
         );
         let before = std::mem::replace(&mut self.job_mut(id).profile, profile);
         for (key, attempts_ended) in entries {
-            let runnable = self.runnable_mut(queue);
-            match attempts_ended {
-                0 => runnable.remove_fresh(&before, sequence),
-                _ => runnable.remove_retried(key, &before, sequence),
-            }
+            self.leave_queue((key, attempts_ended > 0), queue, sequence, &before);
         }
         self.release_profile(&before);
         self.restore_place_in_queue(id);
     }
 
-    /// Adds a single job that never ran, or an array's children, to the queue's order.
-    pub(super) fn add_fresh(&mut self, id: JobId) {
-        let job = self.job_mut(id);
-        let (queue, sequence, profile) = (job.queue, job.sequence, Arc::clone(&job.profile));
-        self.runnable_mut(queue).add_fresh(id, &profile, sequence);
+    /// Adds a job that never ran, an array's children that never did, or a job or child that is tried again, to its queue's order.
+    pub(super) fn enter_queue(&mut self, key: JobKey, was_tried: bool) {
+        let job = self
+            .jobs
+            .get(key.id)
+            .expect("only live jobs enter a queue's order");
+        let runnable = self.runnable.get_mut(&job.queue);
+        let runnable = runnable.expect("queues stay until their last job ends");
+        let is_first = runnable.add(key, &job.profile, job.sequence, was_tried);
+        if is_first && runnable.order() == Order::FairShare {
+            let shares = self.shares.entry(job.queue).or_default();
+            shares.note_waits(share_of(&job.profile), true);
+        }
     }
 
-    /// Adds a job or child that is tried again.
-    pub(super) fn add_retried(&mut self, key: JobKey) {
-        let job = self.job_mut(key.id);
-        let (queue, sequence, profile) = (job.queue, job.sequence, Arc::clone(&job.profile));
-        self.runnable_mut(queue).add_retried(key, &profile, sequence);
+    /// Takes it out again, if it is there.
+    pub(super) fn leave_queue(
+        &mut self,
+        (key, was_tried): (JobKey, bool),
+        queue: QueueId,
+        sequence: Sequence,
+        profile: &Arc<Profile>,
+    ) {
+        let runnable = self.runnable_mut(queue);
+        let is_last = runnable.remove(key, profile, sequence, was_tried);
+        if is_last && runnable.order() == Order::FairShare {
+            let shares = self.shares.entry(queue).or_default();
+            shares.note_waits(share_of(profile), false);
+        }
     }
 
     /// The policy that a queue has, if it is there.
@@ -768,6 +782,7 @@ impl State {
         let runnable = self.runnable.entry(id).or_default();
         if runnable.order() != order {
             let keys: Vec<JobKey> = std::mem::replace(runnable, Runnable::new(order)).all().collect();
+            self.shares.entry(id).or_default().none_waits();
             for key in keys {
                 self.restore_place_in_queue(key.id);
             }

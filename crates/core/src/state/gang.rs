@@ -42,11 +42,7 @@ impl State {
         let is_fresh = self
             .multi_node(id)
             .is_some_and(|multi_node| multi_node.attempts_ended == 0);
-        let runnable = self.runnable_mut(queue);
-        match is_fresh {
-            true => runnable.remove_fresh(&profile, sequence),
-            false => runnable.remove_retried(JobKey::whole(id), &profile, sequence),
-        }
+        self.leave_queue((JobKey::whole(id), !is_fresh), queue, sequence, &profile);
     }
 
     pub(super) fn place_gang(&mut self, placed: &GangPlaced) {
@@ -141,7 +137,7 @@ impl State {
         multi_node.attempts_ended += 1;
         match end.next {
             AfterAttempt::Retried => {
-                self.add_retried(JobKey::whole(*id));
+                self.enter_queue(JobKey::whole(*id), true);
             }
             AfterAttempt::Succeeded | AfterAttempt::Failed => self.remove_job(*id),
         }

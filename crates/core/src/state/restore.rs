@@ -210,10 +210,7 @@ impl State {
     /// Puts what is runnable of a job into its queue's order.
     pub(super) fn restore_place_in_queue(&mut self, id: JobId) {
         for (key, attempts_ended) in self.entries_of(id) {
-            match attempts_ended {
-                0 => self.add_fresh(key.id),
-                _ => self.add_retried(key),
-            }
+            self.enter_queue(key, attempts_ended > 0);
         }
     }
 
