@@ -46,7 +46,10 @@ pub struct Ranked {
 /// A job's place changes when something that goes before it in its line comes or leaves. Of each line the latest such event is kept, and of the
 /// earlier ones those that happened further behind: later means further ahead, so the last event at or before a job is the job's.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RankTimes(BTreeMap<QueueId, BTreeMap<ShareName, BTreeMap<Position, Timestamp>>>);
+pub(crate) struct RankTimes(BTreeMap<QueueId, BTreeMap<ShareName, RankEvents>>);
+
+/// Of one line, by position.
+type RankEvents = Vec<(Position, Timestamp)>;
 
 impl RankTimes {
     /// Notes that something came to or left this position.
@@ -56,15 +59,13 @@ impl RankTimes {
             if lines.len() >= RANKED_LINES_MAX {
                 return;
             }
-            lines.insert(line.into(), BTreeMap::new());
+            lines.insert(line.into(), RankEvents::new());
         }
         let events = lines.get_mut(line).expect("it is there now");
-        while let Some(last) = events.last_entry().filter(|last| *last.key() >= position) {
-            last.remove();
-        }
+        while events.pop_if(|(last, _)| *last >= position).is_some() {}
         // Further behind than any snapshot looks. Who comes nearer does so by an event further ahead.
         if events.len() < RANK_TIMES_MAX {
-            events.insert(position, at);
+            events.push((position, at));
         }
     }
 
@@ -74,7 +75,10 @@ impl RankTimes {
 
     fn since(&self, queue: QueueId, line: &str, position: Position, id: JobId) -> Timestamp {
         let events = self.0.get(&queue).and_then(|lines| lines.get(line));
-        let last = events.and_then(|events| events.range(..=position).next_back());
+        let last = events.and_then(|events| {
+            let ahead = events.partition_point(|(event, _)| *event <= position);
+            events[..ahead].last()
+        });
         last.map_or(id.submitted_at(), |(_, at)| *at)
     }
 }
