@@ -104,7 +104,7 @@ pub enum Change {
         /// Of which definition.
         definition: DefinitionName,
         /// All that are kept.
-        runs: Box<RunTimes>,
+        runs: RunTimes,
     },
     /// A new revision of a job definition.
     DefinitionRegistered(Box<DefinitionRegistered>),

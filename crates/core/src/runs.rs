@@ -1,14 +1,17 @@
 //! How long the jobs of a definition run: the last runs that succeeded, for predictions and backfill.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::limits::RUNS_KEPT_MAX;
 use crate::time::Millis;
 
-/// The run times of the last attempts of a definition that succeeded, oldest first; at most [`RUNS_KEPT_MAX`].
+/// The run times of the last attempts of a definition that succeeded, oldest first; at most [`RUNS_KEPT_MAX`]. Shared by the state and
+/// the change that it comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct RunTimes(Vec<Millis>);
+pub struct RunTimes(Arc<[Millis]>);
 
 /// How long a job is expected to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +27,7 @@ impl RunTimes {
     #[must_use]
     pub fn with(&self, run: Millis) -> Self {
         let skip = (self.0.len() + 1).saturating_sub(RUNS_KEPT_MAX);
-        let kept = self.0.iter().skip(skip).copied();
+        let kept = self.0[skip..].iter().copied();
         RunTimes(kept.chain([run]).collect())
     }
 

@@ -20,7 +20,7 @@ use crate::queue::{Order, Queue, Runnable};
 use crate::resources::{GpuSet, Resources};
 use crate::share::share_of;
 use crate::state::occupancy::idle_deadline;
-use crate::state::{Deadline, Dependent, State};
+use crate::state::{Deadline, Dependent, Shared, State};
 use crate::time::Timestamp;
 use crate::token::KeptToken;
 
@@ -91,9 +91,9 @@ impl State {
             Change::RunTimesNoted { definition, runs } => {
                 // Most often the definition is known.
                 match self.run_times.get_mut(definition) {
-                    Some(known) => *known = (**runs).clone(),
+                    Some(known) => *known = runs.clone(),
                     None => {
-                        self.run_times.insert(definition.clone(), (**runs).clone());
+                        self.run_times.insert(definition.clone(), runs.clone());
                     }
                 }
             }
@@ -717,7 +717,7 @@ impl State {
                 }
             }
         }
-        self.release_profile(&job.profile);
+        self.release_profile(job.profile);
     }
 
     fn change_profile(&mut self, id: JobId, profile: &Profile) {
@@ -731,7 +731,7 @@ impl State {
         for (key, attempts_ended) in entries {
             self.leave_queue((key, attempts_ended > 0), queue, sequence, &before);
         }
-        self.release_profile(&before);
+        self.release_profile(before);
         self.restore_place_in_queue(id);
     }
 
@@ -798,25 +798,23 @@ impl State {
     }
 
     /// Forgets a profile that a job has had, if that was the last.
-    fn release_profile(&mut self, profile: &Profile) {
-        if let Some(jobs) = self.profiles.get_mut(profile) {
+    fn release_profile(&mut self, profile: Arc<Profile>) {
+        let shared = Shared(profile);
+        if let Some(jobs) = self.profiles.get_mut(&shared) {
             *jobs -= 1;
             if *jobs == 0 {
-                self.profiles.remove(profile);
+                self.profiles.remove(&shared);
             }
         }
     }
 
     /// The profile equal to `profile` that jobs share, for one more of them.
     pub(super) fn shared_profile(&mut self, profile: &Profile) -> Arc<Profile> {
-        if let Some((shared, _)) = self.profiles.get_key_value(profile) {
-            let shared = Arc::clone(shared);
-            *self.profiles.entry(Arc::clone(&shared)).or_default() += 1;
-            return shared;
-        }
-        let shared = Arc::new(profile.clone());
-        self.profiles.insert(Arc::clone(&shared), 1);
-        shared
+        let known = self.profiles.get_key_value(profile);
+        let shared = known.map_or_else(|| Shared(Arc::new(profile.clone())), |(shared, _)| shared.clone());
+        let profile = Arc::clone(&shared.0);
+        *self.profiles.entry(shared).or_default() += 1;
+        profile
     }
 
     /// When a running attempt that nobody has asked to stop reaches its timeout.

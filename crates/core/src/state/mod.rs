@@ -10,6 +10,8 @@ mod jobs;
 mod occupancy;
 mod restore;
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -83,6 +85,10 @@ pub(crate) enum Deadline {
     Blocked(QueueId),
 }
 
+/// A profile among those that jobs share. One that is the same in memory is the same: most often it is, and nothing is compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Shared(Arc<Profile>);
+
 /// All that the core remembers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
@@ -98,7 +104,7 @@ pub struct State {
     environment_names: BTreeMap<EnvironmentName, EnvironmentId>,
     queue_names: BTreeMap<QueueName, QueueId>,
     /// How many jobs have which profile. Counted here, not by its owners: copies of the state share it.
-    profiles: BTreeMap<Arc<Profile>, u32>,
+    profiles: BTreeMap<Shared, u32>,
     runnable: BTreeMap<QueueId, Runnable>,
     jobs_by_queue: BTreeMap<QueueId, usize>,
     shares: BTreeMap<QueueId, Shares>,
@@ -112,6 +118,27 @@ pub struct State {
     /// Client tokens by when they count no more.
     token_ages: BTreeSet<(Timestamp, Box<str>)>,
     deadlines: BTreeSet<(Timestamp, Deadline)>,
+}
+
+impl Ord for Shared {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match Arc::ptr_eq(&self.0, &other.0) {
+            true => Ordering::Equal,
+            false => self.0.cmp(&other.0),
+        }
+    }
+}
+
+impl PartialOrd for Shared {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Borrow<Profile> for Shared {
+    fn borrow(&self) -> &Profile {
+        &self.0
+    }
 }
 
 impl Default for Counters {

@@ -294,7 +294,7 @@ impl Step<'_> {
         let before = self.state().run_times(definition);
         (counts && ended.next == AfterAttempt::Succeeded).then(|| Change::RunTimesNoted {
             definition: definition.clone(),
-            runs: Box::new(before.map_or_else(|| RunTimes::default().with(run), |before| before.with(run))),
+            runs: before.map_or_else(|| RunTimes::default().with(run), |before| before.with(run)),
         })
     }
 }
