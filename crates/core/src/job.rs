@@ -30,7 +30,7 @@ pub struct Job {
 }
 
 /// What a job needs of the scheduler. Jobs of one definition mostly share it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Profile {
     /// Which environments can run it.
     pub platform: Platform,
@@ -60,7 +60,7 @@ pub struct Profile {
 }
 
 /// What a service job takes of its environment, and of whose share (sections A.8 and C.4).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ServiceClaim {
     /// An instance type such as `ml.m5.large`.
     pub unit: Box<str>,
@@ -75,7 +75,7 @@ pub struct ServiceClaim {
 }
 
 /// A job's place among the shares of a queue (sections A4.4 and C3.6).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ShareClaim {
     /// The share identifier; empty for a priority without one, which only service jobs may have.
     pub identifier: Box<str>,
@@ -84,7 +84,7 @@ pub struct ShareClaim {
 }
 
 /// So much of a consumable resource (section C.5).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ConsumableClaim {
     /// Which.
     pub name: ConsumableResourceName,

@@ -35,6 +35,7 @@ pub mod job;
 pub mod launch;
 mod ledger;
 pub mod limits;
+mod lookup;
 mod machine;
 pub mod multi_node;
 pub mod name;

@@ -11,6 +11,7 @@ use crate::environment::{Life, Switch};
 use crate::id::{ArrayIndex, EnvironmentId, JobId, JobKey, Sequence};
 use crate::item::SchedulingPolicy;
 use crate::job::Profile;
+use crate::lookup::Lookup;
 use crate::name::{QueueName, QuotaShareName, SchedulingPolicyName};
 use crate::options::QueueOptions;
 use crate::share::{ShareName, share_of};
@@ -74,7 +75,7 @@ pub enum Order {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Runnable {
     order: Order,
-    lines: BTreeMap<ShareName, Line>,
+    lines: Lookup<ShareName, Line>,
     count: usize,
     /// How many entries need what, where there are many lines: in a queue with fair share.
     needs: BTreeMap<Needs, usize>,
@@ -160,15 +161,6 @@ impl Position {
     }
 }
 
-/// What is next in a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Candidate {
-    /// A single job, or a child that runs again.
-    Job(JobKey),
-    /// The lowest runnable child of an array job.
-    NextChild(JobId),
-}
-
 impl Order {
     /// Of a queue that has this policy.
     #[must_use]
@@ -241,7 +233,7 @@ impl Runnable {
     ) -> bool {
         let position = self.position_of(profile, sequence, key.child, was_tried);
         let name = self.line_of(profile);
-        let is_first = !self.lines.contains_key(name);
+        let is_first = self.lines.get(name).is_none();
         if is_first {
             self.lines.insert(name.into(), Line::new());
         }
@@ -289,7 +281,7 @@ impl Runnable {
 
     /// The lines that are not empty, by name.
     pub fn lines(&self) -> impl Iterator<Item = &ShareName> {
-        self.lines.keys()
+        self.lines.in_order().map(|(name, _)| name)
     }
 
     /// What the jobs of all lines need, each once.
@@ -297,10 +289,11 @@ impl Runnable {
         self.needs.keys()
     }
 
-    /// What goes next in a line. `is_array` tells whether a job is an array's parent.
-    pub(crate) fn front(&self, line: &str, is_array: impl Fn(JobId) -> bool) -> Option<Candidate> {
+    /// What goes next in a line; the children of an array that never ran go with their parent's id.
+    pub(crate) fn front(&self, line: &str) -> Option<JobKey> {
         let (position, id) = self.lines.get(line)?.first_key_value()?;
-        Some(candidate(*position, *id, is_array))
+        let child = position.child;
+        Some(JobKey { id: *id, child })
     }
 
     /// The jobs of a line in order, arrays once with their parent's id.
@@ -319,7 +312,7 @@ impl Runnable {
 
     /// All jobs, line by line, arrays once with their parent's id.
     pub fn all(&self) -> impl Iterator<Item = JobKey> {
-        let entries = self.lines.values().flatten();
+        let entries = self.lines.in_order().flat_map(|(_, line)| line);
         entries.map(|(position, id)| JobKey {
             id: *id,
             child: position.child,
@@ -336,15 +329,5 @@ impl Runnable {
     #[must_use]
     pub fn len(&self) -> usize {
         self.count
-    }
-}
-
-fn candidate(position: Position, id: JobId, is_array: impl Fn(JobId) -> bool) -> Candidate {
-    match position.turn {
-        Turn::Fresh if is_array(id) => Candidate::NextChild(id),
-        Turn::Fresh | Turn::Retried => Candidate::Job(JobKey {
-            id,
-            child: position.child,
-        }),
     }
 }

@@ -1,6 +1,6 @@
 //! The shares of a queue: what each holds, what it has used lately, and whose turn it is (section C.3).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::course::{Course, Courses, Part};
@@ -8,6 +8,7 @@ use crate::item::{FairShare, ShareWeight};
 use crate::job::{Job, Profile};
 use crate::ledger::{Sum, part_of};
 use crate::limits::FAIR_SHARE_WINDOW_MIN;
+use crate::lookup::Lookup;
 use crate::resources::Resources;
 use crate::time::{Millis, Timestamp};
 
@@ -49,7 +50,7 @@ pub(crate) struct Shares {
     policy: Option<FairShare>,
     /// Active shares for each entry of the policy.
     matching: Vec<u32>,
-    shares: BTreeMap<ShareName, Share>,
+    shares: Lookup<ShareName, Share>,
     /// Those that wait, in the order of their turns.
     courses: Courses,
     /// Those that are active for their past only, by when that began to be so.
@@ -118,7 +119,7 @@ impl Shares {
         self.matching = vec![0; policy.as_ref().map_or(0, |policy| policy.shares.len())];
         self.policy = policy;
         self.resting.clear();
-        let names: Vec<ShareName> = self.shares.keys().cloned().collect();
+        let names: Vec<ShareName> = self.iter().map(|(name, _)| Arc::clone(name)).collect();
         for name in names {
             let entry = self.entry_for(&name);
             if let Some(share) = self.shares.get_mut(&name) {
@@ -148,7 +149,7 @@ impl Shares {
 
     /// The shares by name.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&ShareName, &Share)> {
-        self.shares.iter()
+        self.shares.in_order()
     }
 
     /// The name of a share as it is kept.
@@ -274,18 +275,25 @@ impl Shares {
     /// The part of the window that the latest use was counted in; `None` while the parts of the shares differ, because the policy was changed.
     fn present_part(&self) -> Option<Part> {
         let part = part_of(self.policy.as_ref()?);
-        let ledgers = self.shares.values().filter_map(|share| share.ledger.as_ref());
-        let latest = ledgers.clone().max_by_key(|ledger| ledger.as_of)?;
-        ledgers
-            .clone()
-            .all(|ledger| ledger.part == part)
-            .then(|| latest.part_of_window())
+        let differs = |share: &Share| share.ledger.as_ref().is_some_and(|ledger| ledger.part != part);
+        if self.shares.any(|_, share| differs(share)) {
+            return None;
+        }
+        let latest = self.shares.greatest(|share| Some(share.ledger.as_ref()?.as_of))?;
+        Some(
+            Ledger {
+                as_of: latest,
+                part,
+                used: Vec::new(),
+            }
+            .part_of_window(),
+        )
     }
 
     /// Puts all that wait in order.
     fn order_anew(&mut self) {
         self.courses = Courses::of(self.present_part());
-        let courses = self.shares.iter().filter_map(|(name, share)| {
+        let courses = self.iter().filter_map(|(name, share)| {
             let course = self.course_of(share)?;
             Some((course, Arc::clone(name)))
         });
@@ -329,7 +337,7 @@ impl Shares {
     }
 
     fn entry_mut(&mut self, name: &str) -> &mut Share {
-        if !self.shares.contains_key(name) {
+        if self.shares.get(name).is_none() {
             let entry = self.entry_for(name);
             let share = Share {
                 entry,
@@ -367,9 +375,7 @@ impl Shares {
 
     /// None has anything to run, as far as the queue goes by share.
     pub(crate) fn none_waits(&mut self) {
-        for share in self.shares.values_mut() {
-            share.waits = false;
-        }
+        self.shares.change_each(|share| share.waits = false);
         self.order_anew();
     }
 

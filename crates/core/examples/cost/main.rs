@@ -1,7 +1,7 @@
 //! What jobs cost: the time of a scheduling decision, by how many jobs are queued and how they are ordered, and the memory of a queued
 //! job. Prints, and asserts nothing.
 //!
-//! `cargo run --release -p batchyard-core --example cost`
+//! `cargo run --release -p batchyard-core --example cost [LENGTH …]`
 //!
 //! A decision is all of it for one job: submitted, placed where another has just ended, started, ended. Queues of all lengths are there at
 //! once, and a few decisions of each are measured in turn, many times over: what the machine does besides falls on all of them.
@@ -14,7 +14,7 @@ use std::time::Duration;
 use allocated::allocated;
 use yard::{ARRAY_MAX, Order, Yard};
 
-/// Queued jobs.
+/// Queued jobs, unless asked for others.
 const LENGTHS: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
 
 /// Shares of the fair-share queues: as many as a queue may have.
@@ -37,10 +37,15 @@ struct Measured {
 }
 
 fn main() {
+    let asked = std::env::args().skip(1).filter_map(|word| word.parse().ok());
+    let mut lengths: Vec<u32> = asked.collect();
+    if lengths.is_empty() {
+        lengths.extend(LENGTHS);
+    }
     let orders = [Order::Fifo, Order::FairShare(SHARES)];
     let queues = orders
         .into_iter()
-        .flat_map(|order| LENGTHS.map(|length| (order, length)));
+        .flat_map(|order| lengths.iter().map(move |length| (order, *length)));
     let mut measured: Vec<Measured> = queues.map(|(order, length)| filled(order, length)).collect();
     for _ in 0..ROUNDS {
         for Measured {
@@ -61,12 +66,12 @@ fn main() {
             passes.push(each(passing.sum()));
         }
     }
-    println!("| order | queued | ns a decision | to 1,000 queued | ns of it the pass | bytes a queued job |");
+    println!("| order | queued | ns a decision | to the first | ns of it the pass | bytes a queued job |");
     println!("|---|---|---|---|---|---|");
     let mut base = 0;
     for one in &mut measured {
         let (decision, pass) = (median(&mut one.decisions), median(&mut one.passes));
-        if one.length == LENGTHS[0] {
+        if one.length == lengths[0] {
             base = decision;
         }
         let order = match one.order {

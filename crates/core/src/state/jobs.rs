@@ -1,80 +1,88 @@
 //! The live jobs, by identifier.
 //!
-//! A step looks its job up many times, so they are in hash maps. Nothing can come to depend on the order of these: to go over them is to
-//! put them in order first. There are many small maps instead of one: none is long in growing, and a copy of the state (forecasts are
-//! made from copies) shares those in which nothing has changed since.
+//! Identifiers begin with the time of submission, and jobs that came one after another are needed one after another. So they are kept
+//! together: in *leaves* of a thousand or two, each for a range of identifiers, the last one for new jobs. What is at the front of a
+//! queue and what comes to its end is in few leaves, which the processor has at hand however long the queue is. A copy of the state
+//! (forecasts are made from copies) shares the leaves in which nothing has changed since.
 
-#[expect(
-    clippy::disallowed_types,
-    reason = "jobs are looked up, and gone over in order of their identifiers alone"
-)]
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use crate::id::JobId;
 use crate::job::Job;
+use crate::lookup::{Lookup, Mixer};
 
-/// How many maps there are: of a million jobs each has 4,000.
-const SHARDS: usize = 256;
+/// Jobs of a leaf at most (own choice: all that a hash map of 2,048 places takes before it grows).
+const LEAF_JOBS_MAX: usize = 1_792;
 
-#[expect(clippy::disallowed_types, reason = "see above")]
-type Shard = HashMap<JobId, Job, BuildHasherDefault<Mixer>>;
+/// Nobody chooses identifiers to collide: the server makes them.
+type Leaf = Lookup<JobId, Job, Mixer>;
 
 /// See the module.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub(super) struct Jobs {
-    shards: Box<[Arc<Shard>; SHARDS]>,
+    /// The least identifier that belongs into each leaf but the first, which takes all that are less.
+    firsts: Vec<JobId>,
+    /// One more than there are of `firsts`, or none where there are no jobs; none is empty.
+    leaves: Vec<Arc<Leaf>>,
     count: usize,
 }
 
-/// Hashes identifiers, which the server makes itself: nobody chooses them to collide. Multiplies each word by an odd number with bits all
-/// over, and turns the product, as the high bits of it are the best.
-#[derive(Clone, Copy, Default)]
-struct Mixer(u64);
-
-impl Hasher for Mixer {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = (self.0 ^ word)
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .rotate_left(29);
-    }
-}
-
-/// The map that an identifier belongs to: by other bits than those that the map itself goes by.
-fn shard_of(id: JobId) -> usize {
-    let hash = BuildHasherDefault::<Mixer>::default().hash_one(id);
-    usize::from(hash.to_be_bytes()[2])
-}
-
 impl Jobs {
+    /// Which leaf an identifier belongs to.
+    fn leaf_of(&self, id: JobId) -> usize {
+        self.firsts.partition_point(|first| *first <= id)
+    }
+
     pub(super) fn get(&self, id: JobId) -> Option<&Job> {
-        self.shards[shard_of(id)].get(&id)
+        self.leaves.get(self.leaf_of(id))?.get(&id)
     }
 
     pub(super) fn get_mut(&mut self, id: JobId) -> Option<&mut Job> {
-        Arc::make_mut(&mut self.shards[shard_of(id)]).get_mut(&id)
+        let leaf = self.leaf_of(id);
+        Arc::make_mut(self.leaves.get_mut(leaf)?).get_mut(&id)
     }
 
     pub(super) fn insert(&mut self, id: JobId, job: Job) {
-        let shard = Arc::make_mut(&mut self.shards[shard_of(id)]);
-        self.count += usize::from(shard.insert(id, job).is_none());
+        let mut leaf = self.leaf_of(id);
+        if self.leaves.is_empty() {
+            self.leaves.push(Arc::default());
+        } else if self.leaves[leaf].len() >= LEAF_JOBS_MAX {
+            self.make_room(leaf, id);
+            leaf = self.leaf_of(id);
+        }
+        let leaf = Arc::make_mut(&mut self.leaves[leaf]);
+        self.count += usize::from(leaf.insert(id, job).is_none());
+    }
+
+    /// A leaf is full that another job belongs into: it is divided, or a new one follows if the job comes after all others.
+    fn make_room(&mut self, leaf: usize, id: JobId) {
+        let is_last = leaf + 1 == self.leaves.len() && !self.leaves[leaf].any(|other, _| *other > id);
+        let (first, half) = if is_last {
+            (Some(id), Leaf::default())
+        } else {
+            let half = Arc::make_mut(&mut self.leaves[leaf]).split_off_half();
+            let first = half.in_order().next().map(|(first, _)| *first);
+            (first, half)
+        };
+        if let Some(first) = first {
+            self.firsts.insert(leaf, first);
+            self.leaves.insert(leaf + 1, Arc::new(half));
+        }
     }
 
     pub(super) fn remove(&mut self, id: JobId) -> Option<Job> {
-        let removed = Arc::make_mut(&mut self.shards[shard_of(id)]).remove(&id)?;
+        let number = self.leaf_of(id);
+        let leaf = Arc::make_mut(self.leaves.get_mut(number)?);
+        let removed = leaf.remove(&id)?;
         self.count -= 1;
+        if leaf.is_empty() {
+            self.leaves.remove(number);
+            // Its neighbour takes over its range.
+            if !self.firsts.is_empty() {
+                self.firsts.remove(number.saturating_sub(1));
+            }
+        }
         Some(removed)
     }
 
@@ -84,31 +92,123 @@ impl Jobs {
 
     /// Whether a job is so, whichever it is.
     pub(super) fn any(&self, is_so: impl Fn(&Job) -> bool) -> bool {
-        let mut shards = self.shards.iter();
-        shards.any(|shard| shard.values().any(&is_so))
+        self.leaves.iter().any(|leaf| leaf.any(|_, job| is_so(job)))
     }
 
-    /// All jobs in order of their identifiers. Puts them in order first, which takes its time.
-    pub(super) fn in_order(&self) -> impl Iterator<Item = (JobId, &Job)> + use<'_> {
-        let jobs = self.shards.iter().flat_map(|shard| shard.iter());
-        let mut jobs: Vec<(JobId, &Job)> = jobs.map(|(id, job)| (*id, job)).collect();
-        jobs.sort_unstable_by_key(|(id, _)| *id);
-        jobs.into_iter()
+    /// All jobs in order of their identifiers. Puts those of each leaf in order first, which takes its time.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = (JobId, &Job)> {
+        let jobs = self.leaves.iter().flat_map(|leaf| leaf.in_order());
+        jobs.map(|(id, job)| (*id, job))
     }
 }
 
-impl Default for Jobs {
-    fn default() -> Self {
-        let empty = Arc::new(Shard::default());
-        Jobs {
-            shards: Box::new(std::array::from_fn(|_| Arc::clone(&empty))),
-            count: 0,
-        }
+/// How the jobs are spread over leaves says how they came, and nothing of what they are.
+impl PartialEq for Jobs {
+    fn eq(&self, other: &Self) -> bool {
+        self.count == other.count && self.in_order().eq(other.in_order())
     }
 }
+
+impl Eq for Jobs {}
 
 impl fmt::Debug for Jobs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.in_order()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::environment::Platform;
+    use crate::id::{QueueId, Sequence};
+    use crate::job::{Body, Execution, Profile};
+    use crate::resources::Resources;
+    use crate::retry::RetryStrategy;
+    use crate::time::{Millis, Timestamp};
+
+    fn id(number: u64) -> JobId {
+        JobId::new(Timestamp::from_millis(0), u128::from(number))
+    }
+
+    fn profile() -> Profile {
+        Profile {
+            platform: Platform::Ec2,
+            resources: Resources::default(),
+            retry: RetryStrategy::default(),
+            timeout: None,
+            stop_timeout: Millis::default(),
+            share: None,
+            consumables: Vec::new(),
+            definition: None,
+            nodes: None,
+            service: None,
+        }
+    }
+
+    /// Many jobs come in order, as many go again; some come late, and belong between others.
+    #[derive(Clone, Debug)]
+    enum Move {
+        Append(u64),
+        Insert(u64),
+        RemoveFirst(u64),
+        Remove(u64),
+    }
+
+    fn moves() -> impl Strategy<Value = Vec<Move>> {
+        let one = prop_oneof![
+            (0..4_000_u64).prop_map(Move::Append),
+            (0..20_000_u64).prop_map(Move::Insert),
+            (0..3_000_u64).prop_map(Move::RemoveFirst),
+            (0..20_000_u64).prop_map(Move::Remove),
+        ];
+        proptest::collection::vec(one, 1..20)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn behaves_as_a_map_in_order(moves in moves()) {
+            let profile = Arc::new(profile());
+            let job = |number: u64| Job {
+                sequence: Sequence(number),
+                queue: QueueId(1),
+                profile: Arc::clone(&profile),
+                body: Body::Ready(Execution::new()),
+            };
+            let (mut jobs, mut model, mut next) = (Jobs::default(), BTreeMap::new(), 0);
+            for one in moves {
+                match one {
+                    Move::Append(count) => {
+                        for number in next..next + count {
+                            jobs.insert(id(2 * number), job(number));
+                            model.insert(id(2 * number), job(number));
+                        }
+                        next += count;
+                    }
+                    Move::Insert(number) => {
+                        jobs.insert(id(number), job(number));
+                        model.insert(id(number), job(number));
+                    }
+                    Move::RemoveFirst(count) => {
+                        let first: Vec<JobId> = model.keys().take(usize::try_from(count).unwrap()).copied().collect();
+                        for id in first {
+                            prop_assert_eq!(jobs.remove(id), model.remove(&id));
+                        }
+                    }
+                    Move::Remove(number) => prop_assert_eq!(jobs.remove(id(number)), model.remove(&id(number))),
+                }
+                prop_assert_eq!(jobs.len(), model.len());
+                prop_assert!(jobs.in_order().eq(model.iter().map(|(id, job)| (*id, job))));
+                prop_assert!(jobs.leaves.iter().all(|leaf| !leaf.is_empty() && leaf.len() <= LEAF_JOBS_MAX));
+                let other = model.keys().next().copied();
+                prop_assert_eq!(other.and_then(|id| jobs.get(id)), other.and_then(|id| model.get(&id)));
+            }
+        }
     }
 }

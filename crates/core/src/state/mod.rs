@@ -10,8 +10,6 @@ mod jobs;
 mod occupancy;
 mod restore;
 
-use std::borrow::Borrow;
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -23,8 +21,9 @@ use crate::id::{ArrayIndex, AttemptKey, EnvironmentId, InstanceId, JobId, JobKey
 use crate::interval_set::IntervalSet;
 use crate::item::{ItemKey, KeptItem};
 use crate::job::{Body, Execution, Job, JobStatus, Profile};
+use crate::lookup::Lookup;
 use crate::name::{ConsumableResourceName, DefinitionName, EnvironmentName, QueueName, QuotaShareName};
-use crate::queue::{Candidate, Queue, Runnable};
+use crate::queue::{Queue, Runnable};
 use crate::quota::QuotaUse;
 use crate::resources::Resources;
 use crate::runs::RunTimes;
@@ -85,9 +84,12 @@ pub(crate) enum Deadline {
     Blocked(QueueId),
 }
 
-/// A profile among those that jobs share. One that is the same in memory is the same: most often it is, and nothing is compared.
+/// A profile that jobs share, and how many do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Shared(Arc<Profile>);
+struct Shared {
+    profile: Arc<Profile>,
+    jobs: usize,
+}
 
 /// All that the core remembers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +106,7 @@ pub struct State {
     environment_names: BTreeMap<EnvironmentName, EnvironmentId>,
     queue_names: BTreeMap<QueueName, QueueId>,
     /// How many jobs have which profile. Counted here, not by its owners: copies of the state share it.
-    profiles: BTreeMap<Shared, u32>,
+    profiles: Lookup<Arc<Profile>, Shared>,
     runnable: BTreeMap<QueueId, Runnable>,
     jobs_by_queue: BTreeMap<QueueId, usize>,
     shares: BTreeMap<QueueId, Shares>,
@@ -118,27 +120,6 @@ pub struct State {
     /// Client tokens by when they count no more.
     token_ages: BTreeSet<(Timestamp, Box<str>)>,
     deadlines: BTreeSet<(Timestamp, Deadline)>,
-}
-
-impl Ord for Shared {
-    fn cmp(&self, other: &Self) -> Ordering {
-        match Arc::ptr_eq(&self.0, &other.0) {
-            true => Ordering::Equal,
-            false => self.0.cmp(&other.0),
-        }
-    }
-}
-
-impl PartialOrd for Shared {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Borrow<Profile> for Shared {
-    fn borrow(&self) -> &Profile {
-        &self.0
-    }
 }
 
 impl Default for Counters {
@@ -168,7 +149,7 @@ impl State {
             token_ages: BTreeSet::new(),
             environment_names: BTreeMap::new(),
             queue_names: BTreeMap::new(),
-            profiles: BTreeMap::new(),
+            profiles: Lookup::default(),
             runnable: BTreeMap::new(),
             jobs_by_queue: BTreeMap::new(),
             shares: BTreeMap::new(),
@@ -413,26 +394,14 @@ impl State {
     /// The job or child that a line of a queue runs next, and what it needs.
     #[must_use]
     pub fn front(&self, queue: QueueId, line: &str) -> Option<(JobKey, &Arc<Profile>)> {
-        let is_array = |id: JobId| {
-            matches!(
-                self.jobs.get(id),
-                Some(Job {
-                    body: Body::Array(_),
-                    ..
-                })
-            )
+        let entry = self.runnable.get(&queue)?.front(line)?;
+        let job = self.jobs.get(entry.id)?;
+        let key = match (entry.child, &job.body) {
+            // The children that never ran have one entry, which is their array's.
+            (None, Body::Array(array)) => JobKey::child(entry.id, array.runnable.first()?),
+            (_, Body::Array(_) | Body::Waiting(_) | Body::Ready(_) | Body::MultiNode(_)) => entry,
         };
-        let candidate = self.runnable.get(&queue)?.front(line, is_array)?;
-        match candidate {
-            Candidate::Job(key) => Some((key, &self.jobs.get(key.id)?.profile)),
-            Candidate::NextChild(id) => {
-                let job = self.jobs.get(id)?;
-                let Body::Array(array) = &job.body else {
-                    return None;
-                };
-                Some((JobKey::child(id, array.runnable.first()?), &job.profile))
-            }
-        }
+        Some((key, &job.profile))
     }
 
     /// The execution of a live single job, child or node, if it has one.

@@ -1,0 +1,146 @@
+//! Maps that are looked up by key, many times in a step, and gone over seldom: hash maps that do not tell their order.
+//!
+//! Nothing in the core may come to depend on the order of a hash map, so the only ways to go over one are in order of the keys, which puts
+//! them in order first, and questions whose answer has none. Hashes have no secret: they are the same in each run.
+
+use std::borrow::Borrow;
+#[expect(clippy::disallowed_types, reason = "its order stays in here")]
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+
+/// See the module. `H`: [`Mixer`] for keys that nobody can choose, else the standard one, whose collisions are hard to find.
+#[derive(Clone)]
+pub(crate) struct Lookup<K, V, H = std::hash::DefaultHasher> {
+    #[expect(clippy::disallowed_types, reason = "its order stays in here")]
+    entries: HashMap<K, V, BuildHasherDefault<H>>,
+}
+
+/// Multiplies each word by an odd number with bits all over, and turns the product, as its high bits are the best.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Mixer(u64);
+
+impl Hasher for Mixer {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0 ^ word)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(29);
+    }
+}
+
+impl<K: Hash + Ord, V, H: Hasher + Default> Lookup<K, V, H> {
+    pub(crate) fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.entries.get(key)
+    }
+
+    /// With the key as it is kept.
+    pub(crate) fn get_key_value<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<(&K, &V)>
+    where
+        K: Borrow<Q>,
+    {
+        self.entries.get_key_value(key)
+    }
+
+    pub(crate) fn get_mut<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        self.entries.get_mut(key)
+    }
+
+    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
+        self.entries.insert(key, value)
+    }
+
+    pub(crate) fn remove<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        let removed = self.entries.remove(key);
+        // What is as good as empty needs no room for what it once had. Seldom, so that no removal is slow in the mean.
+        if self.entries.len() < self.entries.capacity() / 8 {
+            self.entries.shrink_to(self.entries.len() * 2);
+        }
+        removed
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Changes each of them, for itself.
+    pub(crate) fn change_each(&mut self, change: impl FnMut(&mut V)) {
+        self.entries.values_mut().for_each(change);
+    }
+
+    /// Whether one is so, whichever it is.
+    pub(crate) fn any(&self, mut is_so: impl FnMut(&K, &V) -> bool) -> bool {
+        self.entries.iter().any(|(key, value)| is_so(key, value))
+    }
+
+    /// The greatest of something that is asked of each.
+    pub(crate) fn greatest<T: Ord>(&self, of: impl FnMut(&V) -> Option<T>) -> Option<T> {
+        self.entries.values().filter_map(of).max()
+    }
+
+    /// All of them in order of their keys. Puts them in order first, which takes its time.
+    pub(crate) fn in_order(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> + Clone {
+        let mut entries: Vec<(&K, &V)> = self.entries.iter().collect();
+        entries.sort_unstable_by_key(|(key, _)| *key);
+        entries.into_iter()
+    }
+
+    /// Those from the middle on, in order of their keys, out of it.
+    pub(crate) fn split_off_half(&mut self) -> Self
+    where
+        K: Clone,
+    {
+        let keys: Vec<K> = self.in_order().map(|(key, _)| key.clone()).collect();
+        let mut half = Lookup::default();
+        for key in keys.into_iter().skip(self.len() / 2) {
+            if let Some(value) = self.entries.remove(&key) {
+                half.insert(key, value);
+            }
+        }
+        half
+    }
+}
+
+impl<K, V, H> Default for Lookup<K, V, H> {
+    fn default() -> Self {
+        Lookup {
+            entries: Default::default(),
+        }
+    }
+}
+
+impl<K: Hash + Ord, V: PartialEq, H: Hasher + Default> PartialEq for Lookup<K, V, H> {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries == other.entries
+    }
+}
+
+impl<K: Hash + Ord, V: Eq, H: Hasher + Default> Eq for Lookup<K, V, H> {}
+
+impl<K: Hash + Ord + fmt::Debug, V: fmt::Debug, H: Hasher + Default> fmt::Debug for Lookup<K, V, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.in_order()).finish()
+    }
+}
