@@ -4,7 +4,6 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +65,7 @@ pub struct EnvironmentSpec {
 }
 
 /// Which jobs an environment runs, and which environments a job can run in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Platform {
     /// ECS on EC2, Spot or unmanaged capacity.
@@ -311,12 +310,6 @@ impl Ord for InstanceTypeName {
 impl PartialOrd for InstanceTypeName {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
-    }
-}
-
-impl Hash for InstanceTypeName {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.name.hash(state);
     }
 }
 

@@ -30,8 +30,11 @@ pub struct Job {
 }
 
 /// What a job needs of the scheduler. Jobs of one definition mostly share it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Profile {
+    /// Which share of a fair-share queue it belongs to, and its place in it. First, as it is what the profiles of many shares differ in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<ShareClaim>,
     /// Which environments can run it.
     pub platform: Platform,
     /// What an attempt (of each child; of all nodes together) holds while it runs.
@@ -42,9 +45,6 @@ pub struct Profile {
     pub timeout: Option<Millis>,
     /// Time between asking an attempt to stop and killing it.
     pub stop_timeout: Millis,
-    /// Which share of a fair-share queue it belongs to, and its place in it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub share: Option<ShareClaim>,
     /// What an attempt takes of consumable resources: at most 5 entries, names unique.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consumables: Vec<ConsumableClaim>,
@@ -60,7 +60,7 @@ pub struct Profile {
 }
 
 /// What a service job takes of its environment, and of whose share (sections A.8 and C.4).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ServiceClaim {
     /// An instance type such as `ml.m5.large`.
     pub unit: Box<str>,
@@ -75,7 +75,7 @@ pub struct ServiceClaim {
 }
 
 /// A job's place among the shares of a queue (sections A4.4 and C3.6).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ShareClaim {
     /// The share identifier; empty for a priority without one, which only service jobs may have.
     pub identifier: Box<str>,
@@ -84,7 +84,7 @@ pub struct ShareClaim {
 }
 
 /// So much of a consumable resource (section C.5).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ConsumableClaim {
     /// Which.
     pub name: ConsumableResourceName,
@@ -309,6 +309,17 @@ impl Default for Execution {
 }
 
 impl Job {
+    /// The execution of a single job (no `child`), of a child or of a node, if it has one.
+    #[must_use]
+    pub fn execution(&self, child: Option<ArrayIndex>) -> Option<&Execution> {
+        match (child, &self.body) {
+            (None, Body::Ready(execution)) => Some(execution),
+            (Some(child), Body::Array(array)) => array.executions.get(&child),
+            (Some(node), Body::MultiNode(multi_node)) => multi_node.gang.as_ref()?.execution(node),
+            (None | Some(_), Body::Waiting(_) | Body::Ready(_) | Body::Array(_) | Body::MultiNode(_)) => None,
+        }
+    }
+
     /// The state of the job as a whole.
     #[must_use]
     pub fn status(&self) -> JobStatus {

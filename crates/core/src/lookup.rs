@@ -9,16 +9,17 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
-/// See the module. `H`: [`Mixer`] for keys that nobody can choose, else the standard one, whose collisions are hard to find.
+/// See the module.
 #[derive(Clone)]
-pub(crate) struct Lookup<K, V, H = std::hash::DefaultHasher> {
+pub(crate) struct Lookup<K, V> {
     #[expect(clippy::disallowed_types, reason = "its order stays in here")]
-    entries: HashMap<K, V, BuildHasherDefault<H>>,
+    entries: HashMap<K, V, BuildHasherDefault<Mixer>>,
 }
 
-/// Multiplies each word by an odd number with bits all over, and turns the product, as its high bits are the best.
+/// Multiplies each word by an odd number with bits all over, and turns the product, as its high bits are the best. Whoever can choose keys
+/// can make them collide, so there must be few of those: the names of a queue's active shares are 500 at most.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Mixer(u64);
+struct Mixer(u64);
 
 impl Hasher for Mixer {
     fn finish(&self) -> u64 {
@@ -26,9 +27,15 @@ impl Hasher for Mixer {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            self.write_u64(u64::from_le_bytes(word));
         }
+    }
+
+    fn write_u8(&mut self, byte: u8) {
+        self.write_u64(u64::from(byte));
     }
 
     fn write_u64(&mut self, word: u64) {
@@ -38,7 +45,7 @@ impl Hasher for Mixer {
     }
 }
 
-impl<K: Hash + Ord, V, H: Hasher + Default> Lookup<K, V, H> {
+impl<K: Hash + Ord, V> Lookup<K, V> {
     pub(crate) fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
@@ -123,7 +130,7 @@ impl<K: Hash + Ord, V, H: Hasher + Default> Lookup<K, V, H> {
     }
 }
 
-impl<K, V, H> Default for Lookup<K, V, H> {
+impl<K, V> Default for Lookup<K, V> {
     fn default() -> Self {
         Lookup {
             entries: Default::default(),
@@ -131,15 +138,15 @@ impl<K, V, H> Default for Lookup<K, V, H> {
     }
 }
 
-impl<K: Hash + Ord, V: PartialEq, H: Hasher + Default> PartialEq for Lookup<K, V, H> {
+impl<K: Hash + Ord, V: PartialEq> PartialEq for Lookup<K, V> {
     fn eq(&self, other: &Self) -> bool {
         self.entries == other.entries
     }
 }
 
-impl<K: Hash + Ord, V: Eq, H: Hasher + Default> Eq for Lookup<K, V, H> {}
+impl<K: Hash + Ord, V: Eq> Eq for Lookup<K, V> {}
 
-impl<K: Hash + Ord + fmt::Debug, V: fmt::Debug, H: Hasher + Default> fmt::Debug for Lookup<K, V, H> {
+impl<K: Hash + Ord + fmt::Debug, V: fmt::Debug> fmt::Debug for Lookup<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.in_order()).finish()
     }

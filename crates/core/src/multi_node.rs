@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 pub type NodeIndex = ArrayIndex;
 
 /// How many nodes a job has, and what each needs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NodeShape {
     /// How many: 1..=1000.
     pub count: u32,
@@ -28,7 +28,7 @@ pub struct NodeShape {
 }
 
 /// Neighbouring nodes that need the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NodeGroup {
     /// The first of them.
     pub first: NodeIndex,

@@ -1,7 +1,8 @@
 //! Job queues: their facts, and the order in which their runnable jobs go.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -131,33 +132,39 @@ impl Eq for Needs {}
 
 type Line = BTreeMap<Position, JobId>;
 
-/// A place in a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Position {
-    priority: Reverse<u16>,
-    turn: Turn,
-    sequence: Sequence,
-    child: Option<ArrayIndex>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Turn {
-    Retried,
-    Fresh,
-}
+/// A place in a line: the lower goes first. One number, as lines compare many of them: from its highest bits on how far the priority is
+/// from the highest (16 bits), whether it is the first try (1), the order of submission (64), and which child it is, from 1 (33).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Position(u128);
 
 impl Position {
+    const PRIORITY: u32 = 98;
+    const FIRST_TRY: u32 = 97;
+    const SEQUENCE: u32 = 33;
+    const CHILD_MASK: u128 = (1 << Self::SEQUENCE) - 1;
+
+    fn new(priority: u16, was_tried: bool, sequence: Sequence, child: Option<ArrayIndex>) -> Self {
+        let whole = u128::from(u16::MAX - priority) << Self::PRIORITY
+            | u128::from(!was_tried) << Self::FIRST_TRY
+            | u128::from(sequence.0) << Self::SEQUENCE;
+        child.map_or(Position(whole), |child| Position(whole).of_child(child))
+    }
+
     /// Of a child of the array that has this position.
     pub(crate) fn of_child(self, child: ArrayIndex) -> Self {
-        Position {
-            child: Some(child),
-            ..self
-        }
+        Position(self.0 & !Self::CHILD_MASK | (u128::from(child) + 1))
     }
 
     /// Which child runs again; none for single jobs, and for all the children of an array that never ran.
     pub(crate) fn child(self) -> Option<ArrayIndex> {
-        self.child
+        let number = (self.0 & Self::CHILD_MASK).checked_sub(1)?;
+        Some(u32::try_from(number).expect("it was made from an index"))
+    }
+}
+
+impl fmt::Debug for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Position({:#x})", self.0)
     }
 }
 
@@ -209,17 +216,12 @@ impl Runnable {
         child: Option<ArrayIndex>,
         was_tried: bool,
     ) -> Position {
-        let priority = profile.share.as_ref().map_or(0, |share| share.priority);
-        Position {
-            priority: Reverse(match self.order {
-                // Priorities are among the jobs of a share (section C3.6).
-                Order::Submission => 0,
-                Order::FairShare | Order::QuotaShare => priority,
-            }),
-            turn: if was_tried { Turn::Retried } else { Turn::Fresh },
-            sequence,
-            child,
-        }
+        let priority = match self.order {
+            // Priorities are among the jobs of a share (section C3.6).
+            Order::Submission => 0,
+            Order::FairShare | Order::QuotaShare => profile.share.as_ref().map_or(0, |share| share.priority),
+        };
+        Position::new(priority, was_tried, sequence, child)
     }
 
     /// Adds a job that has not run yet, a single one or an array with runnable children, or a job or child that runs again. Whether it is
@@ -292,7 +294,7 @@ impl Runnable {
     /// What goes next in a line; the children of an array that never ran go with their parent's id.
     pub(crate) fn front(&self, line: &str) -> Option<JobKey> {
         let (position, id) = self.lines.get(line)?.first_key_value()?;
-        let child = position.child;
+        let child = position.child();
         Some(JobKey { id: *id, child })
     }
 
@@ -300,7 +302,7 @@ impl Runnable {
     pub fn iter(&self, line: &str) -> impl Iterator<Item = JobKey> {
         self.positions(line).map(|(position, id)| JobKey {
             id,
-            child: position.child,
+            child: position.child(),
         })
     }
 
@@ -315,7 +317,7 @@ impl Runnable {
         let entries = self.lines.in_order().flat_map(|(_, line)| line);
         entries.map(|(position, id)| JobKey {
             id: *id,
-            child: position.child,
+            child: position.child(),
         })
     }
 
@@ -329,5 +331,34 @@ impl Runnable {
     #[must_use]
     pub fn len(&self) -> usize {
         self.count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_go_by_priority_then_tried_before_then_submission_then_child() {
+        let max = (Sequence(u64::MAX), Some(u32::MAX));
+        let at = |priority, was_tried, sequence, child| {
+            Position::new(priority, was_tried, Sequence(sequence), child)
+        };
+        let order = [
+            at(u16::MAX, true, 7, None),
+            at(u16::MAX, false, 1, None),
+            at(3, true, 2, None),
+            at(3, true, 2, Some(0)),
+            at(3, true, 2, Some(u32::MAX)),
+            at(3, true, 3, None),
+            Position::new(3, true, max.0, max.1),
+            at(3, false, 0, None),
+            Position::new(3, false, max.0, max.1),
+            at(2, true, 0, None),
+            Position::new(0, false, max.0, max.1),
+        ];
+        assert!(order.is_sorted_by(|one, next| one < next), "{order:?}");
+        assert_eq!(order.map(Position::child)[2..5], [None, Some(0), Some(u32::MAX)]);
+        assert_eq!(order[3].of_child(9), order[2].of_child(9));
     }
 }

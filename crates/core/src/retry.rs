@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How often a job may be tried, and which ends decide otherwise.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RetryStrategy {
     /// 1..=10 attempts in all.
     pub attempts: u8,
@@ -12,7 +12,7 @@ pub struct RetryStrategy {
 }
 
 /// A rule: conditions, at least one of them present, and what to do when all hold.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EvaluateOnExit {
     /// Holds for the attempt's status reason.
     pub on_status_reason: Option<Pattern>,
@@ -25,7 +25,7 @@ pub struct EvaluateOnExit {
 }
 
 /// What a rule decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryAction {
     /// Try again if attempts are left.
@@ -36,7 +36,7 @@ pub enum RetryAction {
 
 /// A text to compare literally, case-sensitively; a `*` at its end stands for any rest (sections B6.5, B6.7), and one at its beginning,
 /// which only service jobs may have, for anything before.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Pattern(pub String);
 

@@ -20,7 +20,7 @@ use crate::change::{Change, GangPlaced, InstanceAdded};
 use crate::effect::Effect;
 use crate::id::{AttemptKey, EnvironmentId, InstanceId, JobId, JobKey, QueueId};
 use crate::item::{Item, ItemKey};
-use crate::job::Placement;
+use crate::job::{Execution, Placement};
 use crate::limits::PLACEMENTS_PER_PASS_MAX;
 use crate::resources::Resources;
 use crate::share::ShareName;
@@ -335,14 +335,14 @@ impl Step<'_> {
     }
 
     fn place(&mut self, job: JobKey, placement: Placement) {
-        let attempt = self
-            .state()
-            .execution(job)
-            .map_or(1, crate::job::Execution::attempt_number);
-        self.consume(job.id);
+        let facts = self.state().job(job.id).expect("places are found for live jobs");
+        let attempt = facts.execution(job.child).map_or(1, Execution::attempt_number);
         // No service has arrays.
-        let is_scheduled = job.child.is_none() && self.state().is_service_job(job.id);
+        let is_scheduled = job.child.is_none() && facts.profile.service.is_some();
         let scheduled_at = is_scheduled.then_some(self.now);
+        if !facts.profile.consumables.is_empty() {
+            self.consume(job.id);
+        }
         self.commit(Change::AttemptPlaced {
             job,
             attempt,

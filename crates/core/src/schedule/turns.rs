@@ -81,7 +81,7 @@ impl Turns {
 
     /// A line has started something, and has another turn if there is more in it.
     pub(super) fn put_back(&mut self, state: &State, queue: QueueId, line: ShareName, now: Timestamp) {
-        if state.front(queue, &line).is_some() {
+        if state.runnable(queue).front(&line).is_some() {
             self.next.push(Reverse(Turn {
                 score: score(state, queue, &line, now),
                 line,

@@ -552,7 +552,7 @@ impl State {
     /// record.
     fn take_from_queue(&mut self, key: JobKey) {
         let job = self.jobs.get(key.id).expect("only live jobs leave their queue");
-        match self.execution(key) {
+        match job.execution(key.child) {
             Some(execution) => {
                 let was_tried = execution.attempts_ended > 0;
                 let (queue, sequence, profile) = (job.queue, job.sequence, Arc::clone(&job.profile));
@@ -717,7 +717,7 @@ impl State {
                 }
             }
         }
-        self.release_profile(&job.profile);
+        self.release_profile(job.profile);
     }
 
     fn change_profile(&mut self, id: JobId, profile: &Profile) {
@@ -731,7 +731,7 @@ impl State {
         for (key, attempts_ended) in entries {
             self.leave_queue((key, attempts_ended > 0), queue, sequence, &before);
         }
-        self.release_profile(&before);
+        self.release_profile(before);
         self.restore_place_in_queue(id);
     }
 
@@ -798,27 +798,22 @@ impl State {
     }
 
     /// Forgets a profile that a job has had, if that was the last.
-    fn release_profile(&mut self, profile: &Arc<Profile>) {
-        if let Some(shared) = self.profiles.get_mut(profile) {
-            shared.jobs -= 1;
-            if shared.jobs == 0 {
-                self.profiles.remove(profile);
+    fn release_profile(&mut self, profile: Arc<Profile>) {
+        let shared = Shared(profile);
+        if let Some(jobs) = self.profiles.get_mut(&shared) {
+            *jobs -= 1;
+            if *jobs == 0 {
+                self.profiles.remove(&shared);
             }
         }
     }
 
     /// The profile equal to `profile` that jobs share, for one more of them.
     pub(super) fn shared_profile(&mut self, profile: &Profile) -> Arc<Profile> {
-        if let Some(shared) = self.profiles.get_mut(profile) {
-            shared.jobs += 1;
-            return Arc::clone(&shared.profile);
-        }
-        let profile = Arc::new(profile.clone());
-        let shared = Shared {
-            profile: Arc::clone(&profile),
-            jobs: 1,
-        };
-        self.profiles.insert(Arc::clone(&profile), shared);
+        let known = self.profiles.get_key_value(profile);
+        let shared = known.map_or_else(|| Shared(Arc::new(profile.clone())), |(shared, _)| shared.clone());
+        let profile = Arc::clone(&shared.0);
+        *self.profiles.entry(shared).or_default() += 1;
         profile
     }
 

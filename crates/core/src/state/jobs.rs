@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use crate::id::JobId;
 use crate::job::Job;
-use crate::lookup::{Lookup, Mixer};
+use crate::lookup::Lookup;
 
 /// Jobs of a leaf at most (own choice: all that a hash map of 2,048 places takes before it grows).
 const LEAF_JOBS_MAX: usize = 1_792;
 
-/// Nobody chooses identifiers to collide: the server makes them.
-type Leaf = Lookup<JobId, Job, Mixer>;
+/// Nobody chooses identifiers so that they collide: the server makes them.
+type Leaf = Lookup<JobId, Job>;
 
 /// See the module.
 #[derive(Clone, Default)]

@@ -10,6 +10,8 @@ mod jobs;
 mod occupancy;
 mod restore;
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -21,7 +23,6 @@ use crate::id::{ArrayIndex, AttemptKey, EnvironmentId, InstanceId, JobId, JobKey
 use crate::interval_set::IntervalSet;
 use crate::item::{ItemKey, KeptItem};
 use crate::job::{Body, Execution, Job, JobStatus, Profile};
-use crate::lookup::Lookup;
 use crate::name::{ConsumableResourceName, DefinitionName, EnvironmentName, QueueName, QuotaShareName};
 use crate::queue::{Queue, Runnable};
 use crate::quota::QuotaUse;
@@ -84,12 +85,9 @@ pub(crate) enum Deadline {
     Blocked(QueueId),
 }
 
-/// A profile that jobs share, and how many do.
+/// A profile among those that jobs share. One that is the same in memory is the same: most often it is, and nothing is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Shared {
-    profile: Arc<Profile>,
-    jobs: usize,
-}
+struct Shared(Arc<Profile>);
 
 /// All that the core remembers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +104,7 @@ pub struct State {
     environment_names: BTreeMap<EnvironmentName, EnvironmentId>,
     queue_names: BTreeMap<QueueName, QueueId>,
     /// How many jobs have which profile. Counted here, not by its owners: copies of the state share it.
-    profiles: Lookup<Arc<Profile>, Shared>,
+    profiles: BTreeMap<Shared, u32>,
     runnable: BTreeMap<QueueId, Runnable>,
     jobs_by_queue: BTreeMap<QueueId, usize>,
     shares: BTreeMap<QueueId, Shares>,
@@ -120,6 +118,27 @@ pub struct State {
     /// Client tokens by when they count no more.
     token_ages: BTreeSet<(Timestamp, Box<str>)>,
     deadlines: BTreeSet<(Timestamp, Deadline)>,
+}
+
+impl Ord for Shared {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match Arc::ptr_eq(&self.0, &other.0) {
+            true => Ordering::Equal,
+            false => self.0.cmp(&other.0),
+        }
+    }
+}
+
+impl PartialOrd for Shared {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Borrow<Profile> for Shared {
+    fn borrow(&self) -> &Profile {
+        &self.0
+    }
 }
 
 impl Default for Counters {
@@ -149,7 +168,7 @@ impl State {
             token_ages: BTreeSet::new(),
             environment_names: BTreeMap::new(),
             queue_names: BTreeMap::new(),
-            profiles: Lookup::default(),
+            profiles: BTreeMap::new(),
             runnable: BTreeMap::new(),
             jobs_by_queue: BTreeMap::new(),
             shares: BTreeMap::new(),
@@ -407,12 +426,7 @@ impl State {
     /// The execution of a live single job, child or node, if it has one.
     #[must_use]
     pub fn execution(&self, key: JobKey) -> Option<&Execution> {
-        match (key.child, &self.jobs.get(key.id)?.body) {
-            (None, Body::Ready(execution)) => Some(execution),
-            (Some(child), Body::Array(array)) => array.executions.get(&child),
-            (Some(node), Body::MultiNode(multi_node)) => multi_node.gang.as_ref()?.execution(node),
-            (None | Some(_), Body::Waiting(_) | Body::Ready(_) | Body::Array(_) | Body::MultiNode(_)) => None,
-        }
+        self.jobs.get(key.id)?.execution(key.child)
     }
 
     /// Whether the engine was asked to launch this live attempt: all are as soon as they have their place, but for the nodes that wait

@@ -5,7 +5,7 @@ use crate::effect::Effect;
 use crate::environment::{Life, Platform};
 use crate::id::{AttemptKey, AttemptNumber, InstanceId, JobKey};
 use crate::interval_set::Interval;
-use crate::job::{Attempt, Execution, Job, StopCause};
+use crate::job::{Attempt, Body, Execution, Job, StopCause};
 use crate::reason::{
     ESSENTIAL_CONTAINER_EXITED, SPOT_TASK_INTERRUPTED, StatusReason, TASK_FAILED_TO_START, TIMED_OUT,
     TRAINING_COMPLETED,
@@ -30,7 +30,8 @@ impl Step<'_> {
     /// Takes a report. One about an attempt that is not the current one is dropped here and nowhere else; its engine is told to
     /// forget it, as it holds something that nobody will ask for again.
     pub(super) fn report(&mut self, key: AttemptKey, report: Report) {
-        let execution = self.state().execution(key.job);
+        let job = self.state().job(key.job.id);
+        let execution = job.and_then(|job| job.execution(key.job.child));
         let current = execution.filter(|execution| execution.attempt_number() == key.attempt);
         let Some(Execution {
             attempt: Some(attempt),
@@ -52,7 +53,7 @@ impl Step<'_> {
         let is_main = may_be_node && self.is_main_node(key.job);
         let has_started = attempt.started_at.is_some();
         let is_scheduled = attempt.is_scheduled;
-        let is_service = self.state().is_service_job(key.job.id);
+        let is_service = job.is_some_and(|job| job.profile.service.is_some());
         match report {
             Report::Preparing if is_scheduled => {
                 self.commit(Change::AttemptPreparing {
@@ -137,12 +138,13 @@ impl Step<'_> {
     }
 
     fn end(&mut self, key: AttemptKey, end: End) {
-        if self.state().multi_node(key.job.id).is_some() {
+        let AttemptKey { job, attempt: number } = key;
+        let facts = self.state().job(job.id).expect("the caller has found it");
+        if matches!(facts.body, Body::MultiNode(_)) {
             self.end_node(key, end, false);
             return;
         }
-        let AttemptKey { job, attempt: number } = key;
-        let execution = self.state().execution(job).expect("the caller has found it");
+        let execution = facts.execution(job.child).expect("the caller has found it");
         let attempt: Attempt = (**execution.attempt.as_ref().expect("the caller has found it")).clone();
         let Attempt {
             placement,
@@ -272,7 +274,6 @@ impl Step<'_> {
 
     /// Whether a child's array, or a node's job, was cancelled or terminated: then none of it is tried again.
     fn is_whole_stopped(&self, key: JobKey) -> bool {
-        use crate::job::Body;
         match self.state().job(key.id).map(|job| &job.body) {
             Some(Body::Array(array)) => array.is_cancelled || array.is_terminated,
             Some(Body::MultiNode(multi_node)) => multi_node.is_cancelled,
