@@ -9,9 +9,8 @@ mod gang;
 mod jobs;
 mod occupancy;
 mod restore;
+mod shared;
 
-use std::borrow::Borrow;
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -33,6 +32,7 @@ use crate::time::Timestamp;
 use crate::token::KeptToken;
 
 use jobs::Jobs;
+use shared::Shared;
 
 pub use crate::fleet::Host;
 pub use restore::{RestoreError, Stored, StoredInstance};
@@ -85,10 +85,6 @@ pub(crate) enum Deadline {
     Blocked(QueueId),
 }
 
-/// A profile among those that jobs share. One that is the same in memory is the same: most often it is, and nothing is compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Shared(Arc<Profile>);
-
 /// All that the core remembers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
@@ -118,27 +114,6 @@ pub struct State {
     /// Client tokens by when they count no more.
     token_ages: BTreeSet<(Timestamp, Box<str>)>,
     deadlines: BTreeSet<(Timestamp, Deadline)>,
-}
-
-impl Ord for Shared {
-    fn cmp(&self, other: &Self) -> Ordering {
-        match Arc::ptr_eq(&self.0, &other.0) {
-            true => Ordering::Equal,
-            false => self.0.cmp(&other.0),
-        }
-    }
-}
-
-impl PartialOrd for Shared {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Borrow<Profile> for Shared {
-    fn borrow(&self) -> &Profile {
-        &self.0
-    }
 }
 
 impl Default for Counters {
