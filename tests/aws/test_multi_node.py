@@ -477,7 +477,10 @@ def test_ranges_that_do_not_run_here(site):
             {"0": pod(), "1": node("true", image="busybox")},
             "The node ranges of a job must either all have eksProperties or none of them.",
         ),
-        ({"0:": pod(initContainers=[pod_container()])}, f"{begin}0:: initContainers is not implemented yet"),
+        (
+            {"0:": pod(initContainers=[pod_container()])},
+            f"{begin}0:: containers and initContainers must have different names, and two have the name Default",
+        ),
     ]:
         definition = define(site, ranges)
         answer = refusal(site.batch.submit_job, jobName="refused", jobQueue=site.queue, jobDefinition=definition)
