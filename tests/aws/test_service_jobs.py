@@ -2,15 +2,17 @@
 
 import json
 import socket
+import subprocess
 import time
 
 import pytest
 from botocore.exceptions import ClientError
 
 from raw import Raw
-from server import Server, wait_for
+from server import BINARY, Server, wait_for
 from site_under_test import TERMINAL, Site, refusal, unique
 from test_containers import IMAGE, docker, image, relay
+from test_scheduling import explained
 
 __all__ = ["image", "relay"]
 
@@ -630,6 +632,43 @@ def test_capacity_is_counted(training, image):
     training.batch.terminate_service_jobs(jobs=jobs, reason="done")
     for job in jobs:
         training.ended(job)
+
+
+@pytest.mark.parametrize(
+    ("instance", "count", "needs"), [("ml.g5.12xlarge", 1, 3), ("ml.g4dn.xlarge", 1, 1), ("ml.g5.12xlarge", 2, 2)]
+)
+def test_gpus_are_the_jobs_alone(tmp_path, image, instance, count, needs):
+    """As many as the type has, or an even part of what the host has; none that another job holds."""
+    server = Server(tmp_path / "data", host_gpus=3).start()
+    try:
+        site = Site(server)
+        training = Training(site)
+        others = site.shell(
+            "sleep 600 & wait",
+            properties={
+                "resourceRequirements": [
+                    {"type": kind, "value": value} for kind, value in (("VCPU", "1"), ("MEMORY", "64"), ("GPU", "3"))
+                ]
+            },
+        )
+        other = site.submit(others)
+        site.reached(other, "RUNNING")
+        queue = training.make_queue((instance, 4))
+        job = training.submit(
+            queue=queue,
+            payload=document(ResourceConfig={"InstanceType": instance, "InstanceCount": count, "VolumeSizeInGB": 1}),
+        )
+        (reason,) = explained(site, job)["reasons"]
+        assert (reason["because"], reason["host"]["gpus"]) == ("hostBusy", 0)
+        command = [BINARY, "explain", job]
+        told = subprocess.run(command, capture_output=True, text=True, env=server.access.environment(), check=True)
+        assert f"it needs {count} {instance}, {needs} GPU of the host." in told.stdout
+        site.batch.terminate_job(jobId=other, reason="room")
+        # No driver for GPUs is here: the daemon's refusal shows that it was asked for some.
+        ended = training.ended(job)
+        assert ended["status"] == "FAILED" and "device driver" in ended["statusReason"], ended
+    finally:
+        server.remove()
 
 
 def test_a_deleted_queue_ends_its_jobs(training, image, site):

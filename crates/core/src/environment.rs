@@ -92,7 +92,7 @@ pub enum Capacity {
     },
     /// Jobs are placed on instances, which are slices of the host the size of an EC2 instance type.
     Instances(InstancePlan),
-    /// Service jobs, counted in units: they take nothing of the host (section D.6).
+    /// Service jobs, counted in units: of the host they take GPUs alone (section D.6).
     Units {
         /// How many of each unit, 1..=5 entries with units of their own; `NUM_INSTANCES` is all units together.
         limits: Vec<CapacityLimit>,

@@ -54,7 +54,7 @@ pub struct Profile {
     /// The nodes of a multi-node parallel job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<NodeShape>,
-    /// What a service job takes; exactly those of the platform `Service` have it, and hold no resources besides.
+    /// What a service job takes; exactly those of the platform `Service` have it, and hold of resources GPUs alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ServiceClaim>,
 }

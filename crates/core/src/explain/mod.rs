@@ -29,7 +29,7 @@ pub struct Explanation {
     pub need: Resources,
     /// How many nodes the job has, if it has nodes.
     pub nodes: Option<u32>,
-    /// What a service job needs instead.
+    /// What a service job needs besides the GPUs.
     pub service: Option<ServiceClaim>,
     /// Why.
     pub because: Because,

@@ -45,7 +45,7 @@ impl Gate {
                 let limit = standing.used.saturating_add(*quantity);
                 (limit > standing.limit).then(|| format!("a limit of {limit}"))
             }
-            Gate::Reserved { .. } => None,
+            Gate::Reserved { .. } | Gate::GivenBack { .. } => None,
         }
     }
 }

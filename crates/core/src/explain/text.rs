@@ -28,11 +28,14 @@ impl fmt::Display for Explanation {
         let has_shares = turn.is_some() || quota_share.is_some();
         match (NodeKey::of(*job), nodes) {
             _ if service.is_some() => {
-                let need = service
-                    .iter()
-                    .map(|claim| format!("{} {}", claim.count, claim.unit));
-                let need: String = need.collect();
-                writeln!(f, "{job} is {status} in queue {queue}; it needs {need}.")?;
+                write!(f, "{job} is {status} in queue {queue}; it needs ")?;
+                if let Some(claim) = service {
+                    write!(f, "{} {}", claim.count, claim.unit)?;
+                }
+                if need.gpus > 0 {
+                    write!(f, ", {} GPU of the host", need.gpus)?;
+                }
+                writeln!(f, ".")?;
             }
             (Some(node), Some(_)) => writeln!(f, "{node} is {status} in queue {queue}; it needs {need}.")?,
             (_, None) => writeln!(f, "{job} is {status} in queue {queue}; it needs {need}.")?,

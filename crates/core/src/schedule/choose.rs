@@ -151,18 +151,19 @@ fn consider_environment(
     match &environment.spec.capacity {
         Capacity::Shared { vcpus_max } => on_host(fleet, id, environment, need, *vcpus_max),
         Capacity::Instances(plan) => on_instance(fleet, id, environment, need, plan),
-        Capacity::Units { limits } => in_units(id, environment, profile.service.as_ref(), limits),
+        Capacity::Units { limits } => in_units(fleet, id, environment, profile, limits),
     }
 }
 
-/// A place for a service job: only units are counted.
+/// A place for a service job: units are counted, and of the host its GPUs alone.
 fn in_units(
+    fleet: &Fleet,
     id: EnvironmentId,
     environment: &Environment,
-    claim: Option<&ServiceClaim>,
+    profile: &Profile,
     limits: &[CapacityLimit],
 ) -> Result<Plan, Hindrance> {
-    let place = Plan {
+    let mut place = Plan {
         environment: id,
         site: Site::Host,
         reclaimed: Vec::new(),
@@ -172,7 +173,7 @@ fn in_units(
         count,
         quota_share: _,
         preemptions_max: _,
-    }) = claim
+    }) = &profile.service
     else {
         return Ok(place);
     };
@@ -193,6 +194,7 @@ fn in_units(
             now,
         });
     }
+    make_room(fleet, profile.resources, None, &mut place.reclaimed)?;
     Ok(place)
 }
 

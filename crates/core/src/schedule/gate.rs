@@ -8,6 +8,7 @@ use crate::job::Profile;
 use crate::name::ConsumableResourceName;
 use crate::quota::{QuotaRoom, QuotaStanding};
 use crate::resources::MilliVcpus;
+use crate::schedule::quota::awaited_by_owners;
 use crate::share::{rate_of, reserved_of};
 use crate::state::State;
 
@@ -50,6 +51,15 @@ pub enum Gate {
         /// What the job takes of the unit.
         quantity: u32,
     },
+    /// It would borrow what attempts are being stopped for: jobs of the shares that it belongs to wait for it.
+    GivenBack {
+        /// The unit.
+        unit: Box<str>,
+        /// What the job takes of it.
+        quantity: u32,
+        /// What those jobs take together.
+        waiting: u32,
+    },
 }
 
 impl Gate {
@@ -58,7 +68,10 @@ impl Gate {
     pub fn is_for_good(&self) -> bool {
         match self {
             Gate::Quota { standing, quantity } => standing.room(*quantity) == QuotaRoom::Never,
-            Gate::QueueConcurrency { .. } | Gate::Consumable { .. } | Gate::Reserved { .. } => false,
+            Gate::QueueConcurrency { .. }
+            | Gate::Consumable { .. }
+            | Gate::Reserved { .. }
+            | Gate::GivenBack { .. } => false,
         }
     }
 }
@@ -96,7 +109,16 @@ fn quota(state: &State, queue: QueueId, profile: &Profile) -> Option<Gate> {
     let quantity = profile.service.as_ref()?.count;
     let standing = state.quota_standing(queue, profile)?;
     match standing.room(quantity) {
-        QuotaRoom::Own | QuotaRoom::Borrowed => None,
+        QuotaRoom::Own => None,
+        QuotaRoom::Borrowed => {
+            let unit = &standing.unit;
+            let waiting = awaited_by_owners(state, queue, unit, quantity)?;
+            Some(Gate::GivenBack {
+                unit: unit.clone(),
+                quantity,
+                waiting,
+            })
+        }
         QuotaRoom::Lent | QuotaRoom::None | QuotaRoom::Never => Some(Gate::Quota { standing, quantity }),
     }
 }
@@ -180,6 +202,14 @@ impl fmt::Display for Gate {
             } => write!(
                 f,
                 "has to leave {reserved} of the queue's {capacity} vCPU to shares that have no jobs now; jobs of {active} active shares hold {held}"
+            ),
+            Gate::GivenBack {
+                unit,
+                quantity,
+                waiting,
+            } => write!(
+                f,
+                "takes {quantity} {unit}; what comes free now is given back to jobs of other shares, which wait for {waiting}"
             ),
             Gate::Quota {
                 standing:

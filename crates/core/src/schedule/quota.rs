@@ -64,9 +64,15 @@ impl Step<'_> {
         if room == QuotaRoom::Lent {
             lacks = lacks.max(lack_of_lent(state, queue, &unit, count, promised));
         }
+        // Nobody is stopped for a front that would wait for GPUs afterwards.
+        let choose = |victims, lacks| {
+            choose(victims, lacks)
+                .filter(|chosen| gpus_will_do(state, profile, chosen))
+                .unwrap_or_default()
+        };
         let mut chosen = Vec::new();
         if is_own {
-            chosen = choose(borrowers(state, queue, &share, &unit), lacks).unwrap_or_default();
+            chosen = choose(borrowers(state, queue, &share, &unit), lacks);
             if !chosen.is_empty() {
                 *promised.entry(unit).or_default() += count;
                 return self.preempt_all(chosen, Preemption::CrossShare);
@@ -79,7 +85,7 @@ impl Step<'_> {
             let leaving = leaving(state, queue, &share, &unit);
             let beyond = count.saturating_sub(standing.left().saturating_add(leaving));
             lacks = lacks.max(beyond);
-            chosen = choose(lower(state, queue, &share, &unit, profile), lacks).unwrap_or_default();
+            chosen = choose(lower(state, queue, &share, &unit, profile), lacks);
         }
         if lacks == 0 || !chosen.is_empty() {
             *promised.entry(unit).or_default() += count;
@@ -129,6 +135,25 @@ fn lack(state: &State, queue: QueueId, unit: &str, count: u32, promised: &Promis
     let coming = leaving.fold(there, u32::saturating_add);
     let promised = promised.get(unit).copied().unwrap_or(0);
     count.saturating_sub(coming.saturating_sub(promised))
+}
+
+/// What fronts within their shares' limits wait for of a unit while attempts are being stopped, where a borrower that takes `count` would
+/// have it before them: else whoever is stopped first would be back at once, and be stopped again, for ever.
+pub(super) fn awaited_by_owners(state: &State, queue: QueueId, unit: &str, count: u32) -> Option<u32> {
+    let mut shares = state.quota_uses(queue);
+    if !shares.any(|(share, _)| leaving(state, queue, share, unit) > 0) {
+        return None;
+    }
+    let fronts = state.runnable(queue).lines();
+    let owners = fronts.filter_map(|line| {
+        let (_, profile) = state.front(queue, line)?;
+        let (_, claim) = quota_claim(profile)?;
+        let room = state.quota_standing(queue, profile)?.room(claim.count);
+        (&*claim.unit == unit && matches!(room, QuotaRoom::Own | QuotaRoom::Lent)).then_some(claim.count)
+    });
+    let awaited = owners.fold(0, u32::saturating_add);
+    let promised = Promised::from([(unit.into(), awaited)]);
+    (awaited > 0 && lack(state, queue, unit, count, &promised) > 0).then_some(awaited)
 }
 
 /// What a front that has lent too much lacks of its own, beyond what is given back already and promised to nobody.
@@ -231,6 +256,28 @@ fn lower(state: &State, queue: QueueId, share: &QuotaShareName, unit: &str, fron
         .collect();
     victims.sort_by_key(|victim| victim.rank);
     victims
+}
+
+/// Whether the host has the front's GPUs when these and all that are being stopped have ended.
+fn gpus_will_do(state: &State, front: &Profile, chosen: &[AttemptKey]) -> bool {
+    let fleet = state.fleet();
+    let mut free = fleet.host_free().gpus;
+    if front.resources.gpus <= free {
+        return true;
+    }
+    free += fleet
+        .reclaimable()
+        .map(|(_, _, instance)| instance.capacity.gpus)
+        .sum::<u16>();
+    for (key, _, execution) in state.live_attempts() {
+        if let Some(attempt) = &execution.attempt
+            && attempt.placement.instance.is_none()
+            && (attempt.stopping.is_some() || chosen.contains(&key))
+        {
+            free += attempt.placement.gpus.count();
+        }
+    }
+    front.resources.gpus <= free
 }
 
 /// As many of them, in order, as are needed to free so much; `None` where all together are not enough, or nothing is lacking.

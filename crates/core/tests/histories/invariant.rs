@@ -84,7 +84,7 @@ pub(crate) fn check_waits_are_for_good(state: &State, now: Timestamp) {
                 Gate::Consumable { in_use, .. } => *in_use == 0,
                 // Within its own limit a share's job could start now.
                 Gate::Quota { standing, quantity } => standing.used == 0 && *quantity > standing.limit,
-                Gate::QueueConcurrency { .. } | Gate::Reserved { .. } => false,
+                Gate::QueueConcurrency { .. } | Gate::Reserved { .. } | Gate::GivenBack { .. } => false,
             };
             assert!(is_for_good, "{front} waits for nothing: it {gate}");
         }

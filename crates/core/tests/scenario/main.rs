@@ -23,6 +23,7 @@ mod retry;
 mod scheduled;
 mod script;
 mod service;
+mod service_gpu;
 mod share;
 mod show;
 mod snapshot;

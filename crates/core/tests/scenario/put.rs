@@ -249,7 +249,10 @@ pub(crate) fn profile(words: &Words) -> Profile {
             None => platform(words),
         },
         resources: match service {
-            Some(_) => Resources::default(),
+            Some(_) => Resources {
+                gpus: resources.gpus,
+                ..Resources::default()
+            },
             None => nodes.as_ref().map_or(resources, NodeShape::total),
         },
         retry: RetryStrategy {

@@ -16,7 +16,7 @@
 //! submit JOB QUEUE [vcpus=1] [memory=512] [gpus=0] [attempts=1] [timeout=SECONDS] [array=N] [sequential] [after=JOB,JOB:0]
 //!        [token=TOKEN:DIGEST] [life=SECONDS] [fails=REASON] [pair=JOB] [platform=fargate] [share=NAME] [take=CONSUMABLE:1] [exit-on=code:1] [retry-on=status:Host*]
 //!        [priority=N] [definition=NAME] [most=N] [nodes=N] [main=0] [other-vcpus=1] [type=m5.large]
-//! submit JOB QUEUE unit=ml.m5.large:1 [quota=NAME] [priority=N] [preemptions=N] [share=NAME] [attempts=1] …       a service job
+//! submit JOB QUEUE unit=ml.m5.large:1 [gpus=0] [quota=NAME] [priority=N] [preemptions=N] [share=NAME] [attempts=1] …       a service job
 //! terminate-service JOB; prioritize JOB 5
 //! interrupt JOB [notice=SECONDS]; interrupt-instance NUMBER [notice=SECONDS]
 //! started JOB; exited JOB CODE; not-started JOB REASON; lost JOB      JOB is a, a:0 for a child or node, a#1 for a past attempt

@@ -195,7 +195,10 @@ pub(super) fn profile_of(op: &ProfileOp) -> Profile {
             (None, false) => Platform::Ec2,
         },
         resources: match units {
-            Some(_) => Resources::default(),
+            Some(_) => Resources {
+                gpus: *gpus,
+                ..Resources::default()
+            },
             None => nodes.as_ref().map_or(resources, NodeShape::total),
         },
         retry: RetryStrategy {

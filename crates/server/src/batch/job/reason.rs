@@ -102,6 +102,15 @@ pub(crate) enum Reason {
         /// What others leave that may be borrowed now.
         idle: u32,
     },
+    /// It would borrow of a unit what is being given back to the shares that it belongs to.
+    GivenBack {
+        /// The unit, such as `ml.m5.large`.
+        capacity_unit: String,
+        /// What the job takes.
+        quantity: u32,
+        /// What jobs of those shares wait for.
+        waiting: u32,
+    },
     /// An environment of the queue has no place for it.
     Environment {
         /// Which.
@@ -284,6 +293,15 @@ fn of_gate(gate: &Gate) -> Reason {
             own_free: standing.own_free,
             borrow_max: Some(standing.borrow_max).filter(|max| *max < u32::MAX),
             idle: standing.idle,
+        },
+        Gate::GivenBack {
+            unit,
+            quantity,
+            waiting,
+        } => Reason::GivenBack {
+            capacity_unit: unit.to_string(),
+            quantity: *quantity,
+            waiting: *waiting,
         },
     }
 }

@@ -126,9 +126,13 @@ impl Batch {
         let unit = training.unit.as_str().into();
         let (count, runtime_seconds_max) = (training.count, training.runtime_seconds_max);
         let role = training.role.take();
+        let whole = training.instance.capacity();
         let resources = Resources {
-            gpus: 0,
-            ..training.instance.capacity().at_most(host)
+            // GPUs belong to one container each, so several share out those of the host evenly.
+            gpus: whole
+                .gpus
+                .min(host.gpus / u16::try_from(count).unwrap_or(u16::MAX)),
+            ..whole.at_most(host)
         };
         let quota_share = quota_share_name.map(|name| {
             QuotaShareName::parse(&name)
@@ -150,8 +154,13 @@ impl Batch {
         let preemptions_max = preemptions.map(|count| u16::try_from(count).unwrap_or(u16::MAX));
         let profile = Profile {
             platform: Platform::Service,
-            // The host is not shared out among service jobs: their environment says how many there are.
-            resources: Resources::default(),
+            // But for its GPUs the host is not shared out among service jobs: their environment says how many there are.
+            resources: Resources {
+                gpus: resources
+                    .gpus
+                    .saturating_mul(u16::try_from(count).unwrap_or(u16::MAX)),
+                ..Resources::default()
+            },
             retry: retry_strategy.as_ref().map(retry_rules).unwrap_or_default(),
             timeout: asked
                 .into_iter()
