@@ -17,6 +17,7 @@ def slow(site):
         "overlong": site.submit(site.shell(TRAPPED, **timeout)),
         "array": site.submit(site.shell("[ $AWS_BATCH_JOB_ARRAY_INDEX = 0 ] || exec sleep 600", **timeout),
                              arrayProperties={"size": 2}),
+        "twice": site.submit(site.shell("sleep 31; [ $AWS_BATCH_JOB_ATTEMPT = 2 ]", **timeout)),
         "stubborn": site.submit(site.shell(STUBBORN)),
     }
     site.reached(jobs["stubborn"], "RUNNING")
@@ -109,6 +110,14 @@ def test_a_timeout_ends_the_job_whatever_attempts_are_left(site, slow):
     (attempt,) = ended["attempts"]
     assert (attempt["statusReason"], attempt["container"]["exitCode"]) == (TIMED_OUT, 5)
     assert 60_000 <= attempt["stoppedAt"] - attempt["startedAt"] < 90_000
+
+
+def test_a_timeout_is_each_attempts_own(site, slow):
+    """Two attempts of half a minute each, one after the other, are within a timeout of a minute."""
+    ended = site.ended(slow["twice"], seconds=120)
+    assert ended["status"] == "SUCCEEDED"
+    assert [attempt["container"]["exitCode"] for attempt in ended["attempts"]] == [1, 0]
+    assert ended["stoppedAt"] - ended["attempts"][0]["startedAt"] > 60_000
 
 
 def test_a_timeout_is_each_childs_own(site, slow):
