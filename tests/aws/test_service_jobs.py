@@ -614,6 +614,25 @@ def test_timeouts(training, image):
     assert ended["timeoutConfig"] == {"attemptDurationSeconds": 60} and len(ended["attempts"]) == 1
 
 
+def test_a_timeout_counts_from_the_start_of_the_program(relay, tmp_path, monkeypatch):
+    """The engine is away for twice the time that the job may run."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{relay.path}")
+    server = Server(tmp_path / "data").start()
+    try:
+        training = Training(Site(server))
+        ran = training.submit(payload=document())
+        assert training.ended(ran)["status"] == "SUCCEEDED"
+        relay.take_away()
+        job = training.submit(payload=document(StoppingCondition={"MaxRuntimeInSeconds": 1}))
+        placed = training.reached(job, {"SCHEDULED", "STARTING"})["scheduledAt"]
+        wait_for("the time that it may run to be over twice", lambda: time.time() * 1000 > placed + 2000)
+        assert training.job(job)["status"] in ("SCHEDULED", "STARTING")
+        relay.put_back()
+        assert training.ended(job)["status"] == "SUCCEEDED"
+    finally:
+        server.remove()
+
+
 def test_capacity_is_counted(training, image):
     """Two instances of one type: the third job waits for its turn."""
     queue = training.make_queue(("NUM_INSTANCES", 2))
