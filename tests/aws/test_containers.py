@@ -211,12 +211,18 @@ class Relay:
 
     def take_away(self):
         self.path.unlink()
-        # Shutting down wakes whoever waits at it.
-        for each in [self.listener, *self.clients]:
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+        # Shutting down wakes whoever waits at it. Who is accepted last must be among those that are shut down.
+        self._shut_down(self.listener)
+        self.threads[0].join()
+        for client in self.clients:
+            self._shut_down(client)
         for thread in self.threads:
             thread.join()
+
+    @staticmethod
+    def _shut_down(end):
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
 
     def _start(self, run, *arguments):
         thread = threading.Thread(target=run, args=arguments)
