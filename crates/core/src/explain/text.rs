@@ -26,20 +26,20 @@ impl fmt::Display for Explanation {
         let status = status.as_str();
         let quota_share = service.as_ref().and_then(|claim| claim.quota_share.as_ref());
         let has_shares = turn.is_some() || quota_share.is_some();
-        match (NodeKey::of(*job), nodes) {
-            _ if service.is_some() => {
-                write!(f, "{job} is {status} in queue {queue}; it needs ")?;
-                if let Some(claim) = service {
-                    write!(f, "{} {}", claim.count, claim.unit)?;
-                }
+        match (service, NodeKey::of(*job), nodes) {
+            (Some(claim), _, _) => {
+                let (count, unit) = (claim.count, &claim.unit);
+                write!(f, "{job} is {status} in queue {queue}; it needs {count} {unit}")?;
                 if need.gpus > 0 {
                     write!(f, ", {} GPU of the host", need.gpus)?;
                 }
                 writeln!(f, ".")?;
             }
-            (Some(node), Some(_)) => writeln!(f, "{node} is {status} in queue {queue}; it needs {need}.")?,
-            (_, None) => writeln!(f, "{job} is {status} in queue {queue}; it needs {need}.")?,
-            (None, Some(nodes)) => writeln!(
+            (None, Some(node), Some(_)) => {
+                writeln!(f, "{node} is {status} in queue {queue}; it needs {need}.")?
+            }
+            (None, _, None) => writeln!(f, "{job} is {status} in queue {queue}; it needs {need}.")?,
+            (None, None, Some(nodes)) => writeln!(
                 f,
                 "{job} is {status} in queue {queue}; its {nodes} nodes need {need} together."
             )?,

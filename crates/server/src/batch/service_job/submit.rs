@@ -127,11 +127,10 @@ impl Batch {
         let (count, runtime_seconds_max) = (training.count, training.runtime_seconds_max);
         let role = training.role.take();
         let whole = training.instance.capacity();
+        let containers = u16::try_from(count).unwrap_or(u16::MAX);
         let resources = Resources {
             // GPUs belong to one container each, so several share out those of the host evenly.
-            gpus: whole
-                .gpus
-                .min(host.gpus / u16::try_from(count).unwrap_or(u16::MAX)),
+            gpus: whole.gpus.min(host.gpus / containers),
             ..whole.at_most(host)
         };
         let quota_share = quota_share_name.map(|name| {
@@ -156,9 +155,7 @@ impl Batch {
             platform: Platform::Service,
             // But for its GPUs the host is not shared out among service jobs: their environment says how many there are.
             resources: Resources {
-                gpus: resources
-                    .gpus
-                    .saturating_mul(u16::try_from(count).unwrap_or(u16::MAX)),
+                gpus: resources.gpus.saturating_mul(containers),
                 ..Resources::default()
             },
             retry: retry_strategy.as_ref().map(retry_rules).unwrap_or_default(),
