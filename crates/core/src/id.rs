@@ -84,6 +84,14 @@ impl JobId {
         crate::time::Timestamp::from_millis(ms)
     }
 
+    /// The least identifier that a job submitted at the same time could have.
+    pub(crate) fn least_of_its_time(self) -> Self {
+        JobId {
+            high: self.high >> 16 << 16,
+            low: 0,
+        }
+    }
+
     /// The 16 bytes, big-endian, as the store keeps them.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 16] {

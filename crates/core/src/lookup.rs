@@ -114,19 +114,12 @@ impl<K: Hash + Ord, V> Lookup<K, V> {
         entries.into_iter()
     }
 
-    /// Those from the middle on, in order of their keys, out of it.
-    pub(crate) fn split_off_half(&mut self) -> Self
-    where
-        K: Clone,
-    {
-        let keys: Vec<K> = self.in_order().map(|(key, _)| key.clone()).collect();
-        let mut half = Lookup::default();
-        for key in keys.into_iter().skip(self.len() / 2) {
-            if let Some(value) = self.entries.remove(&key) {
-                half.insert(key, value);
-            }
+    /// Those from a key on, out of it.
+    pub(crate) fn split_off(&mut self, first: &K) -> Self {
+        let rest = self.entries.extract_if(|key, _| key >= first);
+        Lookup {
+            entries: rest.collect(),
         }
-        half
     }
 }
 

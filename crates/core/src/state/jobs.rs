@@ -29,9 +29,19 @@ pub(super) struct Jobs {
 }
 
 impl Jobs {
-    /// Which leaf an identifier belongs to.
+    /// Which leaf an identifier belongs to. Looked for from both ends, as mostly it is the last leaf or one of the first: what this
+    /// takes does not grow with their number then.
     fn leaf_of(&self, id: JobId) -> usize {
-        self.firsts.partition_point(|first| *first <= id)
+        let firsts = &self.firsts[..];
+        if firsts.last().is_none_or(|last| *last <= id) {
+            return firsts.len();
+        }
+        let (mut from, mut to) = (0, 1);
+        while firsts.get(to - 1).is_some_and(|first| *first <= id) {
+            (from, to) = (to, 2 * to);
+        }
+        let among = &firsts[from..firsts.len().min(to)];
+        from + among.partition_point(|first| *first <= id)
     }
 
     pub(super) fn get(&self, id: JobId) -> Option<&Job> {
@@ -55,20 +65,24 @@ impl Jobs {
         self.count += usize::from(leaf.insert(id, job).is_none());
     }
 
-    /// A leaf is full that another job belongs into: it is divided, or a new one follows if the job comes after all others.
+    /// A leaf is full that another job belongs into: it is divided. The last one is divided before what came at the same time as the
+    /// job, so that it stays full, and the new one has room for what comes.
     fn make_room(&mut self, leaf: usize, id: JobId) {
-        let is_last = leaf + 1 == self.leaves.len() && !self.leaves[leaf].any(|other, _| *other > id);
-        let (first, half) = if is_last {
-            (Some(id), Leaf::default())
-        } else {
-            let half = Arc::make_mut(&mut self.leaves[leaf]).split_off_half();
-            let first = half.in_order().next().map(|(first, _)| *first);
-            (first, half)
+        let is_last = leaf + 1 == self.leaves.len();
+        let full = Arc::make_mut(&mut self.leaves[leaf]);
+        let at_end = || {
+            let comes_last = !full.any(|other, _| *other > id);
+            let first = if comes_last { id } else { id.least_of_its_time() };
+            full.any(|other, _| *other < first).then_some(first)
         };
-        if let Some(first) = first {
-            self.firsts.insert(leaf, first);
-            self.leaves.insert(leaf + 1, Arc::new(half));
-        }
+        let first = is_last.then(at_end).flatten();
+        let first = first.unwrap_or_else(|| {
+            let middle = full.in_order().nth(LEAF_JOBS_MAX / 2);
+            middle.map_or(id, |(first, _)| *first)
+        });
+        let rest = full.split_off(&first);
+        self.firsts.insert(leaf, first);
+        self.leaves.insert(leaf + 1, Arc::new(rest));
     }
 
     pub(super) fn remove(&mut self, id: JobId) -> Option<Job> {
