@@ -377,7 +377,7 @@ pub struct JobAdded {
     /// The queue.
     pub queue: QueueId,
     /// What it needs.
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
     /// A single job's dependencies that are not met yet.
     pub dependencies: Vec<Dependency>,
     /// The children, all waiting, with their dependencies; `None` for a single job.

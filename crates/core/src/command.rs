@@ -1,5 +1,7 @@
 //! What clients ask for, in the core's words: parsed, and as far as one request alone can show, correct.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::blocked::TimeLimitAction;
@@ -207,8 +209,8 @@ pub struct SubmitJob {
     pub id: JobId,
     /// The queue.
     pub queue: QueueName,
-    /// What it needs.
-    pub profile: Profile,
+    /// What it needs. Its definition is set from the content.
+    pub profile: Arc<Profile>,
     /// How many children; `None` for a single job.
     pub array_size: Option<u32>,
     /// Whether each child waits for the one before (a SEQUENTIAL dependency; arrays only).

@@ -35,6 +35,7 @@ pub mod job;
 pub mod launch;
 mod ledger;
 pub mod limits;
+mod line;
 mod lookup;
 mod machine;
 pub mod multi_node;

@@ -1,7 +1,7 @@
 //! The machine: what enters, what leaves, and nothing in between that a second run would do differently.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::change::Change;
 use crate::command::{Input, Rejection, Reply};
@@ -45,13 +45,54 @@ pub struct Output {
     pub effects: Vec<Effect>,
 }
 
+/// Queues to be looked at, those of the highest priority first, then the older ones.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Woken {
+    /// The first one last.
+    places: Vec<Place>,
+}
+
+/// The place of a queue among those that are looked at.
+pub(crate) type Place = (Reverse<i32>, QueueId);
+
+impl Woken {
+    pub(crate) fn first(&self) -> Option<Place> {
+        self.places.last().copied()
+    }
+
+    pub(crate) fn pop_first(&mut self) -> Option<Place> {
+        self.places.pop()
+    }
+
+    pub(crate) fn insert(&mut self, place: Place) {
+        if let Err(index) = self.places.binary_search_by(|other| place.cmp(other)) {
+            self.places.insert(index, place);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    fn remove(&mut self, id: QueueId) {
+        self.places.retain(|(_, queue)| *queue != id);
+    }
+
+    /// These and no others.
+    fn replace(&mut self, places: impl Iterator<Item = Place>) {
+        self.places.clear();
+        self.places.extend(places);
+        self.places.sort_unstable_by(|one, other| other.cmp(one));
+    }
+}
+
 /// The one owner of scheduling state.
 #[derive(Clone, Debug)]
 pub struct Core {
     pub(crate) config: CoreConfig,
     pub(crate) state: State,
     /// Queues to be looked at in the next pass, highest priority first. Not part of the state: after a restart all are looked at.
-    pub(crate) woken: BTreeSet<(Reverse<i32>, QueueId)>,
+    pub(crate) woken: Woken,
     /// Deleted queues with their jobs that may not have been told yet to end, last first; `None` until they are gathered.
     pub(crate) draining: BTreeMap<QueueId, Option<Vec<JobId>>>,
     /// Since when jobs have their places in their queues; `None` where nobody will ask.
@@ -73,7 +114,7 @@ impl Core {
         let mut core = Core {
             config,
             state,
-            woken: BTreeSet::new(),
+            woken: Woken::default(),
             draining: BTreeMap::new(),
             ranks: Some(RankTimes::default()),
         };
@@ -107,8 +148,10 @@ impl Core {
     pub fn settle(&mut self, now: Timestamp, out: &mut Output) {
         let mut step = Step { core: self, now, out };
         step.fire_timers();
-        step.drain_deleted();
-        step.renew_environments();
+        if step.state().has_departing() {
+            step.drain_deleted();
+            step.renew_environments();
+        }
     }
 
     /// When `advance` has something to do next; `None` if only an input can bring something.
@@ -120,11 +163,12 @@ impl Core {
         self.state.first_deadline().map(|(at, _)| at)
     }
 
-    /// Whether something that was deleted, or is being replaced, has nothing left in it, and can go. Cheap: queues and environments are few.
+    /// Whether something that was deleted, or is being replaced, has nothing left in it, and can go.
     fn has_drained(&self) -> bool {
-        self.state.drained_queues().next().is_some()
-            || self.state.drained_environments().next().is_some()
-            || self.state.renewable_environments().next().is_some()
+        self.state.has_departing()
+            && (self.state.drained_queues().next().is_some()
+                || self.state.drained_environments().next().is_some()
+                || self.state.renewable_environments().next().is_some())
     }
 
     /// All that the core remembers.
@@ -154,12 +198,14 @@ impl Core {
 
     /// Has a queue looked at in the next pass, if it has anything to run (or had, and a note of it is left) and is not being deleted.
     pub(crate) fn wake(&mut self, id: QueueId) {
-        self.woken.extend(turn_of(&self.state, id, self.state.queue(id)));
+        if let Some(place) = turn_of(&self.state, id, self.state.queue(id)) {
+            self.woken.insert(place);
+        }
     }
 
     /// Drops what is noted of a queue that goes.
     pub(crate) fn forget_queue(&mut self, id: QueueId) {
-        self.woken.retain(|(_, queue)| *queue != id);
+        self.woken.remove(id);
         self.draining.remove(&id);
         if let Some(ranks) = &mut self.ranks {
             ranks.forget(id);
@@ -169,13 +215,12 @@ impl Core {
     /// Has all queues looked at: capacity that several may share came free, or their order changed.
     pub(crate) fn wake_all(&mut self) {
         let Core { state, woken, .. } = self;
-        woken.clear();
-        woken.extend(state.queues().filter_map(|(id, queue)| turn_of(state, id, queue)));
+        woken.replace(state.queues().filter_map(|(id, queue)| turn_of(state, id, queue)));
     }
 }
 
 /// The place of a queue among those that are looked at; `None` if there is nothing to look at.
-fn turn_of(state: &State, id: QueueId, queue: &Queue) -> Option<(Reverse<i32>, QueueId)> {
+fn turn_of(state: &State, id: QueueId, queue: &Queue) -> Option<Place> {
     let has_work = !state.runnable(id).is_empty() || !queue.blocked.is_empty();
     (queue.life == Life::Valid && has_work).then_some((Reverse(queue.priority), id))
 }

@@ -12,6 +12,7 @@ use crate::environment::{Life, Switch};
 use crate::id::{ArrayIndex, EnvironmentId, JobId, JobKey, Sequence};
 use crate::item::SchedulingPolicy;
 use crate::job::Profile;
+use crate::line::Line;
 use crate::lookup::Lookup;
 use crate::name::{QueueName, QuotaShareName, SchedulingPolicyName};
 use crate::options::QueueOptions;
@@ -76,6 +77,9 @@ pub enum Order {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Runnable {
     order: Order,
+    /// The one line of a queue without shares, and its name.
+    only: (ShareName, Line),
+    /// Those of a queue with shares, by name; none is empty.
     lines: Lookup<ShareName, Line>,
     count: usize,
     /// How many entries need what, where there are many lines: in a queue with fair share.
@@ -130,8 +134,6 @@ impl PartialEq for Needs {
 
 impl Eq for Needs {}
 
-type Line = BTreeMap<Position, JobId>;
-
 /// A place in a line: the lower goes first. One number, as lines compare many of them: from its highest bits on how far the priority is
 /// from the highest (16 bits), whether it is the first try (1), the order of submission (64), and which child it is, from 1 (33).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -148,6 +150,11 @@ impl Position {
             | u128::from(!was_tried) << Self::FIRST_TRY
             | u128::from(sequence.0) << Self::SEQUENCE;
         child.map_or(Position(whole), |child| Position(whole).of_child(child))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_number(number: u64) -> Self {
+        Position(u128::from(number))
     }
 
     /// Of a child of the array that has this position.
@@ -234,18 +241,26 @@ impl Runnable {
         was_tried: bool,
     ) -> bool {
         let position = self.position_of(profile, sequence, key.child, was_tried);
-        let name = self.line_of(profile);
-        let is_first = self.lines.get(name).is_none();
-        if is_first {
-            self.lines.insert(name.into(), Line::new());
-        }
-        let line = self.lines.get_mut(name).expect("it is there now");
-        if line.insert(position, key.id).is_none() {
-            self.count += 1;
-            if self.order == Order::FairShare {
-                *self.needs.entry(Needs::of(profile)).or_default() += 1;
+        let is_first = if self.order == Order::Submission {
+            let (_, line) = &mut self.only;
+            let is_first = line.is_empty();
+            self.count += usize::from(line.insert(position, key.id));
+            is_first
+        } else {
+            let name = self.line_of(profile);
+            let is_first = self.lines.get(name).is_none();
+            if is_first {
+                self.lines.insert(name.into(), Line::default());
             }
-        }
+            let line = self.lines.get_mut(name).expect("it is there now");
+            if line.insert(position, key.id) {
+                self.count += 1;
+                if self.order == Order::FairShare {
+                    *self.needs.entry(Needs::of(profile)).or_default() += 1;
+                }
+            }
+            is_first
+        };
         is_first
     }
 
@@ -258,11 +273,17 @@ impl Runnable {
         was_tried: bool,
     ) -> bool {
         let position = self.position_of(profile, sequence, key.child, was_tried);
+        if self.order == Order::Submission {
+            let (_, line) = &mut self.only;
+            let was_there = line.remove(position);
+            self.count -= usize::from(was_there);
+            return was_there && line.is_empty();
+        }
         let name = self.line_of(profile);
         let Some(line) = self.lines.get_mut(name) else {
             return false;
         };
-        if line.remove(&position).is_none() {
+        if !line.remove(position) {
             return false;
         }
         self.count -= 1;
@@ -283,7 +304,21 @@ impl Runnable {
 
     /// The lines that are not empty, by name.
     pub fn lines(&self) -> impl Iterator<Item = &ShareName> {
-        self.lines.in_order().map(|(name, _)| name)
+        self.all_lines().map(|(name, _)| name)
+    }
+
+    fn all_lines(&self) -> impl Iterator<Item = (&ShareName, &Line)> {
+        let (name, line) = &self.only;
+        let only = Some((name, line)).filter(|(_, line)| !line.is_empty());
+        let others = (self.order != Order::Submission).then(|| self.lines.in_order());
+        only.into_iter().chain(others.into_iter().flatten())
+    }
+
+    fn line(&self, name: &str) -> Option<&Line> {
+        match self.order {
+            Order::Submission => name.is_empty().then_some(&self.only.1),
+            Order::FairShare | Order::QuotaShare => self.lines.get(name),
+        }
     }
 
     /// What the jobs of all lines need, each once.
@@ -293,9 +328,9 @@ impl Runnable {
 
     /// What goes next in a line; the children of an array that never ran go with their parent's id.
     pub(crate) fn front(&self, line: &str) -> Option<JobKey> {
-        let (position, id) = self.lines.get(line)?.first_key_value()?;
+        let (position, id) = self.line(line)?.first()?;
         let child = position.child();
-        Some(JobKey { id: *id, child })
+        Some(JobKey { id, child })
     }
 
     /// The jobs of a line in order, arrays once with their parent's id.
@@ -308,15 +343,14 @@ impl Runnable {
 
     /// The jobs of a line in order with their positions, arrays once.
     pub(crate) fn positions(&self, line: &str) -> impl Iterator<Item = (Position, JobId)> {
-        let line = self.lines.get(line).into_iter().flatten();
-        line.map(|(position, id)| (*position, *id))
+        self.line(line).into_iter().flat_map(Line::iter)
     }
 
     /// All jobs, line by line, arrays once with their parent's id.
     pub fn all(&self) -> impl Iterator<Item = JobKey> {
-        let entries = self.lines.in_order().flat_map(|(_, line)| line);
+        let entries = self.all_lines().flat_map(|(_, line)| line.iter());
         entries.map(|(position, id)| JobKey {
-            id: *id,
+            id,
             child: position.child(),
         })
     }

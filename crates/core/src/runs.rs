@@ -1,5 +1,6 @@
 //! How long the jobs of a definition run: the last runs that succeeded, for predictions and backfill.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -9,9 +10,13 @@ use crate::time::Millis;
 
 /// The run times of the last attempts of a definition that succeeded, oldest first; at most [`RUNS_KEPT_MAX`]. Shared by the state and
 /// the change that it comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RunTimes(Arc<[Millis]>);
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<Millis>", into = "Vec<Millis>")]
+pub struct RunTimes {
+    /// What is beyond their number is zero.
+    kept: Arc<[Millis; RUNS_KEPT_MAX]>,
+    count: usize,
+}
 
 /// How long a job is expected to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,15 +31,27 @@ impl RunTimes {
     /// With one more run; the oldest is forgotten where there are as many as are kept.
     #[must_use]
     pub fn with(&self, run: Millis) -> Self {
-        let skip = (self.0.len() + 1).saturating_sub(RUNS_KEPT_MAX);
-        let kept = self.0[skip..].iter().copied();
-        RunTimes(kept.chain([run]).collect())
+        let mut kept = *self.kept;
+        let mut count = self.count;
+        if count == RUNS_KEPT_MAX {
+            kept.copy_within(1.., 0);
+            count -= 1;
+        }
+        kept[count] = run;
+        RunTimes {
+            kept: Arc::new(kept),
+            count: count + 1,
+        }
     }
 
     /// How many runs it rests on.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.0.len()
+        self.count
+    }
+
+    fn kept(&self) -> &[Millis] {
+        &self.kept[..self.count]
     }
 
     /// What the runs say; `None` without any.
@@ -47,13 +64,18 @@ impl RunTimes {
     /// has outrun all of them is expected to be overdue as long again as it is by now. `None` without any run.
     #[must_use]
     pub fn estimate_beyond(&self, elapsed: Millis) -> Option<Estimate> {
-        let longest = *self.0.iter().max()?;
+        let longest = *self.kept().iter().max()?;
         if longest < elapsed {
             let overdue = elapsed.as_millis() - longest.as_millis();
             let run = Millis::new(elapsed.as_millis().saturating_add(overdue));
             return Some(Estimate { p50: run, p90: run });
         }
-        let mut sorted: Vec<Millis> = self.0.iter().copied().filter(|run| *run >= elapsed).collect();
+        let mut sorted: Vec<Millis> = self
+            .kept()
+            .iter()
+            .copied()
+            .filter(|run| *run >= elapsed)
+            .collect();
         sorted.sort_unstable();
         let nearest_rank = |percent: usize| {
             let rank = (sorted.len() * percent).div_ceil(100).max(1);
@@ -63,6 +85,25 @@ impl RunTimes {
             p50: nearest_rank(50)?,
             p90: nearest_rank(90)?,
         })
+    }
+}
+
+impl From<Vec<Millis>> for RunTimes {
+    fn from(runs: Vec<Millis>) -> Self {
+        let runs = runs.into_iter();
+        runs.fold(RunTimes::default(), |runs, run| runs.with(run))
+    }
+}
+
+impl From<RunTimes> for Vec<Millis> {
+    fn from(runs: RunTimes) -> Self {
+        runs.kept().to_vec()
+    }
+}
+
+impl fmt::Debug for RunTimes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.kept()).finish()
     }
 }
 

@@ -26,6 +26,7 @@ const WHOLE: u64 = 1_000_000_000;
 /// A share of a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Share {
+    name: ShareName,
     /// What its attempts hold.
     pub(crate) held: Resources,
     /// What its attempts use in a millisecond.
@@ -50,6 +51,9 @@ pub(crate) struct Shares {
     policy: Option<FairShare>,
     /// Active shares for each entry of the policy.
     matching: Vec<u32>,
+    /// The share of the jobs that have none, which has the empty name.
+    nameless: Share,
+    /// The others, by name.
     shares: Lookup<ShareName, Share>,
     /// Those that wait, in the order of their turns.
     courses: Courses,
@@ -61,6 +65,24 @@ pub(crate) struct Shares {
     rate: u64,
     /// How many attempts the queue has.
     attempts: u32,
+}
+
+impl Share {
+    /// Whether there is anything to remember of it.
+    fn is_used(&self) -> bool {
+        self.jobs > 0 || self.attempts > 0 || self.ledger.is_some()
+    }
+}
+
+fn share_mut<'a>(
+    nameless: &'a mut Share,
+    shares: &'a mut Lookup<ShareName, Share>,
+    name: &str,
+) -> Option<&'a mut Share> {
+    match name.is_empty() {
+        true => Some(nameless),
+        false => shares.get_mut(name),
+    }
 }
 
 /// What a share has used, as people are told.
@@ -108,6 +130,71 @@ pub fn reserved_of(total: u64, percent: u8, active: usize) -> u64 {
     u64::try_from(reserved).unwrap_or(u64::MAX)
 }
 
+/// What the place of a share follows from besides itself.
+struct Rules<'a> {
+    policy: Option<&'a FairShare>,
+    /// Active shares for each entry of the policy.
+    matching: &'a [u32],
+    /// The part of the window that courses are kept for.
+    part: Option<Part>,
+}
+
+impl Rules<'_> {
+    /// The entry of the policy that a name matches.
+    fn entry_for(&self, name: &str) -> Option<usize> {
+        let shares = &self.policy?.shares;
+        shares.iter().position(|entry| match entry.is_prefix {
+            true => name.starts_with(&*entry.share),
+            false => *entry.share == *name,
+        })
+    }
+
+    /// The weight of an active share, in ten-thousandths.
+    fn weight(&self, share: &Share) -> u64 {
+        let entry = share
+            .entry
+            .and_then(|entry| Some((entry, self.policy?.shares.get(entry)?)));
+        match entry {
+            None => u64::from(WEIGHT_ONE),
+            Some((
+                _,
+                ShareWeight {
+                    is_prefix: false,
+                    weight,
+                    ..
+                },
+            )) => u64::from(*weight),
+            // The shares of a prefix are one to the others: each of them counts as often as there are (section C3.3).
+            Some((entry, ShareWeight { weight, .. })) => {
+                let count = self.matching.get(entry).copied().unwrap_or(1).max(1);
+                u64::from(*weight) * u64::from(count)
+            }
+        }
+    }
+
+    /// How the score of a share goes on in the present part of the window, if it waits.
+    fn course_of(&self, share: &Share) -> Option<Course> {
+        let Part { begin, end } = self.part.filter(|_| share.waits)?;
+        let Some(ledger) = &share.ledger else {
+            return Some(Course::through(begin, 0, 0));
+        };
+        let (used, at) = match share.sum.until {
+            Some(until) if until == end => (share.sum.used, ledger.as_of),
+            // Nothing has happened to it since an earlier part.
+            _ => (ledger.used_at(begin, share.rate), begin),
+        };
+        let weight = u128::from(self.weight(share));
+        let [score, slope] = [used, share.rate].map(|value| u128::from(value) * weight);
+        Some(Course::through(at, score, slope))
+    }
+
+    /// Since when a share is active for its past only, if it is.
+    fn rests_since(&self, share: &Share) -> Option<Timestamp> {
+        let ledger = share.ledger.as_ref().filter(|_| share.jobs == 0)?;
+        self.policy.map(|_| ledger.as_of)
+    }
+}
+
 impl Shares {
     /// The fair-share policy that the queue has.
     pub(crate) fn policy(&self) -> Option<&FairShare> {
@@ -121,8 +208,8 @@ impl Shares {
         self.resting.clear();
         let names: Vec<ShareName> = self.iter().map(|(name, _)| Arc::clone(name)).collect();
         for name in names {
-            let entry = self.entry_for(&name);
-            if let Some(share) = self.shares.get_mut(&name) {
+            let entry = self.rules().entry_for(&name);
+            if let Some(share) = share_mut(&mut self.nameless, &mut self.shares, &name) {
                 share.entry = entry;
                 let is_active = share.ledger.is_some();
                 if let Some(count) = entry
@@ -131,7 +218,8 @@ impl Shares {
                 {
                     *count += 1;
                 }
-                if let Some(since) = self.rests_since(&name) {
+                let share = self.get(&name);
+                if let Some(since) = share.and_then(|share| self.rules().rests_since(share)) {
                     self.resting.insert((since, name));
                 }
             }
@@ -139,26 +227,30 @@ impl Shares {
         self.order_anew();
     }
 
-    fn entry_for(&self, name: &str) -> Option<usize> {
-        let shares = &self.policy.as_ref()?.shares;
-        shares.iter().position(|entry| match entry.is_prefix {
-            true => name.starts_with(&*entry.share),
-            false => *entry.share == *name,
-        })
+    fn rules(&self) -> Rules<'_> {
+        Rules {
+            policy: self.policy.as_ref(),
+            matching: &self.matching,
+            part: self.courses.part(),
+        }
     }
 
     /// The shares by name.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&ShareName, &Share)> {
-        self.shares.in_order()
+        let nameless = self.get("").map(|share| (&share.name, share));
+        nameless.into_iter().chain(self.shares.in_order())
     }
 
     /// The name of a share as it is kept.
     pub(crate) fn name(&self, name: &str) -> Option<&ShareName> {
-        self.shares.get_key_value(name).map(|(name, _)| name)
+        self.get(name).map(|share| &share.name)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Share> {
-        self.shares.get(name)
+        match name.is_empty() {
+            true => Some(&self.nameless).filter(|share| share.is_used()),
+            false => self.shares.get(name),
+        }
     }
 
     /// How many shares are active: have a live job, or had one within the window.
@@ -191,29 +283,6 @@ impl Shares {
         expired
     }
 
-    /// The weight of an active share, in ten-thousandths.
-    fn weight(&self, share: &Share) -> u64 {
-        let entry = share
-            .entry
-            .and_then(|entry| Some((entry, self.policy.as_ref()?.shares.get(entry)?)));
-        match entry {
-            None => u64::from(WEIGHT_ONE),
-            Some((
-                _,
-                ShareWeight {
-                    is_prefix: false,
-                    weight,
-                    ..
-                },
-            )) => u64::from(*weight),
-            // The shares of a prefix are one to the others: each of them counts as often as there are (section C3.3).
-            Some((entry, ShareWeight { weight, .. })) => {
-                let count = self.matching.get(entry).copied().unwrap_or(1).max(1);
-                u64::from(*weight) * u64::from(count)
-            }
-        }
-    }
-
     /// What a share has used by `now`; `None` where use is not counted.
     fn used(share: &Share, now: Timestamp) -> Option<u64> {
         let ledger = share.ledger.as_ref()?;
@@ -227,17 +296,17 @@ impl Shares {
 
     /// What decides whose turn it is by `now`; `None` where use is not counted.
     pub(crate) fn score(&self, name: &str, now: Timestamp) -> Option<u128> {
-        let share = self.shares.get(name)?;
-        Some(u128::from(Self::used(share, now)?) * u128::from(self.weight(share)))
+        let share = self.get(name)?;
+        Some(u128::from(Self::used(share, now)?) * u128::from(self.rules().weight(share)))
     }
 
     /// How a share stands by `now`; `None` where use is not counted.
     pub(crate) fn standing(&self, name: &str, now: Timestamp) -> Option<Standing> {
-        let (name, share) = self.shares.get_key_value(name)?;
+        let share = self.get(name)?;
         let used = Self::used(share, now)?;
-        let weight = self.weight(share);
+        let weight = self.rules().weight(share);
         Some(Standing {
-            share: Arc::clone(name),
+            share: Arc::clone(&share.name),
             used,
             weight,
             score: u128::from(used) * u128::from(weight),
@@ -249,37 +318,15 @@ impl Shares {
         &self.courses
     }
 
-    /// How the score of a share goes on in the present part of the window, if it waits.
-    fn course_of(&self, share: &Share) -> Option<Course> {
-        let Part { begin, end } = self.courses.part().filter(|_| share.waits)?;
-        let Some(ledger) = &share.ledger else {
-            return Some(Course::through(begin, 0, 0));
-        };
-        let (used, at) = match share.sum.until {
-            Some(until) if until == end => (share.sum.used, ledger.as_of),
-            // Nothing has happened to it since an earlier part.
-            _ => (ledger.used_at(begin, share.rate), begin),
-        };
-        let weight = u128::from(self.weight(share));
-        let [score, slope] = [used, share.rate].map(|value| u128::from(value) * weight);
-        Some(Course::through(at, score, slope))
-    }
-
-    /// Since when a share is active for its past only, if it is.
-    fn rests_since(&self, name: &str) -> Option<Timestamp> {
-        let share = self.shares.get(name)?;
-        let ledger = share.ledger.as_ref().filter(|_| share.jobs == 0)?;
-        self.policy.as_ref().map(|_| ledger.as_of)
-    }
-
     /// The part of the window that the latest use was counted in; `None` while the parts of the shares differ, because the policy was changed.
     fn present_part(&self) -> Option<Part> {
         let part = part_of(self.policy.as_ref()?);
         let differs = |share: &Share| share.ledger.as_ref().is_some_and(|ledger| ledger.part != part);
-        if self.shares.any(|_, share| differs(share)) {
+        if differs(&self.nameless) || self.shares.any(|_, share| differs(share)) {
             return None;
         }
-        let latest = self.shares.greatest(|share| Some(share.ledger.as_ref()?.as_of))?;
+        let as_of = |share: &Share| Some(share.ledger.as_ref()?.as_of);
+        let latest = as_of(&self.nameless).max(self.shares.greatest(as_of))?;
         Some(
             Ledger {
                 as_of: latest,
@@ -294,7 +341,7 @@ impl Shares {
     fn order_anew(&mut self) {
         self.courses = Courses::of(self.present_part());
         let courses = self.iter().filter_map(|(name, share)| {
-            let course = self.course_of(share)?;
+            let course = self.rules().course_of(share)?;
             Some((course, Arc::clone(name)))
         });
         for (course, name) in courses.collect::<Vec<_>>() {
@@ -304,57 +351,67 @@ impl Shares {
 
     /// Changes a share, and its places in what is kept in order.
     fn change(&mut self, name: &str, change: impl FnOnce(&mut Share)) {
-        if self.policy.is_none() {
-            change(self.entry_mut(name));
-            return;
+        if self.get(name).is_none() {
+            let name = ShareName::from(name);
+            let share = Share {
+                name: Arc::clone(&name),
+                entry: self.rules().entry_for(&name),
+                ..Share::default()
+            };
+            match name.is_empty() {
+                true => self.nameless = share,
+                false => drop(self.shares.insert(name, share)),
+            }
         }
-        let (course, since) = self.places_of(name);
-        change(self.entry_mut(name));
-        let (course_now, since_now) = self.places_of(name);
-        let Some((name, _)) = self.shares.get_key_value(name) else {
+        let Shares {
+            policy,
+            matching,
+            nameless,
+            shares,
+            courses,
+            resting,
+            ..
+        } = self;
+        let share = share_mut(nameless, shares, name).expect("it is there now");
+        let Some(policy) = policy else {
+            change(share);
             return;
         };
+        let rules = Rules {
+            policy: Some(policy),
+            matching,
+            part: courses.part(),
+        };
+        let (course, since) = (rules.course_of(share), rules.rests_since(share));
+        change(share);
+        let (course_now, since_now) = (rules.course_of(share), rules.rests_since(share));
         if course != course_now {
             if let Some(course) = course {
-                self.courses.remove(course, name);
+                courses.remove(course, &share.name);
             }
             if let Some(course) = course_now {
-                self.courses.insert(course, Arc::clone(name));
+                courses.insert(course, Arc::clone(&share.name));
             }
         }
         if since != since_now {
             if let Some(since) = since {
-                self.resting.remove(&(since, Arc::clone(name)));
+                resting.remove(&(since, Arc::clone(&share.name)));
             }
-            self.resting
-                .extend(since_now.map(|since| (since, Arc::clone(name))));
+            resting.extend(since_now.map(|since| (since, Arc::clone(&share.name))));
         }
     }
 
-    fn places_of(&self, name: &str) -> (Option<Course>, Option<Timestamp>) {
-        let course = self.shares.get(name).and_then(|share| self.course_of(share));
-        (course, self.rests_since(name))
-    }
-
-    fn entry_mut(&mut self, name: &str) -> &mut Share {
-        if self.shares.get(name).is_none() {
-            let entry = self.entry_for(name);
-            let share = Share {
-                entry,
-                ..Share::default()
-            };
-            self.shares.insert(name.into(), share);
-        }
-        self.shares.get_mut(name).expect("it was just put there")
-    }
-
-    fn drop_if_unused(&mut self, name: &str) {
-        let is_unused = self
-            .shares
-            .get(name)
-            .is_some_and(|share| share.jobs == 0 && share.attempts == 0 && share.ledger.is_none());
-        if is_unused {
-            self.shares.remove(name);
+    /// Changes a share of which something is taken away, and drops it if nothing is left.
+    fn reduce(&mut self, name: &str, reduce: impl FnOnce(&mut Share)) {
+        let mut is_unused = false;
+        self.change(name, |share| {
+            reduce(share);
+            is_unused = !share.is_used();
+        });
+        match (is_unused, name.is_empty()) {
+            (false, _) => {}
+            (true, true) => self.nameless = Share::default(),
+            (true, false) => drop(self.shares.remove(name)),
         }
     }
 
@@ -363,9 +420,7 @@ impl Shares {
     }
 
     pub(crate) fn remove_job(&mut self, job: &Job) {
-        let name = share_of(&job.profile);
-        self.change(name, |share| share.jobs -= 1);
-        self.drop_if_unused(name);
+        self.reduce(share_of(&job.profile), |share| share.jobs -= 1);
     }
 
     /// Notes whether a share of a queue that goes by share has something to run.
@@ -375,6 +430,7 @@ impl Shares {
 
     /// None has anything to run, as far as the queue goes by share.
     pub(crate) fn none_waits(&mut self) {
+        self.nameless.waits = false;
         self.shares.change_each(|share| share.waits = false);
         self.order_anew();
     }
@@ -394,18 +450,16 @@ impl Shares {
         let rate = rate_of(profile, need);
         self.rate -= rate;
         self.attempts -= 1;
-        let name = share_of(profile);
-        self.change(name, |share| {
+        self.reduce(share_of(profile), |share| {
             share.held = share.held.minus(need);
             share.rate -= rate;
             share.attempts -= 1;
         });
-        self.drop_if_unused(name);
     }
 
     /// Notes what a share has used, and that it is active.
     pub(crate) fn charge(&mut self, name: &str, ledger: Ledger) {
-        let was_active = self.shares.get(name).is_some_and(|share| share.ledger.is_some());
+        let was_active = self.get(name).is_some_and(|share| share.ledger.is_some());
         let part = ledger.part_of_window();
         self.change(name, |share| {
             share.sum = ledger.sum();
@@ -435,7 +489,7 @@ impl Shares {
                 self.order_anew();
             }
         }
-        self.drop_if_unused(name);
+        self.reduce(name, |_| {});
     }
 
     /// Counts a share that has become active, or is not so any more. Whether that changes the weights of others: of those that one prefix
@@ -446,7 +500,7 @@ impl Shares {
         } else {
             self.active - 1
         };
-        let Some(entry) = self.shares.get(name).and_then(|share| share.entry) else {
+        let Some(entry) = self.get(name).and_then(|share| share.entry) else {
             return false;
         };
         if let Some(count) = self.matching.get_mut(entry) {

@@ -100,7 +100,7 @@ fn main() {
 fn forecast(count: u32) {
     let site = Site::simple(VCPUS, None, 0, false);
     let mut core = site.core(Timestamp::default()).expect("the site is sound");
-    let (submissions, request) = (Submissions::default(), request());
+    let (mut submissions, request) = (Submissions::default(), request());
     let mut out = Output::default();
     for number in 0..count {
         let submit = submissions.submit(job_id(Timestamp::default(), number), &request, &[]);

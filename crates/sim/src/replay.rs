@@ -137,7 +137,7 @@ impl<'a> Replay<'a> {
             *slot = Some(id);
         }
         self.last = Some((id, now));
-        let submissions = self.submissions.get(definition);
+        let submissions = self.submissions.get_mut(definition);
         let submissions = submissions.expect("there is one for each definition of the workload");
         Some(submissions.submit(id, &request, &ids))
     }

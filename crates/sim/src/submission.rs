@@ -42,6 +42,8 @@ pub struct Submissions {
     definition: DefinitionName,
     launch: Arc<LaunchSpec>,
     document: Document,
+    /// That of the last job: the next one mostly needs the same.
+    profile: Arc<Profile>,
 }
 
 /// The definition that simulated jobs come from.
@@ -61,8 +63,21 @@ impl Submissions {
             role: None,
             training: None,
         };
+        let profile = Profile {
+            platform: Platform::Ec2,
+            resources: Resources::default(),
+            retry: RetryStrategy::default(),
+            timeout: None,
+            stop_timeout: STOP_TIMEOUT,
+            share: None,
+            consumables: Vec::new(),
+            definition: Some(definition.clone()),
+            nodes: None,
+            service: None,
+        };
         Submissions {
             definition,
+            profile: Arc::new(profile),
             launch: Arc::new(launch),
             document: Document(Arc::from("{}")),
         }
@@ -70,7 +85,7 @@ impl Submissions {
 
     /// The command that submits a job. It waits for the jobs `after`.
     #[must_use]
-    pub fn submit(&self, id: JobId, request: &Request, after: &[JobId]) -> Command {
+    pub fn submit(&mut self, id: JobId, request: &Request, after: &[JobId]) -> Command {
         let Request {
             queue,
             need,
@@ -80,6 +95,16 @@ impl Submissions {
             array_concurrency,
             attempts,
         } = request;
+        let last = &self.profile;
+        let is_same = (last.resources, last.retry.attempts, last.timeout) == (*need, *attempts, *timeout)
+            && last.share == *share;
+        if !is_same {
+            let last = Arc::make_mut(&mut self.profile);
+            last.resources = *need;
+            last.retry.attempts = *attempts;
+            last.timeout = *timeout;
+            last.share.clone_from(share);
+        }
         let tags = array_concurrency.map(|max| (MAX_CONCURRENCY.to_owned(), max.to_string()));
         let depends_on = |id: &JobId| DependsOn {
             on: JobKey::whole(*id),
@@ -89,21 +114,7 @@ impl Submissions {
         Command::SubmitJob(Box::new(SubmitJob {
             id,
             queue: queue.clone(),
-            profile: Profile {
-                platform: Platform::Ec2,
-                resources: *need,
-                retry: RetryStrategy {
-                    attempts: *attempts,
-                    rules: Vec::new(),
-                },
-                timeout: *timeout,
-                stop_timeout: STOP_TIMEOUT,
-                share: share.clone(),
-                consumables: Vec::new(),
-                definition: None,
-                nodes: None,
-                service: None,
-            },
+            profile: Arc::clone(&self.profile),
             array_size: *array_size,
             is_sequential: false,
             dependencies: after.iter().map(depends_on).collect(),

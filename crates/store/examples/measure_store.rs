@@ -335,7 +335,7 @@ fn job(number: u64) -> JobAdded {
         id: id(number),
         sequence: Sequence(number),
         queue: QueueId(1),
-        profile: Profile {
+        profile: Arc::new(Profile {
             platform: Platform::Ec2,
             resources,
             retry: RetryStrategy::default(),
@@ -346,7 +346,7 @@ fn job(number: u64) -> JobAdded {
             definition: None,
             nodes: None,
             service: None,
-        },
+        }),
         dependencies: Vec::new(),
         array: None,
         content: JobContent {

@@ -127,7 +127,8 @@ impl Yard {
         self.command(Command::SubmitJob(Box::new(SubmitJob {
             id: JobId::new(at, random | random << 64),
             queue: queue(),
-            profile: self.profiles[of_share].clone(),
+            // Each submission has its own, as the server makes them.
+            profile: Arc::new(self.profiles[of_share].clone()),
             array_size,
             is_sequential: false,
             dependencies: Vec::new(),

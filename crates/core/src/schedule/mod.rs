@@ -12,7 +12,6 @@ mod quota;
 mod tried;
 mod turns;
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::blocked::{Blocked, Cause};
@@ -22,6 +21,7 @@ use crate::id::{AttemptKey, EnvironmentId, InstanceId, JobId, JobKey, QueueId};
 use crate::item::{Item, ItemKey};
 use crate::job::{Execution, Placement};
 use crate::limits::PLACEMENTS_PER_PASS_MAX;
+use crate::machine::Place;
 use crate::resources::Resources;
 use crate::share::ShareName;
 use crate::step::Step;
@@ -61,7 +61,7 @@ impl Step<'_> {
     }
 
     /// Starts jobs of a queue, the share that has used least first (section C3.9). Whether all was tried.
-    fn start_jobs(&mut self, place: (Reverse<i32>, QueueId), left: &mut usize) -> bool {
+    fn start_jobs(&mut self, place: Place, left: &mut usize) -> bool {
         let (_, queue) = place;
         self.forget_expired_shares(queue);
         let mut turns = Turns::of(self.state(), queue, self.now);
@@ -69,7 +69,7 @@ impl Step<'_> {
         let mut tried = Tried::default();
         while let Some(line) = turns.next(self.state(), queue, self.now) {
             // Where capacity came free meanwhile, whoever goes before may start after all.
-            let is_overtaken = self.core.woken.first().is_some_and(|first| *first <= place);
+            let is_overtaken = self.core.woken.first().is_some_and(|first| first <= place);
             if *left == 0 || is_overtaken {
                 return false;
             }

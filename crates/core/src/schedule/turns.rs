@@ -14,6 +14,8 @@ use crate::time::Timestamp;
 
 /// See the module. Of shares only those are here whose turn may be next: who comes after them follows when they have had it.
 pub(super) struct Turns {
+    /// The one line of a queue without shares, if it has a turn.
+    only: Option<ShareName>,
     next: BinaryHeap<Reverse<Turn>>,
     /// Shares that have had their turn: who has started something has another course now, and may be met again on that.
     met: BTreeSet<ShareName>,
@@ -42,7 +44,9 @@ impl Turns {
             .map(|line| alone((score(state, queue, line, now), line)))
             .collect();
         let shares = state.shares(queue);
+        let mut only = None;
         match runnable.order() {
+            Order::Submission => only = runnable.lines().next().map(Arc::clone),
             Order::FairShare if shares.courses().hold_at(now) => {
                 let firsts = shares.courses().firsts();
                 turns.extend(firsts.map(|(course, line)| Turn {
@@ -51,18 +55,22 @@ impl Turns {
                     course: Some(course),
                 }));
             }
-            Order::FairShare | Order::Submission | Order::QuotaShare => {
+            Order::FairShare | Order::QuotaShare => {
                 let lines = runnable.lines();
                 turns.extend(lines.map(|line| alone((score(state, queue, line, now), line))));
             }
         }
         Turns {
+            only,
             next: turns.into_iter().map(Reverse).collect(),
             met: BTreeSet::new(),
         }
     }
 
     pub(super) fn next(&mut self, state: &State, queue: QueueId, now: Timestamp) -> Option<ShareName> {
+        if let Some(line) = self.only.take() {
+            return Some(line);
+        }
         let Reverse(Turn { line, course, .. }) = self.next.pop()?;
         if let Some(course) = course {
             let courses = state.shares(queue).courses();
@@ -81,7 +89,10 @@ impl Turns {
 
     /// A line has started something, and has another turn if there is more in it.
     pub(super) fn put_back(&mut self, state: &State, queue: QueueId, line: ShareName, now: Timestamp) {
-        if state.runnable(queue).front(&line).is_some() {
+        let runnable = state.runnable(queue);
+        if runnable.order() == Order::Submission {
+            self.only = runnable.lines().next().map(Arc::clone);
+        } else if runnable.front(&line).is_some() {
             self.next.push(Reverse(Turn {
                 score: score(state, queue, &line, now),
                 line,

@@ -35,10 +35,12 @@ impl State {
             Change::EnvironmentPut(put) => self.put_environment(put),
             Change::EnvironmentRenewal { environment, renewal } => {
                 self.environment_mut(*environment).renewal = *renewal;
+                self.note_departing();
                 self.note_renewal_deadline(*environment);
             }
             Change::EnvironmentDeleting(id) => {
                 self.environment_mut(*id).life = Life::Deleting;
+                self.note_departing();
                 self.renew_idle_deadlines(*id);
             }
             Change::EnvironmentRemoved(id) => self.remove_environment(*id),
@@ -73,7 +75,10 @@ impl State {
                     of_queue.forget(share);
                 }
             }
-            Change::QueueDeleting(id) => self.queues.get_mut(id).expect("it exists").life = Life::Deleting,
+            Change::QueueDeleting(id) => {
+                self.queues.get_mut(id).expect("it exists").life = Life::Deleting;
+                self.note_departing();
+            }
             Change::QueueRemoved(id) => self.remove_queue(*id),
             Change::DefinitionRegistered(registered) => self.register_definition(registered),
             Change::DefinitionDeregistered {
@@ -256,6 +261,7 @@ impl State {
             },
         };
         self.fleet.put(*id, environment);
+        self.note_departing();
         self.environment_names.insert(name.clone(), *id);
         self.next.environment = self.next.environment.max(EnvironmentId(id.0 + 1));
         self.renew_idle_deadlines(*id);
@@ -273,6 +279,16 @@ impl State {
     fn remove_environment(&mut self, id: EnvironmentId) {
         let environment = self.fleet.remove(id);
         self.environment_names.remove(&environment.name);
+        self.note_departing();
+    }
+
+    pub(super) fn note_departing(&mut self) {
+        let is_departing =
+            |environment: &Environment| environment.life == Life::Deleting || environment.renewal.is_some();
+        self.has_departing = self.queues.values().any(|queue| queue.life == Life::Deleting)
+            || self
+                .environments()
+                .any(|(_, environment)| is_departing(environment));
     }
 
     fn add_instance(&mut self, added: &InstanceAdded) {
@@ -401,6 +417,8 @@ impl State {
         self.runnable.remove(&id);
         self.jobs_by_queue.remove(&id);
         self.shares.remove(&id);
+        self.note_departing();
+        self.note_counting();
         self.renew_blocked_deadline(id);
     }
 
@@ -437,7 +455,7 @@ impl State {
             Some(array) => Body::Array(array.clone()),
             None => Body::Waiting(dependencies.clone().into()),
         };
-        let profile = self.shared_profile(profile);
+        let profile = self.shared_profile(Arc::clone(profile));
         let job = Job {
             sequence: *sequence,
             queue: *queue,
@@ -721,7 +739,7 @@ impl State {
     }
 
     fn change_profile(&mut self, id: JobId, profile: &Profile) {
-        let profile = self.shared_profile(profile);
+        let profile = self.shared_profile(Arc::new(profile.clone()));
         let (entries, queue, sequence) = (
             self.entries_of(id),
             self.job_mut(id).queue,
@@ -794,7 +812,12 @@ impl State {
         let shares = self.shares.entry(id).or_default();
         if shares.policy() != policy.as_ref() {
             shares.set_policy(policy);
+            self.note_counting();
         }
+    }
+
+    fn note_counting(&mut self) {
+        self.counts_use = self.shares.values().any(|shares| shares.policy().is_some());
     }
 
     /// Forgets a profile that a job has had, if that was the last.
@@ -809,11 +832,10 @@ impl State {
     }
 
     /// The profile equal to `profile` that jobs share, for one more of them.
-    pub(super) fn shared_profile(&mut self, profile: &Profile) -> Arc<Profile> {
-        let known = self.profiles.get_key_value(profile);
-        let shared = known.map_or_else(|| Shared(Arc::new(profile.clone())), |(shared, _)| shared.clone());
-        let profile = Arc::clone(&shared.0);
-        *self.profiles.entry(shared).or_default() += 1;
+    pub(super) fn shared_profile(&mut self, profile: Arc<Profile>) -> Arc<Profile> {
+        let entry = self.profiles.entry(Shared(profile));
+        let profile = Arc::clone(&entry.key().0);
+        *entry.or_default() += 1;
         profile
     }
 

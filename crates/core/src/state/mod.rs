@@ -104,6 +104,10 @@ pub struct State {
     runnable: BTreeMap<QueueId, Runnable>,
     jobs_by_queue: BTreeMap<QueueId, usize>,
     shares: BTreeMap<QueueId, Shares>,
+    /// Whether any queue has a fair-share policy.
+    counts_use: bool,
+    /// Whether any queue or environment is being deleted, or an environment renewed.
+    has_departing: bool,
     /// The jobs, children and nodes that have an attempt.
     live: BTreeSet<JobKey>,
     /// What the attempts of quota shares hold, in queues that have such shares.
@@ -147,6 +151,8 @@ impl State {
             runnable: BTreeMap::new(),
             jobs_by_queue: BTreeMap::new(),
             shares: BTreeMap::new(),
+            counts_use: false,
+            has_departing: false,
             live: BTreeSet::new(),
             quotas: BTreeMap::new(),
             claimed: BTreeMap::new(),
@@ -320,7 +326,12 @@ impl State {
 
     /// Whether any queue has a fair-share policy.
     pub(crate) fn counts_use(&self) -> bool {
-        self.shares.values().any(|shares| shares.policy().is_some())
+        self.counts_use
+    }
+
+    /// Whether any queue or environment is being deleted, or an environment renewed.
+    pub(crate) fn has_departing(&self) -> bool {
+        self.has_departing
     }
 
     /// How the active shares of a fair-share queue stand by `now`, next first; none in other queues.

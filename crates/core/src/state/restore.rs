@@ -127,6 +127,7 @@ impl State {
             }
             state.shares.entry(queue).or_default().charge(&share, ledger);
         }
+        state.note_departing();
         state.definitions = definitions.into_iter().collect();
         for (id, job) in jobs {
             state.restore_job(id, job)?;
@@ -181,7 +182,7 @@ impl State {
         if !self.queues.contains_key(&job.queue) {
             return Err(RestoreError::JobWithoutQueue(id, job.queue));
         }
-        job.profile = self.shared_profile(&job.profile);
+        job.profile = self.shared_profile(job.profile);
         self.register_dependent(id, &job.body);
         self.shares.entry(job.queue).or_default().add_job(&job);
         *self.jobs_by_queue.entry(job.queue).or_default() += 1;

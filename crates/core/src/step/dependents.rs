@@ -29,8 +29,9 @@ pub(super) enum Ending {
 impl Step<'_> {
     /// Draws all consequences of an end.
     pub(super) fn follow(&mut self, ending: Ending) {
-        let mut endings = vec![ending];
-        while let Some(ending) = endings.pop() {
+        let mut endings = Vec::new();
+        let mut next = Some(ending);
+        while let Some(ending) = next {
             match ending {
                 Ending::Whole {
                     id,
@@ -54,6 +55,7 @@ impl Step<'_> {
                     self.end_array_if_done(id, &mut endings);
                 }
             }
+            next = endings.pop();
         }
     }
 

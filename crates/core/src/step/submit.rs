@@ -1,5 +1,7 @@
 //! SubmitJob: checks what only the state can tell, resolves dependencies, and adds the job.
 
+use std::sync::Arc;
+
 use crate::array::{Array, Pairing};
 use crate::change::{Change, JobAdded, JobContent};
 use crate::command::{BadDependency, DependsOn, Ended, Rejection, Reply, SubmitJob};
@@ -33,7 +35,7 @@ impl Step<'_> {
         let SubmitJob {
             id,
             queue,
-            profile,
+            mut profile,
             array_size,
             is_sequential,
             dependencies,
@@ -77,11 +79,10 @@ impl Step<'_> {
             max_concurrency: max_concurrency_of(&content.tags),
             ..Array::new(size)
         });
-        let definition = content.definition.clone();
-        let profile = Profile {
-            definition: profile.service.is_none().then_some(definition),
-            ..profile
-        };
+        let definition = Some(&content.definition).filter(|_| profile.service.is_none());
+        if profile.definition.as_ref() != definition {
+            Arc::make_mut(&mut profile).definition = definition.cloned();
+        }
         let added = JobAdded {
             id,
             sequence: self.state().counters().sequence,

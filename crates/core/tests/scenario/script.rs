@@ -29,6 +29,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use std::sync::Arc;
+
 use batchyard_core::change::{Change, StopKind};
 use batchyard_core::command::{Command, DependsOn, Ended, Input, RegisterDefinition, SubmitJob};
 use batchyard_core::explain::explain;
@@ -226,7 +228,7 @@ impl Stage {
         let submit = SubmitJob {
             id,
             queue: queue_name(words.at(2)),
-            profile: profile(words),
+            profile: Arc::new(profile(words)),
             array_size: words
                 .value("array")
                 .map(|size| size.parse().expect("a number of children")),

@@ -94,7 +94,7 @@ pub(crate) fn submission(number: usize) -> SubmitJob {
     SubmitJob {
         id: job_id(number),
         queue: QueueName::parse("q").unwrap(),
-        profile: Profile {
+        profile: Arc::new(Profile {
             platform: Platform::Ec2,
             resources,
             retry: RetryStrategy::default(),
@@ -105,7 +105,7 @@ pub(crate) fn submission(number: usize) -> SubmitJob {
             definition: None,
             nodes: None,
             service: None,
-        },
+        }),
         array_size: None,
         is_sequential: false,
         dependencies: Vec::new(),
@@ -136,8 +136,9 @@ pub(crate) fn with_nodes(mut submit: SubmitJob, count: u32) -> SubmitJob {
             instance_type: None,
         }],
     };
-    submit.profile.resources = shape.total();
-    submit.profile.nodes = Some(shape);
+    let profile = Arc::make_mut(&mut submit.profile);
+    profile.resources = shape.total();
+    profile.nodes = Some(shape);
     submit.content.nodes = Some(Arc::new(NodeLaunches {
         count,
         main: last,

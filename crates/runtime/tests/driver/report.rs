@@ -1,5 +1,7 @@
 //! Engines tell at least once: facts that come twice, late, out of order, or of nothing that is known change nothing.
 
+use std::sync::Arc;
+
 use batchyard_core::id::{AttemptKey, JobKey};
 use batchyard_core::report::Report;
 use batchyard_core::time::Millis;
@@ -86,7 +88,7 @@ async fn a_clock_that_is_set_back_ends_no_job() {
     drained(&world).await;
     world.clock.set_back(Millis::from_seconds(3_600));
     let mut submit = submission(0);
-    submit.profile.timeout = Some(Millis::from_seconds(60));
+    Arc::make_mut(&mut submit.profile).timeout = Some(Millis::from_seconds(60));
     let id = world.submit(submit);
     world.start_noted(id).await;
     drained(&world).await;

@@ -2,6 +2,8 @@
 //!
 //! All of it is played by one thread whose tasks take turns, and nothing in it takes real time: the same story has the same course.
 
+use std::sync::Arc;
+
 use batchyard_core::command::DependsOn;
 use batchyard_core::id::JobKey;
 use batchyard_core::time::Millis;
@@ -266,8 +268,8 @@ fn submit(world: &mut World, number: usize, op: &Op, tally: &mut Tally) {
         submit = with_nodes(submit, *count);
     }
     submit.array_size = *array_size;
-    submit.profile.retry.attempts = *attempts;
-    submit.profile.timeout = timeout_ms.map(Millis::new);
+    Arc::make_mut(&mut submit.profile).retry.attempts = *attempts;
+    Arc::make_mut(&mut submit.profile).timeout = timeout_ms.map(Millis::new);
     // The one before may be unknown, refused, on its way, live or ended.
     let on = depends_on.and_then(|back| number.checked_sub(back + 1));
     submit.dependencies.extend(on.map(|on| DependsOn {

@@ -179,7 +179,7 @@ impl Stage {
                     attempts: 1,
                 };
                 let after: Vec<JobId> = option("after").iter().map(|name| self.jobs[*name]).collect();
-                let submissions = option("definition")
+                let mut submissions = option("definition")
                     .map_or_else(Submissions::default, |name| Submissions::of(definition(name)));
                 let script = self.playback().script_mut();
                 script.runs.insert(id, run);

@@ -1,5 +1,6 @@
 //! Batches are there as a whole or not at all.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use batchyard_core::array::StatusCounts;
@@ -72,7 +73,7 @@ pub(crate) fn a_batch_that_fails_leaves_nothing(place: &dyn Place) {
     let mut world = World::new(place);
     world.commit();
     let mut submit = submission(0);
-    submit.profile.resources.vcpus = MilliVcpus(500);
+    Arc::make_mut(&mut submit.profile).resources.vcpus = MilliVcpus(500);
     world.submit(submit);
     let good = world.take_batch();
     let store = world.raw_store();

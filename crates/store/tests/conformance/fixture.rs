@@ -197,8 +197,8 @@ pub(crate) fn with_nodes(mut submit: SubmitJob, count: u32) -> SubmitJob {
     }
     let main = count / 2;
     let shape = NodeShape { count, main, groups };
-    submit.profile.resources = shape.total();
-    submit.profile.nodes = Some(shape);
+    Arc::make_mut(&mut submit.profile).resources = shape.total();
+    Arc::make_mut(&mut submit.profile).nodes = Some(shape);
     submit.content.nodes = Some(Arc::new(NodeLaunches {
         count,
         main,
@@ -232,7 +232,7 @@ pub(crate) fn submission(number: usize) -> SubmitJob {
     SubmitJob {
         id: job_id(number),
         queue: queue_name("q0"),
-        profile: profile(),
+        profile: Arc::new(profile()),
         array_size: None,
         is_sequential: false,
         dependencies: Vec::new(),

@@ -1,5 +1,7 @@
 //! Single jobs from submission to their end.
 
+use std::sync::Arc;
+
 use batchyard_core::change::StopKind;
 use batchyard_core::command::Command;
 use batchyard_core::id::JobKey;
@@ -77,7 +79,7 @@ pub(crate) fn a_job_goes_from_submission_to_its_end(place: &dyn Place) {
 pub(crate) fn a_retried_job_shows_its_last_attempt(place: &dyn Place) {
     let mut world = World::new(place);
     let mut submit = submission(0);
-    submit.profile.retry = RetryStrategy {
+    Arc::make_mut(&mut submit.profile).retry = RetryStrategy {
         attempts: 3,
         rules: Vec::new(),
     };
@@ -184,7 +186,7 @@ pub(crate) fn stops_are_noted_where_they_were_asked_for(place: &dyn Place) {
     let running = JobKey::whole(world.submit(submission(0)));
     world.started(running);
     let mut big = submission(1);
-    big.profile.resources.vcpus = MilliVcpus(5_000);
+    Arc::make_mut(&mut big.profile).resources.vcpus = MilliVcpus(5_000);
     let runnable = JobKey::whole(world.submit(big));
     let mut after = submission(2);
     after.dependencies = vec![world.depends_on(runnable, false)];

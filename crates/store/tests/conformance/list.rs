@@ -1,5 +1,7 @@
 //! Lists: their order, pages and filters, and counts.
 
+use std::sync::Arc;
+
 use batchyard_core::command::{Command, PutEnvironment, PutItem, PutQueue};
 use batchyard_core::environment::{Platform, Switch};
 use batchyard_core::id::{JobId, JobKey, QueueId};
@@ -153,7 +155,7 @@ pub(crate) fn counts_are_of_singles_and_children(place: &dyn Place) {
     let array = world.submit(array);
     for number in 1..4 {
         let mut submit = submission(number);
-        submit.profile.resources.vcpus = MilliVcpus(500);
+        Arc::make_mut(&mut submit.profile).resources.vcpus = MilliVcpus(500);
         world.submit(submit);
     }
     let mut waits = submission(4);
@@ -193,16 +195,16 @@ pub(crate) fn jobs_are_found_by_share_and_by_what_they_take(place: &dyn Place) {
         if number % 2 == 1 {
             submit.queue = crate::fixture::queue_name("q1");
             let identifier = if number == 3 { "red" } else { "reddish" };
-            submit.profile.share = Some(ShareClaim {
+            Arc::make_mut(&mut submit.profile).share = Some(ShareClaim {
                 identifier: identifier.into(),
                 priority: 7,
             });
         }
         if number > 2 {
-            submit.profile.consumables = vec![claim("licence", 1), claim("gpu-hours", 5)];
+            Arc::make_mut(&mut submit.profile).consumables = vec![claim("licence", 1), claim("gpu-hours", 5)];
         }
         if number == 5 {
-            submit.profile.consumables = vec![claim("licences", 1)];
+            Arc::make_mut(&mut submit.profile).consumables = vec![claim("licences", 1)];
         }
         world.submit(submit);
     }
@@ -247,9 +249,9 @@ pub(crate) fn with_quota_shares(place: &dyn Place) -> (World<'_>, Vec<JobId>) {
         let mut submit = submission(number);
         submit.queue = crate::fixture::queue_name("service");
         submit.content.revision = 0;
-        submit.profile.platform = Platform::Service;
-        submit.profile.resources = Resources::default();
-        submit.profile.service = Some(ServiceClaim {
+        Arc::make_mut(&mut submit.profile).platform = Platform::Service;
+        Arc::make_mut(&mut submit.profile).resources = Resources::default();
+        Arc::make_mut(&mut submit.profile).service = Some(ServiceClaim {
             unit: "ml.m5.large".into(),
             count: 1,
             quota_share: Some(QuotaShareName::parse(share).unwrap()),

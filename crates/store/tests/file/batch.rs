@@ -62,7 +62,7 @@ pub(crate) fn batches_in(store: &dyn Store) -> u64 {
         let job = Job {
             sequence: added.sequence,
             queue: added.queue,
-            profile: Arc::new(added.profile),
+            profile: added.profile,
             body: Body::Ready(Execution::new()),
         };
         (added.id, job)
@@ -127,7 +127,7 @@ fn job(sequence: u64) -> JobAdded {
         id: JobId::new(Timestamp::from_millis(0), u128::from(sequence)),
         sequence: Sequence(sequence),
         queue: QueueId(1),
-        profile: Profile {
+        profile: Arc::new(Profile {
             platform: Platform::Ec2,
             resources,
             retry: RetryStrategy::default(),
@@ -138,7 +138,7 @@ fn job(sequence: u64) -> JobAdded {
             definition: None,
             nodes: None,
             service: None,
-        },
+        }),
         dependencies: Vec::new(),
         array: None,
         content: JobContent {

@@ -1,5 +1,7 @@
 //! What clients do.
 
+use std::sync::Arc;
+
 use batchyard_core::blocked::{LimitedReason, TimeLimitAction};
 use batchyard_core::change::StopKind;
 use batchyard_core::command::{
@@ -205,7 +207,7 @@ impl World {
         let submit = SubmitJob {
             id,
             queue,
-            profile: of_job,
+            profile: Arc::new(of_job),
             array_size: *array_size,
             is_sequential: *is_sequential,
             dependencies,

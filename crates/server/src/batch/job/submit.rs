@@ -1,6 +1,7 @@
 //! SubmitJob (section A.4).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use batchyard_core::change::JobContent;
 use batchyard_core::command::{Command, DependsOn, Rejection, Reply, SubmitJob};
@@ -102,7 +103,7 @@ impl Batch {
         let mut submit = SubmitJob {
             id,
             queue,
-            profile,
+            profile: Arc::new(profile),
             array_size,
             is_sequential,
             dependencies: Vec::new(),

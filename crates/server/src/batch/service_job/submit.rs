@@ -205,7 +205,7 @@ impl Batch {
         Ok(SubmitJob {
             id,
             queue,
-            profile,
+            profile: Arc::new(profile),
             array_size: None,
             is_sequential: false,
             dependencies: Vec::new(),

@@ -2,6 +2,8 @@
 
 mod op;
 
+use std::sync::Arc;
+
 use batchyard_core::change::StopKind;
 use batchyard_core::command::{Command, RegisterDefinition, Reply};
 use batchyard_core::environment::Switch;
@@ -277,7 +279,7 @@ fn submit(world: &mut World<'_>, jobs: &mut Vec<JobId>, op: &SubmitOp) {
     };
     let mut submit = crate::fixture::submission(jobs.len());
     submit.queue = queue_name(&format!("q{queue}"));
-    submit.profile = profile.profile();
+    submit.profile = Arc::new(profile.profile());
     if let Some(count) = nodes {
         submit = with_nodes(submit, *count);
     }
@@ -295,7 +297,7 @@ fn submit(world: &mut World<'_>, jobs: &mut Vec<JobId>, op: &SubmitOp) {
         None => return,
     };
     // Where jobs are ordered by share each has one.
-    submit.profile.share = known.policy.is_some().then(|| ShareClaim {
+    Arc::make_mut(&mut submit.profile).share = known.policy.is_some().then(|| ShareClaim {
         identifier: format!("share{}", jobs.len() % 2).into(),
         priority: 0,
     });
@@ -305,7 +307,7 @@ fn submit(world: &mut World<'_>, jobs: &mut Vec<JobId>, op: &SubmitOp) {
         _ => None,
     });
     let claims = resources.map(|name| ConsumableClaim { name, quantity: 1 });
-    submit.profile.consumables = claims.collect();
+    Arc::make_mut(&mut submit.profile).consumables = claims.collect();
     if jobs.len().is_multiple_of(3) {
         submit.content.tags.push(tag(MAX_CONCURRENCY, "2"));
     }

@@ -32,7 +32,7 @@ impl Model {
             key: JobKey::whole(id),
             sequence,
             queue: self.queue_names[&queue].clone(),
-            profile,
+            profile: (*profile).clone(),
             content: JobContent {
                 tags: Vec::new(),
                 ..content
