@@ -84,6 +84,12 @@ impl JobId {
         crate::time::Timestamp::from_millis(ms)
     }
 
+    /// Whether it is less than another: the same as `<`, in fewer instructions.
+    #[inline]
+    pub(crate) fn is_before(self, other: Self) -> bool {
+        self.to_u128() < other.to_u128()
+    }
+
     /// The least identifier that a job submitted at the same time could have.
     pub(crate) fn least_of_its_time(self) -> Self {
         JobId {

@@ -320,6 +320,19 @@ impl Job {
         }
     }
 
+    /// The same, to be changed.
+    pub(crate) fn execution_mut(&mut self, child: Option<ArrayIndex>) -> Option<&mut Execution> {
+        match (child, &mut self.body) {
+            (None, Body::Ready(execution)) => Some(execution),
+            (Some(child), Body::Array(array)) => array.executions.get_mut(&child),
+            (Some(node), Body::MultiNode(multi_node)) => {
+                let nodes = &mut multi_node.gang.as_mut()?.nodes;
+                nodes.get_mut(usize::try_from(node).ok()?)
+            }
+            (None | Some(_), Body::Waiting(_) | Body::Ready(_) | Body::Array(_) | Body::MultiNode(_)) => None,
+        }
+    }
+
     /// The state of the job as a whole.
     #[must_use]
     pub fn status(&self) -> JobStatus {

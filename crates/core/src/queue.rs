@@ -8,11 +8,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::blocked::{Blocked, LimitedReason, TimeLimitAction};
+use crate::chunks::Chunks;
 use crate::environment::{Life, Switch};
 use crate::id::{ArrayIndex, EnvironmentId, JobId, JobKey, Sequence};
 use crate::item::SchedulingPolicy;
 use crate::job::Profile;
-use crate::line::Line;
 use crate::lookup::Lookup;
 use crate::name::{QueueName, QuotaShareName, SchedulingPolicyName};
 use crate::options::QueueOptions;
@@ -134,6 +134,8 @@ impl PartialEq for Needs {
 
 impl Eq for Needs {}
 
+type Line = Chunks<Position, JobId>;
+
 /// A place in a line: the lower goes first. One number, as lines compare many of them: from its highest bits on how far the priority is
 /// from the highest (16 bits), whether it is the first try (1), the order of submission (64), and which child it is, from 1 (33).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -150,11 +152,6 @@ impl Position {
             | u128::from(!was_tried) << Self::FIRST_TRY
             | u128::from(sequence.0) << Self::SEQUENCE;
         child.map_or(Position(whole), |child| Position(whole).of_child(child))
-    }
-
-    #[cfg(test)]
-    pub(crate) fn of_number(number: u64) -> Self {
-        Position(u128::from(number))
     }
 
     /// Of a child of the array that has this position.
@@ -241,7 +238,7 @@ impl Runnable {
         was_tried: bool,
     ) -> bool {
         let position = self.position_of(profile, sequence, key.child, was_tried);
-        let is_first = if self.order == Order::Submission {
+        if self.order == Order::Submission {
             let (_, line) = &mut self.only;
             let is_first = line.is_empty();
             self.count += usize::from(line.insert(position, key.id));
@@ -260,8 +257,7 @@ impl Runnable {
                 }
             }
             is_first
-        };
-        is_first
+        }
     }
 
     /// Takes it out again, if it is there. Whether it was the last of its line.

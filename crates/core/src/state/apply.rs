@@ -18,11 +18,30 @@ use crate::job::{Attempt, Body, Dependency, Execution, Job, Profile};
 use crate::name::ConsumableResourceName;
 use crate::queue::{Order, Queue, Runnable};
 use crate::resources::{GpuSet, Resources};
-use crate::share::share_of;
+use crate::share::{Shares, share_of};
 use crate::state::occupancy::idle_deadline;
 use crate::state::{Deadline, Dependent, Shared, State};
 use crate::time::Timestamp;
 use crate::token::KeptToken;
+
+const HAS_ATTEMPTS: &str = "only what runs, or runs again, has attempts";
+
+/// Takes a job, or what of it has an entry of its own, out of its queue's order, if it is there.
+fn leave_queue(
+    runnable: &mut BTreeMap<QueueId, Runnable>,
+    shares: &mut BTreeMap<QueueId, Shares>,
+    job: &Job,
+    key: JobKey,
+    was_tried: bool,
+) {
+    let runnable = runnable.get_mut(&job.queue);
+    let runnable = runnable.expect("queues stay until their last job ends");
+    let is_last = runnable.remove(key, &job.profile, job.sequence, was_tried);
+    if is_last && runnable.order() == Order::FairShare {
+        let shares = shares.entry(job.queue).or_default();
+        shares.note_waits(share_of(&job.profile), false);
+    }
+}
 
 impl State {
     /// Makes one change.
@@ -177,7 +196,7 @@ impl State {
                     .expect("only live attempts are stopped")
                     .attempt_number();
                 if let Some(deadline) = self.timeout_deadline(AttemptKey { job: *job, attempt }) {
-                    self.deadlines.remove(&deadline);
+                    self.deadlines.remove(deadline);
                 }
                 self.attempt_mut(*job).stopping = Some(cause.clone());
             }
@@ -337,7 +356,7 @@ impl State {
             .leaving
             .and_then(|leaving| leaving.due);
         if let Some(at) = due {
-            self.deadlines.remove(&(at, Deadline::Leaving(environment, id)));
+            self.deadlines.remove((at, Deadline::Leaving(environment, id)));
         }
     }
 
@@ -569,13 +588,15 @@ impl State {
     /// Takes a runnable job or child out of its queue's order, whether it is fresh or to be tried again, and gives a fresh child its
     /// record.
     fn take_from_queue(&mut self, key: JobKey) {
-        let job = self.jobs.get(key.id).expect("only live jobs leave their queue");
+        let State {
+            jobs,
+            runnable,
+            shares,
+            ..
+        } = self;
+        let job = jobs.get(key.id).expect("only live jobs leave their queue");
         match job.execution(key.child) {
-            Some(execution) => {
-                let was_tried = execution.attempts_ended > 0;
-                let (queue, sequence, profile) = (job.queue, job.sequence, Arc::clone(&job.profile));
-                self.leave_queue((key, was_tried), queue, sequence, &profile);
-            }
+            Some(execution) => leave_queue(runnable, shares, job, key, execution.attempts_ended > 0),
             None => {
                 let child = key
                     .child
@@ -601,9 +622,7 @@ impl State {
             self.enter_queue(JobKey::whole(id), false);
             return;
         }
-        let job = self.job_mut(id);
-        let (queue, sequence, profile) = (job.queue, job.sequence, Arc::clone(&job.profile));
-        self.leave_queue((JobKey::whole(id), false), queue, sequence, &profile);
+        self.leave_queue(JobKey::whole(id), false);
     }
 
     fn burn_supply(&mut self, name: &ConsumableResourceName, left: u64) {
@@ -631,14 +650,16 @@ impl State {
             job: *key,
             attempt: *attempt,
         }) {
-            self.deadlines.remove(&deadline);
+            self.deadlines.remove(deadline);
         }
         self.vacate(*key, *placement, *stopped_at);
-        let execution = self.execution_mut(*key);
+        let job = self.job_mut(key.id);
+        let is_node = matches!(job.body, Body::MultiNode(_));
+        let execution = job.execution_mut(key.child).expect(HAS_ATTEMPTS);
         execution.attempt = None;
         execution.attempts_ended += 1;
         execution.preemptions += u16::from(*is_preempted);
-        if self.multi_node(key.id).is_some() {
+        if is_node {
             self.end_node(ended);
             return;
         }
@@ -740,15 +761,10 @@ impl State {
 
     fn change_profile(&mut self, id: JobId, profile: &Profile) {
         let profile = self.shared_profile(Arc::new(profile.clone()));
-        let (entries, queue, sequence) = (
-            self.entries_of(id),
-            self.job_mut(id).queue,
-            self.job_mut(id).sequence,
-        );
-        let before = std::mem::replace(&mut self.job_mut(id).profile, profile);
-        for (key, attempts_ended) in entries {
-            self.leave_queue((key, attempts_ended > 0), queue, sequence, &before);
+        for (key, attempts_ended) in self.entries_of(id) {
+            self.leave_queue(key, attempts_ended > 0);
         }
+        let before = std::mem::replace(&mut self.job_mut(id).profile, profile);
         self.release_profile(before);
         self.restore_place_in_queue(id);
     }
@@ -769,19 +785,15 @@ impl State {
     }
 
     /// Takes it out again, if it is there.
-    pub(super) fn leave_queue(
-        &mut self,
-        (key, was_tried): (JobKey, bool),
-        queue: QueueId,
-        sequence: Sequence,
-        profile: &Arc<Profile>,
-    ) {
-        let runnable = self.runnable_mut(queue);
-        let is_last = runnable.remove(key, profile, sequence, was_tried);
-        if is_last && runnable.order() == Order::FairShare {
-            let shares = self.shares.entry(queue).or_default();
-            shares.note_waits(share_of(profile), false);
-        }
+    pub(super) fn leave_queue(&mut self, key: JobKey, was_tried: bool) {
+        let State {
+            jobs,
+            runnable,
+            shares,
+            ..
+        } = self;
+        let job = jobs.get(key.id).expect("only live jobs leave their queue");
+        leave_queue(runnable, shares, job, key, was_tried);
     }
 
     /// The policy that a queue has, if it is there.
@@ -841,11 +853,12 @@ impl State {
 
     /// When a running attempt that nobody has asked to stop reaches its timeout.
     pub(super) fn timeout_deadline(&self, key: AttemptKey) -> Option<(Timestamp, Deadline)> {
-        let timeout = self.profile(key.job.id).timeout?;
-        let attempt = self.execution(key.job)?.attempt.as_ref()?;
+        let job = self.jobs.get(key.job.id)?;
+        let timeout = job.profile.timeout?;
+        let attempt = job.execution(key.job.child)?.attempt.as_ref()?;
         // The timeout is the whole job's: its main node's.
-        let is_other_node = self.multi_node(key.job.id).is_some()
-            && key.job.child != Some(self.profile(key.job.id).main_node());
+        let has_nodes = matches!(job.body, Body::MultiNode(_));
+        let is_other_node = has_nodes && key.job.child != Some(job.profile.main_node());
         if is_other_node || attempt.stopping.is_some() {
             return None;
         }
@@ -865,12 +878,6 @@ impl State {
         self.fleet.environment_mut(id)
     }
 
-    pub(super) fn runnable_mut(&mut self, id: QueueId) -> &mut crate::queue::Runnable {
-        self.runnable
-            .get_mut(&id)
-            .expect("queues stay until their last job ends")
-    }
-
     pub(super) fn job_mut(&mut self, id: JobId) -> &mut Job {
         self.jobs.get_mut(id).expect("only live jobs change")
     }
@@ -885,17 +892,8 @@ impl State {
     }
 
     fn execution_mut(&mut self, key: JobKey) -> &mut Execution {
-        let execution = match (key.child, &mut self.job_mut(key.id).body) {
-            (None, Body::Ready(execution)) => Some(execution),
-            (Some(child), Body::Array(array)) => array.executions.get_mut(&child),
-            (Some(node), Body::MultiNode(multi_node)) => {
-                let index = usize::try_from(node).ok();
-                let nodes = multi_node.gang.as_mut().map(|gang| &mut gang.nodes);
-                nodes.zip(index).and_then(|(nodes, index)| nodes.get_mut(index))
-            }
-            (None | Some(_), Body::Waiting(_) | Body::Ready(_) | Body::Array(_) | Body::MultiNode(_)) => None,
-        };
-        execution.expect("only what runs, or runs again, has attempts")
+        let execution = self.job_mut(key.id).execution_mut(key.child);
+        execution.expect(HAS_ATTEMPTS)
     }
 
     pub(super) fn attempt_mut(&mut self, key: JobKey) -> &mut Attempt {

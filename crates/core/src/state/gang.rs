@@ -1,7 +1,5 @@
 //! What changes of multi-node parallel jobs make of the state; a part of [`State::apply`], with the same rules.
 
-use std::sync::Arc;
-
 use crate::change::{AfterAttempt, AttemptEnded, GangEnded, GangPlaced};
 use crate::id::{ArrayIndex, AttemptKey, AttemptNumber, JobId, JobKey};
 use crate::job::{Attempt, Body, Execution, Placement, StopCause};
@@ -35,14 +33,10 @@ impl State {
 
     /// Takes a waiting multi-node parallel job out of its queue's order.
     pub(super) fn take_gang_from_queue(&mut self, id: JobId) {
-        let Some(job) = self.jobs.get(id) else {
-            return;
-        };
-        let (queue, sequence, profile) = (job.queue, job.sequence, Arc::clone(&job.profile));
         let is_fresh = self
             .multi_node(id)
             .is_some_and(|multi_node| multi_node.attempts_ended == 0);
-        self.leave_queue((JobKey::whole(id), !is_fresh), queue, sequence, &profile);
+        self.leave_queue(JobKey::whole(id), !is_fresh);
     }
 
     pub(super) fn place_gang(&mut self, placed: &GangPlaced) {
@@ -88,7 +82,7 @@ impl State {
         let attempt = self.execution(main).map(Execution::attempt_number);
         let deadline = attempt.and_then(|attempt| self.timeout_deadline(AttemptKey { job: main, attempt }));
         if let Some(deadline) = deadline {
-            self.deadlines.remove(&deadline);
+            self.deadlines.remove(deadline);
         }
         let gang = self.gang_mut(id);
         gang.stopping = Some(cause.clone());

@@ -33,15 +33,21 @@ impl Jobs {
     /// takes does not grow with their number then.
     fn leaf_of(&self, id: JobId) -> usize {
         let firsts = &self.firsts[..];
-        if firsts.last().is_none_or(|last| *last <= id) {
+        let (Some(first), Some(last)) = (firsts.first(), firsts.last()) else {
+            return 0;
+        };
+        if id.is_before(*first) {
+            return 0;
+        }
+        if !id.is_before(*last) {
             return firsts.len();
         }
-        let (mut from, mut to) = (0, 1);
-        while firsts.get(to - 1).is_some_and(|first| *first <= id) {
+        let (mut from, mut to) = (1, 2);
+        while firsts.get(to - 1).is_some_and(|first| !id.is_before(*first)) {
             (from, to) = (to, 2 * to);
         }
         let among = &firsts[from..firsts.len().min(to)];
-        from + among.partition_point(|first| *first <= id)
+        from + among.partition_point(|first| !id.is_before(*first))
     }
 
     pub(super) fn get(&self, id: JobId) -> Option<&Job> {

@@ -14,6 +14,7 @@ mod shared;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::chunks::Chunks;
 use crate::command::Ended;
 use crate::effect::Effect;
 use crate::environment::{Environment, Life};
@@ -109,7 +110,7 @@ pub struct State {
     /// Whether any queue or environment is being deleted, or an environment renewed.
     has_departing: bool,
     /// The jobs, children and nodes that have an attempt.
-    live: BTreeSet<JobKey>,
+    live: Chunks<JobKey, ()>,
     /// What the attempts of quota shares hold, in queues that have such shares.
     quotas: BTreeMap<(QueueId, QuotaShareName), QuotaUse>,
     /// What live attempts hold of consumable resources that come back; none that is 0.
@@ -117,7 +118,7 @@ pub struct State {
     dependents: BTreeMap<JobId, BTreeSet<Dependent>>,
     /// Client tokens by when they count no more.
     token_ages: BTreeSet<(Timestamp, Box<str>)>,
-    deadlines: BTreeSet<(Timestamp, Deadline)>,
+    deadlines: Chunks<(Timestamp, Deadline), ()>,
 }
 
 impl Default for Counters {
@@ -153,11 +154,11 @@ impl State {
             shares: BTreeMap::new(),
             counts_use: false,
             has_departing: false,
-            live: BTreeSet::new(),
+            live: Chunks::default(),
             quotas: BTreeMap::new(),
             claimed: BTreeMap::new(),
             dependents: BTreeMap::new(),
-            deadlines: BTreeSet::new(),
+            deadlines: Chunks::default(),
         }
     }
 
@@ -439,16 +440,16 @@ impl State {
 
     /// The first thing that is due.
     pub(crate) fn first_deadline(&self) -> Option<(Timestamp, Deadline)> {
-        self.deadlines.first().copied()
+        self.deadlines.first().map(|(due, ())| due)
     }
 
     /// Every attempt that is alive, with its execution.
     pub fn live_attempts(&self) -> impl Iterator<Item = (AttemptKey, &Profile, &Execution)> {
-        self.live.iter().filter_map(|job| {
-            let execution = self.execution(*job)?;
+        self.live.iter().filter_map(|(job, ())| {
+            let execution = self.execution(job)?;
             let attempt = execution.attempt_number();
             let profile = &*self.jobs.get(job.id)?.profile;
-            Some((AttemptKey { job: *job, attempt }, profile, execution))
+            Some((AttemptKey { job, attempt }, profile, execution))
         })
     }
 

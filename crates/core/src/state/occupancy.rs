@@ -35,7 +35,7 @@ impl State {
         let hold = Hold::of(&job.profile, key.child);
         let shares = self.shares.entry(job.queue).or_default();
         shares.occupy(&job.profile, hold.need);
-        self.live.insert(key);
+        self.live.insert(key, ());
         if let Some((share, claim)) = quota_claim(&job.profile) {
             let held = self.quotas.entry((job.queue, share.clone())).or_default();
             held.take(key, claim);
@@ -46,7 +46,7 @@ impl State {
         if let Some(instance) = placement.instance {
             let environment = self.fleet.environment(placement.environment);
             if let Some(due) = idle_deadline(environment, placement.environment, instance) {
-                self.deadlines.remove(&due);
+                self.deadlines.remove(due);
             }
         }
         self.fleet.occupy(placement, hold);
@@ -58,7 +58,7 @@ impl State {
         let hold = Hold::of(&job.profile, key.child);
         let shares = self.shares.entry(job.queue).or_default();
         shares.vacate(&job.profile, hold.need);
-        self.live.remove(&key);
+        self.live.remove(key);
         if let Some((share, claim)) = quota_claim(&job.profile) {
             let of_share = (job.queue, share.clone());
             let held = self.quotas.get_mut(&of_share).expect("the attempt has taken it");
