@@ -17,31 +17,35 @@ type Chunk<K, V> = VecDeque<(K, V)>;
 /// See the module.
 #[derive(Clone)]
 pub(crate) struct Chunks<K, V> {
-    /// One after another; none is empty, unless it is the only one.
-    chunks: VecDeque<Chunk<K, V>>,
+    first: Chunk<K, V>,
+    /// Those that follow, one after another; none is empty, and there are none where the first is.
+    rest: VecDeque<Chunk<K, V>>,
 }
 
 impl<K: Ord + Copy, V: Copy> Chunks<K, V> {
-    /// Which chunk a key belongs to: the last one that begins at it or before, or the first.
-    fn chunk_of(&self, key: K) -> usize {
-        let begins_after = |chunk: &Chunk<K, V>| chunk.front().is_none_or(|(first, _)| *first > key);
-        let last = self.chunks.len().saturating_sub(1);
-        match self.chunks.get(1) {
-            None => 0,
-            Some(second) if begins_after(second) => 0,
-            Some(_) if !begins_after(&self.chunks[last]) => last,
-            Some(_) => self.chunks.partition_point(|chunk| !begins_after(chunk)) - 1,
+    /// How many of the rest begin at a key or before: its place is in the last one of them, or in the first chunk of all.
+    fn passed(&self, key: K) -> usize {
+        let begins_by = |chunk: &Chunk<K, V>| chunk.front().is_some_and(|(first, _)| *first <= key);
+        match (self.rest.front(), self.rest.back()) {
+            (Some(front), _) if !begins_by(front) => 0,
+            (_, Some(back)) if begins_by(back) => self.rest.len(),
+            (Some(_), Some(_)) => self.rest.partition_point(begins_by),
+            (None, _) | (_, None) => 0,
+        }
+    }
+
+    fn chunk_after(&mut self, passed: usize) -> &mut Chunk<K, V> {
+        match passed {
+            0 => &mut self.first,
+            _ => &mut self.rest[passed - 1],
         }
     }
 
     /// Adds an entry, unless there is one of this key. Whether it was added.
     pub(crate) fn insert(&mut self, key: K, value: V) -> bool {
-        let index = self.chunk_of(key);
-        let is_last = index + 1 >= self.chunks.len();
-        let Some(chunk) = self.chunks.get_mut(index) else {
-            self.chunks.push_back(Chunk::from([(key, value)]));
-            return true;
-        };
+        let passed = self.passed(key);
+        let is_last = passed == self.rest.len();
+        let chunk = self.chunk_after(passed);
         let comes_last = chunk.back().is_none_or(|(last, _)| *last < key);
         if chunk.len() < CHUNK_ENTRIES_MAX {
             if comes_last {
@@ -57,21 +61,18 @@ impl<K: Ord + Copy, V: Copy> Chunks<K, V> {
         if is_last && comes_last {
             let mut next = Chunk::with_capacity(CHUNK_ENTRIES_MAX);
             next.push_back((key, value));
-            self.chunks.push_back(next);
+            self.rest.push_back(next);
             return true;
         }
-        let rest = chunk.split_off(CHUNK_ENTRIES_MAX / 2);
-        self.chunks.insert(index + 1, rest);
+        let half = chunk.split_off(CHUNK_ENTRIES_MAX / 2);
+        self.rest.insert(passed, half);
         self.insert(key, value)
     }
 
     /// Takes an entry out. Whether there was one of this key.
     pub(crate) fn remove(&mut self, key: K) -> bool {
-        let index = self.chunk_of(key);
-        let has_others = self.chunks.len() > 1;
-        let Some(chunk) = self.chunks.get_mut(index) else {
-            return false;
-        };
+        let passed = self.passed(key);
+        let chunk = self.chunk_after(passed);
         let is_first = chunk.front().is_some_and(|(first, _)| *first == key);
         let found = match is_first {
             true => Ok(0),
@@ -81,35 +82,42 @@ impl<K: Ord + Copy, V: Copy> Chunks<K, V> {
             return false;
         };
         chunk.remove(place);
-        if chunk.is_empty() && has_others {
-            self.chunks.remove(index);
-        } else {
+        if !chunk.is_empty() {
             shrink(chunk);
+        } else if passed > 0 {
+            self.rest.remove(passed - 1);
+        } else if let Some(next) = self.rest.pop_front() {
+            self.first = next;
         }
         true
     }
 
     /// The first entry.
     pub(crate) fn first(&self) -> Option<(K, V)> {
-        self.chunks.front()?.front().copied()
+        self.first.front().copied()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.first().is_none()
+        self.first.is_empty()
     }
 
     /// Takes out all that are not so.
     pub(crate) fn retain(&mut self, is_so: impl Fn(&K) -> bool) {
-        for chunk in &mut self.chunks {
+        for chunk in std::iter::once(&mut self.first).chain(&mut self.rest) {
             chunk.retain(|(key, _)| is_so(key));
             shrink(chunk);
         }
-        self.chunks.retain(|chunk| !chunk.is_empty());
+        self.rest.retain(|chunk| !chunk.is_empty());
+        if self.first.is_empty()
+            && let Some(next) = self.rest.pop_front()
+        {
+            self.first = next;
+        }
     }
 
     /// The entries in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (K, V)> {
-        self.chunks.iter().flatten().copied()
+        self.first.iter().chain(self.rest.iter().flatten()).copied()
     }
 }
 
@@ -122,8 +130,10 @@ fn shrink<K, V>(chunk: &mut Chunk<K, V>) {
 
 impl<K, V> Default for Chunks<K, V> {
     fn default() -> Self {
-        let chunks = VecDeque::new();
-        Chunks { chunks }
+        Chunks {
+            first: Chunk::new(),
+            rest: VecDeque::new(),
+        }
     }
 }
 
@@ -214,12 +224,14 @@ mod tests {
                 }
                 prop_assert!(chunks.iter().eq(model.iter().map(|(key, value)| (*key, *value))));
                 prop_assert_eq!(chunks.is_empty(), model.is_empty());
-                let all = &chunks.chunks;
-                prop_assert!(all.len() < 2 || all.iter().all(|chunk| !chunk.is_empty()));
-                let is_roomy = |chunk: &Chunk<u64, u64>| chunk.capacity() <= CHUNK_ENTRIES_FEW.max(8 * chunk.len() + 8);
-                let last = all.len().saturating_sub(1);
-                prop_assert!(all.iter().take(last).all(is_roomy));
-                prop_assert!(all.iter().all(|chunk| chunk.len() <= CHUNK_ENTRIES_MAX));
+                let Chunks { first, rest } = &chunks;
+                prop_assert!(rest.is_empty() || !first.is_empty());
+                prop_assert!(rest.iter().all(|chunk| !chunk.is_empty()));
+                let all = std::iter::once(first).chain(rest);
+                prop_assert!(all.clone().all(|chunk| chunk.len() <= CHUNK_ENTRIES_MAX));
+                // The last one has room for what comes.
+                let is_full = |chunk: &Chunk<u64, u64>| chunk.capacity() <= CHUNK_ENTRIES_FEW.max(8 * chunk.len() + 8);
+                prop_assert!(all.take(rest.len()).all(is_full));
             }
         }
     }

@@ -12,6 +12,9 @@ use crate::item::FairShare;
 use crate::limits::{FAIR_SHARE_PARTS, FAIR_SHARE_START_FEE, FAIR_SHARE_WINDOW_MIN};
 use crate::time::{Millis, Timestamp};
 
+/// [`FAIR_SHARE_PARTS`], as an array has it.
+const PARTS: usize = FAIR_SHARE_PARTS as usize;
+
 /// What a share has used within the window of its policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
@@ -108,11 +111,8 @@ impl Ledger {
     #[must_use]
     pub fn settled(&self, now: Timestamp, rate: u64, policy: &FairShare) -> Self {
         let now = now.max(self.as_of);
-        let mut settled = Ledger {
-            as_of: now,
-            part: part_of(policy),
-            used: vec![0; usize::try_from(FAIR_SHARE_PARTS).unwrap_or(0)],
-        };
+        let mut settled = Ledger::new(now, policy);
+        let mut parts = [0_u64; PARTS];
         let newest = settled.part_at(now);
         for (age, used) in self.amounts(now, rate) {
             // Where the length of the parts has changed, what was used in a part counts as of the part's beginning.
@@ -123,14 +123,13 @@ impl Ledger {
                 let begin = (self.part_at(now) - i64::from(age)).saturating_mul(part);
                 newest - settled.part_at(Timestamp::from_millis(begin))
             };
-            let slot = usize::try_from(age)
-                .ok()
-                .and_then(|age| settled.used.get_mut(age));
+            let slot = usize::try_from(age).ok().and_then(|age| parts.get_mut(age));
             if let Some(slot) = slot {
                 *slot = slot.saturating_add(used);
             }
         }
-        settled.trim();
+        let last = parts.iter().rposition(|used| *used > 0);
+        settled.used = parts[..last.map_or(0, |last| last + 1)].to_vec();
         settled
     }
 
@@ -141,12 +140,6 @@ impl Ledger {
         }
         if let Some(newest) = self.used.first_mut() {
             *newest = newest.saturating_add(rate.saturating_mul(FAIR_SHARE_START_FEE.as_millis()));
-        }
-    }
-
-    fn trim(&mut self) {
-        while self.used.last() == Some(&0) {
-            self.used.pop();
         }
     }
 }

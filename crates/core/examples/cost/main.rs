@@ -21,10 +21,10 @@ const LENGTHS: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const SHARES: u64 = 500;
 
 /// How often each queue has its turn.
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 61;
 
 /// Decisions in a turn.
-const DECISIONS: u32 = 2_000;
+const DECISIONS: u32 = 500;
 
 /// A queue, and what was measured of it.
 struct Measured {
