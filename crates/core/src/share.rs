@@ -1,16 +1,20 @@
 //! The shares of a queue: what each holds, what it has used lately, and whose turn it is (section C.3).
 
+mod rules;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::course::{Course, Courses, Part};
-use crate::item::{FairShare, ShareWeight};
+use crate::course::{Courses, Part};
+use crate::item::FairShare;
 use crate::job::{Job, Profile};
 use crate::ledger::{Sum, part_of};
 use crate::limits::FAIR_SHARE_WINDOW_MIN;
 use crate::lookup::Lookup;
 use crate::resources::Resources;
 use crate::time::{Millis, Timestamp};
+
+use rules::Rules;
 
 pub use crate::ledger::Ledger;
 
@@ -128,71 +132,6 @@ pub fn reserved_of(total: u64, percent: u8, active: usize) -> u64 {
     }
     let reserved = u128::from(total) * u128::from(fraction) / u128::from(WHOLE);
     u64::try_from(reserved).unwrap_or(u64::MAX)
-}
-
-/// What the place of a share follows from besides itself.
-struct Rules<'a> {
-    policy: Option<&'a FairShare>,
-    /// Active shares for each entry of the policy.
-    matching: &'a [u32],
-    /// The part of the window that courses are kept for.
-    part: Option<Part>,
-}
-
-impl Rules<'_> {
-    /// The entry of the policy that a name matches.
-    fn entry_for(&self, name: &str) -> Option<usize> {
-        let shares = &self.policy?.shares;
-        shares.iter().position(|entry| match entry.is_prefix {
-            true => name.starts_with(&*entry.share),
-            false => *entry.share == *name,
-        })
-    }
-
-    /// The weight of an active share, in ten-thousandths.
-    fn weight(&self, share: &Share) -> u64 {
-        let entry = share
-            .entry
-            .and_then(|entry| Some((entry, self.policy?.shares.get(entry)?)));
-        match entry {
-            None => u64::from(WEIGHT_ONE),
-            Some((
-                _,
-                ShareWeight {
-                    is_prefix: false,
-                    weight,
-                    ..
-                },
-            )) => u64::from(*weight),
-            // The shares of a prefix are one to the others: each of them counts as often as there are (section C3.3).
-            Some((entry, ShareWeight { weight, .. })) => {
-                let count = self.matching.get(entry).copied().unwrap_or(1).max(1);
-                u64::from(*weight) * u64::from(count)
-            }
-        }
-    }
-
-    /// How the score of a share goes on in the present part of the window, if it waits.
-    fn course_of(&self, share: &Share) -> Option<Course> {
-        let Part { begin, end } = self.part.filter(|_| share.waits)?;
-        let Some(ledger) = &share.ledger else {
-            return Some(Course::through(begin, 0, 0));
-        };
-        let (used, at) = match share.sum.until {
-            Some(until) if until == end => (share.sum.used, ledger.as_of),
-            // Nothing has happened to it since an earlier part.
-            _ => (ledger.used_at(begin, share.rate), begin),
-        };
-        let weight = u128::from(self.weight(share));
-        let [score, slope] = [used, share.rate].map(|value| u128::from(value) * weight);
-        Some(Course::through(at, score, slope))
-    }
-
-    /// Since when a share is active for its past only, if it is.
-    fn rests_since(&self, share: &Share) -> Option<Timestamp> {
-        let ledger = share.ledger.as_ref().filter(|_| share.jobs == 0)?;
-        self.policy.map(|_| ledger.as_of)
-    }
 }
 
 impl Shares {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::item::ShareWeight;
 
 #[test]
 fn the_reservation_shrinks_with_each_active_share() {

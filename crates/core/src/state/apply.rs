@@ -301,15 +301,6 @@ impl State {
         self.note_departing();
     }
 
-    pub(super) fn note_departing(&mut self) {
-        let is_departing =
-            |environment: &Environment| environment.life == Life::Deleting || environment.renewal.is_some();
-        self.has_departing = self.queues.values().any(|queue| queue.life == Life::Deleting)
-            || self
-                .environments()
-                .any(|(_, environment)| is_departing(environment));
-    }
-
     fn add_instance(&mut self, added: &InstanceAdded) {
         let InstanceAdded {
             environment: environment_id,

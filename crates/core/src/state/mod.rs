@@ -5,6 +5,7 @@
 //! the second half from the first, and the tests compare it with what step after step has made.
 
 mod apply;
+mod departing;
 mod gang;
 mod jobs;
 mod occupancy;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use crate::chunks::Chunks;
 use crate::command::Ended;
 use crate::effect::Effect;
-use crate::environment::{Environment, Life};
+use crate::environment::Environment;
 use crate::fleet::Fleet;
 use crate::id::{ArrayIndex, AttemptKey, EnvironmentId, InstanceId, JobId, JobKey, QueueId, Sequence};
 use crate::interval_set::IntervalSet;
@@ -330,11 +331,6 @@ impl State {
         self.counts_use
     }
 
-    /// Whether any queue or environment is being deleted, or an environment renewed.
-    pub(crate) fn has_departing(&self) -> bool {
-        self.has_departing
-    }
-
     /// How the active shares of a fair-share queue stand by `now`, next first; none in other queues.
     #[must_use]
     pub fn standings(&self, queue: QueueId, now: Timestamp) -> Vec<Standing> {
@@ -361,33 +357,6 @@ impl State {
             }
             (Some(_), Body::Ready(_)) => None,
         }
-    }
-
-    /// Deleted queues that have no job left.
-    pub(crate) fn drained_queues(&self) -> impl Iterator<Item = QueueId> {
-        let queues = self.queues.iter();
-        queues
-            .filter(|(id, queue)| queue.life == Life::Deleting && self.jobs_in(**id) == 0)
-            .map(|(id, _)| *id)
-    }
-
-    /// Deleted environments that have no attempt left.
-    pub(crate) fn drained_environments(&self) -> impl Iterator<Item = EnvironmentId> {
-        self.environments()
-            .filter(|(_, environment)| environment.life == Life::Deleting && environment.attempts == 0)
-            .map(|(id, _)| id)
-    }
-
-    /// Environments whose instances are being replaced, and that have one to give back, or none left to replace.
-    pub(crate) fn renewable_environments(&self) -> impl Iterator<Item = EnvironmentId> {
-        let renewing = self.environments().filter(|(_, environment)| {
-            let Some(renewal) = environment.renewal else {
-                return false;
-            };
-            let mut outdated = environment.instances.range(..renewal.outdated_before).peekable();
-            outdated.peek().is_none() || outdated.any(|(_, instance)| instance.is_idle())
-        });
-        renewing.map(|(id, _)| id)
     }
 
     /// The runnable jobs of a queue in order.

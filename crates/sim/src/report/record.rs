@@ -252,18 +252,10 @@ impl Record {
         };
         let slice = &mut self.slices[index];
         slice.end = Some(now);
-        let is_taken_away = ended.status_reason == StatusReason::host_terminated(ended.placement.instance);
-        let cause = if ended.status_reason == TIMED_OUT {
-            FailureCause::Timeout
-        } else if is_taken_away {
-            FailureCause::Interruption
-        } else {
-            FailureCause::Program
-        };
         slice.failure = match ended.next {
             AfterAttempt::Succeeded => None,
             AfterAttempt::Retried | AfterAttempt::Failed => Some(Failure {
-                cause,
+                cause: cause_of(ended),
                 is_retried: ended.next == AfterAttempt::Retried,
             }),
         };
@@ -293,6 +285,16 @@ impl Record {
             share: share.into(),
         });
         number
+    }
+}
+
+fn cause_of(ended: &AttemptEnded) -> FailureCause {
+    if ended.status_reason == TIMED_OUT {
+        FailureCause::Timeout
+    } else if ended.status_reason == StatusReason::host_terminated(ended.placement.instance) {
+        FailureCause::Interruption
+    } else {
+        FailureCause::Program
     }
 }
 
