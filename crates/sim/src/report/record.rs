@@ -89,7 +89,8 @@ pub(super) struct Lifetime {
 #[derive(Clone, Debug)]
 enum Ready {
     Whole(Timestamp),
-    Children(ReadyChildren),
+    /// Apart, as most jobs have none, and there may be many jobs.
+    Children(Box<ReadyChildren>),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -147,10 +148,10 @@ impl Record {
         }
         for (id, job) in state.jobs() {
             let ready = match &job.body {
-                Body::Array(array) => Ready::Children(ReadyChildren {
+                Body::Array(array) => Ready::Children(Box::new(ReadyChildren {
                     sets: vec![(array.runnable.clone(), id.submitted_at())],
                     retried: BTreeMap::new(),
-                }),
+                })),
                 Body::Ready(_) | Body::MultiNode(_) => Ready::Whole(id.submitted_at()),
                 Body::Waiting(_) => continue,
             };
@@ -169,7 +170,7 @@ impl Record {
                 let ready = self
                     .ready
                     .entry(*job)
-                    .or_insert(Ready::Children(ReadyChildren::default()));
+                    .or_insert(Ready::Children(Box::default()));
                 if let Ready::Children(ready) = ready {
                     ready.sets.push((children.clone(), now));
                 }
