@@ -303,6 +303,12 @@ impl Runnable {
         self.all_lines().map(|(name, _)| name)
     }
 
+    /// The name of the one line of a queue without shares, if there is anything in it.
+    pub(crate) fn only_line(&self) -> Option<&ShareName> {
+        let (name, line) = &self.only;
+        (!line.is_empty()).then_some(name)
+    }
+
     fn all_lines(&self) -> impl Iterator<Item = (&ShareName, &Line)> {
         let (name, line) = &self.only;
         let only = Some((name, line)).filter(|(_, line)| !line.is_empty());

@@ -100,8 +100,12 @@ pub(crate) fn gates(state: &State, queue: QueueId, profile: &Profile) -> Vec<Gat
             });
         }
     }
-    gates.extend(reservation(state, queue, profile));
-    gates.extend(quota(state, queue, profile));
+    if let Some(gate) = reservation(state, queue, profile) {
+        gates.push(gate);
+    }
+    if let Some(gate) = quota(state, queue, profile) {
+        gates.push(gate);
+    }
     gates
 }
 

@@ -46,7 +46,7 @@ impl Turns {
         let shares = state.shares(queue);
         let mut only = None;
         match runnable.order() {
-            Order::Submission => only = runnable.lines().next().map(Arc::clone),
+            Order::Submission => only = runnable.only_line().map(Arc::clone),
             Order::FairShare if shares.courses().hold_at(now) => {
                 let firsts = shares.courses().firsts();
                 turns.extend(firsts.map(|(course, line)| Turn {
@@ -91,7 +91,7 @@ impl Turns {
     pub(super) fn put_back(&mut self, state: &State, queue: QueueId, line: ShareName, now: Timestamp) {
         let runnable = state.runnable(queue);
         if runnable.order() == Order::Submission {
-            self.only = runnable.lines().next().map(Arc::clone);
+            self.only = runnable.only_line().map(Arc::clone);
         } else if runnable.front(&line).is_some() {
             self.next.push(Reverse(Turn {
                 score: score(state, queue, &line, now),

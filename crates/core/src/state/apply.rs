@@ -18,30 +18,13 @@ use crate::job::{Attempt, Body, Dependency, Execution, Job, Profile};
 use crate::name::ConsumableResourceName;
 use crate::queue::{Order, Queue, Runnable};
 use crate::resources::{GpuSet, Resources};
-use crate::share::{Shares, share_of};
 use crate::state::occupancy::idle_deadline;
+use crate::state::work::Work;
 use crate::state::{Deadline, Dependent, Shared, State};
 use crate::time::Timestamp;
 use crate::token::KeptToken;
 
 const HAS_ATTEMPTS: &str = "only what runs, or runs again, has attempts";
-
-/// Takes a job, or what of it has an entry of its own, out of its queue's order, if it is there.
-fn leave_queue(
-    runnable: &mut BTreeMap<QueueId, Runnable>,
-    shares: &mut BTreeMap<QueueId, Shares>,
-    job: &Job,
-    key: JobKey,
-    was_tried: bool,
-) {
-    let runnable = runnable.get_mut(&job.queue);
-    let runnable = runnable.expect("queues stay until their last job ends");
-    let is_last = runnable.remove(key, &job.profile, job.sequence, was_tried);
-    if is_last && runnable.order() == Order::FairShare {
-        let shares = shares.entry(job.queue).or_default();
-        shares.note_waits(share_of(&job.profile), false);
-    }
-}
 
 impl State {
     /// Makes one change.
@@ -83,13 +66,10 @@ impl State {
                 self.renew_blocked_deadline(*queue);
             }
             Change::ShareCharged { queue, share, ledger } => {
-                self.shares
-                    .entry(*queue)
-                    .or_default()
-                    .charge(share, (**ledger).clone());
+                self.work_mut(*queue).shares.charge(share, (**ledger).clone());
             }
             Change::SharesForgotten { queue, shares } => {
-                let of_queue = self.shares.entry(*queue).or_default();
+                let of_queue = &mut self.work_mut(*queue).shares;
                 for share in shares {
                     of_queue.forget(share);
                 }
@@ -424,9 +404,7 @@ impl State {
         let queue = self.queues.remove(&id).expect("it exists");
         debug_assert_eq!(queue.switch, Switch::Disabled);
         self.queue_names.remove(&queue.name);
-        self.runnable.remove(&id);
-        self.jobs_by_queue.remove(&id);
-        self.shares.remove(&id);
+        self.work.remove(&id);
         self.note_departing();
         self.note_counting();
         self.renew_blocked_deadline(id);
@@ -473,9 +451,10 @@ impl State {
             body,
         };
         self.register_dependent(*id, &job.body);
-        self.shares.entry(*queue).or_default().add_job(&job);
+        let work = self.work_mut(*queue);
+        work.shares.add_job(&job);
+        work.jobs += 1;
         self.jobs.insert(*id, job);
-        *self.jobs_by_queue.entry(*queue).or_default() += 1;
         self.next.sequence = self.next.sequence.max(Sequence(sequence.0 + 1));
     }
 
@@ -579,15 +558,10 @@ impl State {
     /// Takes a runnable job or child out of its queue's order, whether it is fresh or to be tried again, and gives a fresh child its
     /// record.
     fn take_from_queue(&mut self, key: JobKey) {
-        let State {
-            jobs,
-            runnable,
-            shares,
-            ..
-        } = self;
+        let State { jobs, work, .. } = self;
         let job = jobs.get(key.id).expect("only live jobs leave their queue");
         match job.execution(key.child) {
-            Some(execution) => leave_queue(runnable, shares, job, key, execution.attempts_ended > 0),
+            Some(execution) => Work::of(work, job.queue).leave(job, key, execution.attempts_ended > 0),
             None => {
                 let child = key
                     .child
@@ -698,18 +672,9 @@ impl State {
 
     pub(super) fn remove_job(&mut self, id: JobId) {
         let job = self.jobs.remove(id).expect("only live jobs end");
-        if let Some(shares) = self.shares.get_mut(&job.queue) {
-            shares.remove_job(&job);
-        }
-        let count = self
-            .jobs_by_queue
-            .get_mut(&job.queue)
-            .expect("the job was counted");
-        *count -= 1;
-        // A queue without jobs has no entry, as after a restart.
-        if *count == 0 {
-            self.jobs_by_queue.remove(&job.queue);
-        }
+        let work = self.work_mut(job.queue);
+        work.shares.remove_job(&job);
+        work.jobs -= 1;
         match &job.body {
             Body::Ready(_) | Body::MultiNode(_) => {}
             Body::Waiting(dependencies) => {
@@ -760,33 +725,6 @@ impl State {
         self.restore_place_in_queue(id);
     }
 
-    /// Adds a job that never ran, an array's children that never did, or a job or child that is tried again, to its queue's order.
-    pub(super) fn enter_queue(&mut self, key: JobKey, was_tried: bool) {
-        let job = self
-            .jobs
-            .get(key.id)
-            .expect("only live jobs enter a queue's order");
-        let runnable = self.runnable.get_mut(&job.queue);
-        let runnable = runnable.expect("queues stay until their last job ends");
-        let is_first = runnable.add(key, &job.profile, job.sequence, was_tried);
-        if is_first && runnable.order() == Order::FairShare {
-            let shares = self.shares.entry(job.queue).or_default();
-            shares.note_waits(share_of(&job.profile), true);
-        }
-    }
-
-    /// Takes it out again, if it is there.
-    pub(super) fn leave_queue(&mut self, key: JobKey, was_tried: bool) {
-        let State {
-            jobs,
-            runnable,
-            shares,
-            ..
-        } = self;
-        let job = jobs.get(key.id).expect("only live jobs leave their queue");
-        leave_queue(runnable, shares, job, key, was_tried);
-    }
-
     /// The policy that a queue has, if it is there.
     pub(crate) fn policy_of(&self, queue: QueueId) -> Option<&SchedulingPolicy> {
         let key = ItemKey::SchedulingPolicy(self.queues.get(&queue)?.policy.clone()?);
@@ -800,10 +738,11 @@ impl State {
     pub(super) fn follow_policy(&mut self, id: QueueId) {
         let policy = self.policy_of(id).cloned();
         let order = Order::of(policy.as_ref());
-        let runnable = self.runnable.entry(id).or_default();
-        if runnable.order() != order {
-            let keys: Vec<JobKey> = std::mem::replace(runnable, Runnable::new(order)).all().collect();
-            self.shares.entry(id).or_default().none_waits();
+        let work = self.work.entry(id).or_default();
+        if work.runnable.order() != order {
+            let before = std::mem::replace(&mut work.runnable, Runnable::new(order));
+            work.shares.none_waits();
+            let keys: Vec<JobKey> = before.all().collect();
             for key in keys {
                 self.restore_place_in_queue(key.id);
             }
@@ -812,7 +751,7 @@ impl State {
             Some(SchedulingPolicy::FairShare(policy)) => Some(policy),
             Some(SchedulingPolicy::QuotaShare) | None => None,
         };
-        let shares = self.shares.entry(id).or_default();
+        let shares = &mut self.work_mut(id).shares;
         if shares.policy() != policy.as_ref() {
             shares.set_policy(policy);
             self.note_counting();
@@ -820,7 +759,7 @@ impl State {
     }
 
     fn note_counting(&mut self) {
-        self.counts_use = self.shares.values().any(|shares| shares.policy().is_some());
+        self.counts_use = self.work.values().any(|work| work.shares.policy().is_some());
     }
 
     /// Forgets a profile that a job has had, if that was the last.

@@ -11,6 +11,7 @@ mod jobs;
 mod occupancy;
 mod restore;
 mod shared;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -35,6 +36,7 @@ use crate::token::KeptToken;
 
 use jobs::Jobs;
 use shared::Shared;
+use work::Work;
 
 pub use crate::fleet::Host;
 pub use restore::{RestoreError, Stored, StoredInstance};
@@ -103,9 +105,8 @@ pub struct State {
     queue_names: BTreeMap<QueueName, QueueId>,
     /// How many jobs have which profile. Counted here, not by its owners: copies of the state share it.
     profiles: BTreeMap<Shared, u32>,
-    runnable: BTreeMap<QueueId, Runnable>,
-    jobs_by_queue: BTreeMap<QueueId, usize>,
-    shares: BTreeMap<QueueId, Shares>,
+    /// Of every queue.
+    work: BTreeMap<QueueId, Work>,
     /// Whether any queue has a fair-share policy.
     counts_use: bool,
     /// Whether any queue or environment is being deleted, or an environment renewed.
@@ -150,9 +151,7 @@ impl State {
             environment_names: BTreeMap::new(),
             queue_names: BTreeMap::new(),
             profiles: BTreeMap::new(),
-            runnable: BTreeMap::new(),
-            jobs_by_queue: BTreeMap::new(),
-            shares: BTreeMap::new(),
+            work: BTreeMap::new(),
             counts_use: false,
             has_departing: false,
             live: Chunks::default(),
@@ -310,7 +309,7 @@ impl State {
     /// How many live jobs a queue has, an array counting once.
     #[must_use]
     pub fn jobs_in(&self, queue: QueueId) -> usize {
-        self.jobs_by_queue.get(&queue).copied().unwrap_or(0)
+        self.work.get(&queue).map_or(0, |work| work.jobs)
     }
 
     /// What the attempts of a queue's jobs hold, by share; jobs without a share are under `None`.
@@ -323,7 +322,7 @@ impl State {
     /// The shares of a queue.
     pub(crate) fn shares(&self, queue: QueueId) -> &Shares {
         static NONE: std::sync::LazyLock<Shares> = std::sync::LazyLock::new(Shares::default);
-        self.shares.get(&queue).unwrap_or(&NONE)
+        self.work.get(&queue).map_or_else(|| &*NONE, |work| &work.shares)
     }
 
     /// Whether any queue has a fair-share policy.
@@ -363,13 +362,15 @@ impl State {
     #[must_use]
     pub fn runnable(&self, queue: QueueId) -> &Runnable {
         static NONE: std::sync::LazyLock<Runnable> = std::sync::LazyLock::new(Runnable::default);
-        self.runnable.get(&queue).unwrap_or(&NONE)
+        self.work
+            .get(&queue)
+            .map_or_else(|| &*NONE, |work| &work.runnable)
     }
 
     /// The job or child that a line of a queue runs next, and what it needs.
     #[must_use]
     pub fn front(&self, queue: QueueId, line: &str) -> Option<(JobKey, &Arc<Profile>)> {
-        let entry = self.runnable.get(&queue)?.front(line)?;
+        let entry = self.work.get(&queue)?.runnable.front(line)?;
         let job = self.jobs.get(entry.id)?;
         let key = match (entry.child, &job.body) {
             // The children that never ran have one entry, which is their array's.

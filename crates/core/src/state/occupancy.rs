@@ -9,6 +9,7 @@ use crate::item::{Item, ItemKey, KeptItem};
 use crate::job::{ConsumableClaim, Placement, Profile};
 use crate::limits::IDLE_INSTANCE_DELAY;
 use crate::quota::quota_claim;
+use crate::state::work::Work;
 use crate::state::{Deadline, State};
 use crate::time::{Millis, Timestamp};
 
@@ -33,7 +34,7 @@ impl State {
     pub(super) fn occupy(&mut self, key: JobKey, placement: Placement) {
         let job = self.jobs.get(key.id).expect("only live jobs are placed");
         let hold = Hold::of(&job.profile, key.child);
-        let shares = self.shares.entry(job.queue).or_default();
+        let shares = &mut Work::of(&mut self.work, job.queue).shares;
         shares.occupy(&job.profile, hold.need);
         self.live.insert(key, ());
         if let Some((share, claim)) = quota_claim(&job.profile) {
@@ -56,7 +57,7 @@ impl State {
     pub(super) fn vacate(&mut self, key: JobKey, placement: Placement, at: Timestamp) {
         let job = self.jobs.get(key.id).expect("only live jobs have places");
         let hold = Hold::of(&job.profile, key.child);
-        let shares = self.shares.entry(job.queue).or_default();
+        let shares = &mut Work::of(&mut self.work, job.queue).shares;
         shares.vacate(&job.profile, hold.need);
         self.live.remove(key);
         if let Some((share, claim)) = quota_claim(&job.profile) {

@@ -125,7 +125,7 @@ impl State {
             if !state.queues.contains_key(&queue) {
                 return Err(RestoreError::ShareWithoutQueue(share, queue));
             }
-            state.shares.entry(queue).or_default().charge(&share, ledger);
+            state.work_mut(queue).shares.charge(&share, ledger);
         }
         state.note_departing();
         state.definitions = definitions.into_iter().collect();
@@ -184,8 +184,9 @@ impl State {
         }
         job.profile = self.shared_profile(job.profile);
         self.register_dependent(id, &job.body);
-        self.shares.entry(job.queue).or_default().add_job(&job);
-        *self.jobs_by_queue.entry(job.queue).or_default() += 1;
+        let work = self.work_mut(job.queue);
+        work.shares.add_job(&job);
+        work.jobs += 1;
         self.jobs.insert(id, job);
         self.restore_place_in_queue(id);
         for (key, placement) in self.places_of(id) {
@@ -351,12 +352,11 @@ impl State {
                 .map(|(name, runs)| (name.clone(), runs.clone()))
                 .collect(),
             ledgers: self
-                .shares
+                .work
                 .iter()
-                .flat_map(|(queue, shares)| {
-                    let ledgers = shares
-                        .iter()
-                        .filter_map(|(name, share)| Some((name, share.ledger.as_ref()?)));
+                .flat_map(|(queue, work)| {
+                    let shares = work.shares.iter();
+                    let ledgers = shares.filter_map(|(name, share)| Some((name, share.ledger.as_ref()?)));
                     ledgers.map(|(name, ledger)| (*queue, name.clone(), ledger.clone()))
                 })
                 .collect(),

@@ -167,10 +167,7 @@ impl Record {
                 self.ready.insert(*id, Ready::Whole(now));
             }
             Change::ChildrenReady { job, children } => {
-                let ready = self
-                    .ready
-                    .entry(*job)
-                    .or_insert(Ready::Children(Box::default()));
+                let ready = self.ready.entry(*job).or_insert(Ready::Children(Box::default()));
                 if let Ready::Children(ready) = ready {
                     ready.sets.push((children.clone(), now));
                 }
