@@ -1,6 +1,6 @@
 //! Live jobs: what the core remembers of them while they wait and run.
 //!
-//! A queued job costs about 200 bytes here: what to run, its name and its tags are in the store only.
+//! A queued job costs about 150 bytes here: what to run, its name and its tags are in the store only.
 
 use std::sync::Arc;
 
