@@ -100,7 +100,11 @@ fn next_candidate(
         let outlook = known.outlook.as_mut().expect("it is there now");
         let ends_before = run_bound(state, profile).is_some_and(|run| now + run <= outlook.opens_at);
         let hold = Hold::of(profile, key.child);
-        if ends_before || outlook.takes(&plan, hold, environments, front_profile) {
+        let delays_nobody = match ends_before {
+            true => outlook.survives(&plan, hold, environments, front_profile),
+            false => outlook.takes(&plan, hold, environments, front_profile),
+        };
+        if delays_nobody {
             // Another child of the same array may follow.
             known.looked_at -= 1;
             return Some((key, plan));
@@ -152,6 +156,24 @@ impl Outlook {
             opens_at: opening.at,
             fleet,
         })
+    }
+
+    /// Whether there is room for the front at its time although this place was taken until then: an instance that was made for it, and
+    /// for which others were given back, may be one that its environment's minimum keeps.
+    fn survives(
+        &self,
+        plan: &Plan,
+        hold: Hold<'_>,
+        environments: &[EnvironmentId],
+        front: &Profile,
+    ) -> bool {
+        if plan.is_plain() {
+            return true;
+        }
+        let mut fleet = self.fleet.clone();
+        let placement = fleet.take(plan, hold);
+        fleet.vacate(placement, hold, self.opens_at);
+        has_place(&fleet, environments, front)
     }
 
     /// Whether there is room for the front at its time although this place is still taken then. If so it counts as taken from now on,

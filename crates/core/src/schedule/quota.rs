@@ -7,8 +7,6 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::change::Change;
-use crate::effect::Effect;
 use crate::environment::{Capacity, NUM_INSTANCES};
 use crate::id::{AttemptKey, EnvironmentId, JobKey, QueueId};
 use crate::job::{Job, Preemption, Profile, StopCause};
@@ -96,18 +94,7 @@ impl Step<'_> {
     fn preempt_all(&mut self, chosen: Vec<AttemptKey>, preemption: Preemption) -> usize {
         let count = chosen.len();
         for attempt in chosen {
-            let Some(grace) = self
-                .state()
-                .job(attempt.job.id)
-                .map(|job| job.profile.stop_timeout)
-            else {
-                continue;
-            };
-            self.commit(Change::StopRequested {
-                job: attempt.job,
-                cause: StopCause::Preempted(preemption),
-            });
-            self.cause(Effect::Stop { attempt, grace });
+            self.ask_to_stop(attempt, StopCause::Preempted(preemption));
         }
         count
     }

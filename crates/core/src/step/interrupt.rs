@@ -2,7 +2,6 @@
 
 use crate::change::Change;
 use crate::command::{Rejection, Reply};
-use crate::effect::Effect;
 use crate::environment::Leaving;
 use crate::id::{AttemptKey, EnvironmentId, InstanceId, JobKey};
 use crate::job::StopCause;
@@ -61,21 +60,11 @@ impl Step<'_> {
             self.stop_gang(key.id, StopCause::Interrupted);
             return Ok(Reply::Done);
         }
-        let grace = self
-            .state()
-            .job(key.id)
-            .map_or(Millis::default(), |job| job.profile.stop_timeout);
-        self.commit(Change::StopRequested {
+        let attempt = AttemptKey {
             job: key,
-            cause: StopCause::Interrupted,
-        });
-        self.cause(Effect::Stop {
-            attempt: AttemptKey {
-                job: key,
-                attempt: number,
-            },
-            grace,
-        });
+            attempt: number,
+        };
+        self.ask_to_stop(attempt, StopCause::Interrupted);
         Ok(Reply::Done)
     }
 

@@ -158,16 +158,8 @@ impl Step<'_> {
             self.end_unlaunched(id);
             return;
         }
-        let grace = self.grace(id);
         for node in self.live_nodes(id).into_iter().filter(|node| !node.is_stopping) {
-            self.commit(Change::StopRequested {
-                job: node.key.job,
-                cause: StopCause::MainEnded,
-            });
-            self.cause(Effect::Stop {
-                attempt: node.key,
-                grace,
-            });
+            self.ask_to_stop(node.key, StopCause::MainEnded);
         }
     }
 
@@ -225,15 +217,7 @@ impl Step<'_> {
         let Some(node) = node.filter(|node| !node.is_stopping && self.state().is_launched(key)) else {
             return;
         };
-        self.commit(Change::StopRequested {
-            job: key,
-            cause: StopCause::Terminated(reason.clone()),
-        });
-        let grace = self.grace(key.id);
-        self.cause(Effect::Stop {
-            attempt: node.key,
-            grace,
-        });
+        self.ask_to_stop(node.key, StopCause::Terminated(reason.clone()));
     }
 
     /// Nodes that were never launched, and never will be.

@@ -2,9 +2,8 @@
 
 use crate::change::{Change, DefinitionRegistered, EnvironmentPut, QueuePut, StopKind, TagsChanged};
 use crate::command::{PutEnvironment, PutQueue, RegisterDefinition, Rejection, Reply};
-use crate::effect::Effect;
 use crate::environment::{Life, Switch};
-use crate::id::{AttemptKey, EnvironmentId, JobId, QueueId};
+use crate::id::{EnvironmentId, JobId, QueueId};
 use crate::item::{Item, ItemKey, SchedulingPolicy};
 use crate::job::{Body, Placement, StopCause};
 use crate::name::{DefinitionName, EnvironmentKind, EnvironmentName, QueueName, SchedulingPolicyName};
@@ -119,35 +118,28 @@ impl Step<'_> {
         is_wanted: impl Fn(&Placement) -> bool,
         cause: StopCause,
     ) {
-        let in_environment = self
-            .state()
-            .live_attempts()
-            .filter_map(|(key, profile, execution)| {
-                let attempt = execution.attempt.as_ref()?;
-                let placement = &attempt.placement;
-                let is_to_stop =
-                    placement.environment == id && attempt.stopping.is_none() && is_wanted(placement);
-                is_to_stop.then_some((key, profile.stop_timeout))
-            });
+        let in_environment = self.state().live_attempts().filter_map(|(key, _, execution)| {
+            let attempt = execution.attempt.as_ref()?;
+            let placement = &attempt.placement;
+            let is_to_stop =
+                placement.environment == id && attempt.stopping.is_none() && is_wanted(placement);
+            is_to_stop.then_some(key)
+        });
         let in_environment: Vec<_> = in_environment.collect();
-        for (attempt, grace) in in_environment {
-            let AttemptKey { job, attempt: _ } = attempt;
-            if let Some(multi_node) = self.state().multi_node(job.id) {
+        for attempt in in_environment {
+            let id = attempt.job.id;
+            if let Some(multi_node) = self.state().multi_node(id) {
                 // All nodes are in one environment, and the first of them stands for all.
                 if multi_node
                     .gang
                     .as_ref()
                     .is_some_and(|gang| gang.stopping.is_none())
                 {
-                    self.stop_gang(job.id, cause.clone());
+                    self.stop_gang(id, cause.clone());
                 }
                 continue;
             }
-            self.commit(Change::StopRequested {
-                job,
-                cause: cause.clone(),
-            });
-            self.cause(Effect::Stop { attempt, grace });
+            self.ask_to_stop(attempt, cause.clone());
         }
     }
 

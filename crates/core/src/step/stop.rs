@@ -7,6 +7,7 @@ use crate::effect::Effect;
 use crate::id::{ArrayIndex, AttemptKey, JobId, JobKey};
 use crate::interval_set::Interval;
 use crate::job::{Body, JobStatus, StopCause};
+use crate::queue::Order;
 use crate::reason::StatusReason;
 use crate::step::Step;
 use crate::step::dependents::Ending;
@@ -121,22 +122,32 @@ impl Step<'_> {
                 unreachable!("only nodes are stopped for other nodes")
             }
         };
-        let Some(job) = self.state().job(key.id) else {
+        let cause = StopCause::Terminated(reason.clone());
+        if is_asked {
+            self.commit(Change::StopRequested { job: key, cause });
+            return;
+        }
+        let attempt = AttemptKey {
+            job: key,
+            attempt: number,
+        };
+        self.ask_to_stop(attempt, cause);
+    }
+
+    /// Asks an attempt to stop, of a single job, a child or a node.
+    pub(crate) fn ask_to_stop(&mut self, attempt: AttemptKey, cause: StopCause) {
+        let Some(job) = self.state().job(attempt.job.id) else {
             return;
         };
-        let grace = job.profile.stop_timeout;
+        let (queue, grace) = (job.queue, job.profile.stop_timeout);
         self.commit(Change::StopRequested {
-            job: key,
-            cause: StopCause::Terminated(reason.clone()),
+            job: attempt.job,
+            cause,
         });
-        if !is_asked {
-            self.cause(Effect::Stop {
-                attempt: AttemptKey {
-                    job: key,
-                    attempt: number,
-                },
-                grace,
-            });
+        self.cause(Effect::Stop { attempt, grace });
+        // What it gives back may be enough for those who wait for it, so that others may borrow what is free already.
+        if self.state().runnable(queue).order() == Order::QuotaShare {
+            self.core.wake(queue);
         }
     }
 

@@ -1,12 +1,10 @@
 //! What is due: attempts that ran too long, instances that were idle too long, queues that were held up too long.
 
 use crate::change::{Change, StopKind};
-use crate::effect::Effect;
 use crate::id::{AttemptKey, QueueId};
 use crate::job::{JobStatus, StopCause};
 use crate::state::Deadline;
 use crate::step::Step;
-use crate::time::Millis;
 
 impl Step<'_> {
     /// Does all that is due by now.
@@ -61,14 +59,6 @@ impl Step<'_> {
             self.stop_gang(key.job.id, StopCause::TimedOut);
             return;
         }
-        let grace = self
-            .state()
-            .job(key.job.id)
-            .map_or(Millis::default(), |job| job.profile.stop_timeout);
-        self.commit(Change::StopRequested {
-            job: key.job,
-            cause: StopCause::TimedOut,
-        });
-        self.cause(Effect::Stop { attempt: key, grace });
+        self.ask_to_stop(key, StopCause::TimedOut);
     }
 }

@@ -334,3 +334,60 @@ fn no_more_jobs_are_looked_at_than_the_queue_says() {
         "#]],
     );
 }
+
+#[test]
+fn an_instance_that_the_minimum_keeps_afterwards_may_delay_the_front() {
+    check(
+        "
+        host vcpus=6 memory=65536
+        environment ce types=m5.large,m5.xlarge choice=ordered min=2 max=3; environment ce2 shared
+        queue q backfill ce ce2; queue r ce2
+        at +1
+        submit a r vcpus=3 timeout=100; started a
+        submit front q vcpus=4; submit b q vcpus=3 timeout=90; submit c q vcpus=1 timeout=90
+        explain front
+        at +101; exited a 0
+        ",
+        &expect![[r#"
+            > host vcpus=6 memory=65536
+            > environment ce types=m5.large,m5.xlarge choice=ordered min=2 max=3; environment ce2 shared
+                environment 1 ce is version 1, Enabled
+                environment 1 got instance 1, m5.large with 2 vCPU, 8160 MiB
+                environment 2 ce2 is version 1, Enabled
+            > queue q backfill ce ce2; queue r ce2
+                queue 1 q is version 1, Enabled
+                queue 1 is told QueueOptions { max_concurrency: None, backfill: true, backfill_depth: None }
+                TagsChanged(TagsChanged { resource: "job-queue/q", set: [("batchyard:backfill", "on")], removed: [] })
+                queue 2 r is version 1, Enabled
+            > at +1
+            > submit a r vcpus=3 timeout=100; started a
+                a is number 1 of queue 2
+                a RUNNABLE
+                a STARTING in environment 2
+                => launch a#1
+                a RUNNING
+            > submit front q vcpus=4; submit b q vcpus=3 timeout=90; submit c q vcpus=1 timeout=90
+                front is number 2 of queue 1
+                front RUNNABLE
+                b is number 3 of queue 1
+                b RUNNABLE
+                c is number 4 of queue 1
+                c RUNNABLE
+                c STARTING in environment 1 on instance 1
+                => launch c#1
+            > explain front
+                front is RUNNABLE in queue q; it needs 4 vCPU, 512 MiB.
+                It is next in its queue, and cannot start:
+                  compute environment ce may have 3 vCPU at most, less than the job needs; needed: maxvCpus of 4
+                  compute environment ce2 has to wait for other jobs: this host has 1 vCPU, 56864 MiB free
+                  there will be room in about 100 s, when job a reaches its timeout
+            > at +101; exited a 0
+                a is to stop: timeout
+                => stop a#1 within 30000ms
+                a FAILED: Job attempt duration exceeded timeout, exit code 0
+                => forget a#1
+                front STARTING in environment 2
+                => launch front#1
+        "#]],
+    );
+}

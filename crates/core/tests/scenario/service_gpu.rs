@@ -127,6 +127,79 @@ fn nobody_is_stopped_for_a_front_that_would_wait_for_gpus() {
 }
 
 #[test]
+fn another_stop_may_free_what_borrowers_wait_for() {
+    check(
+        "
+        item scheduling-policy/quota quota; environment svc unit=ml.p3.2xlarge:5; queue q policy=quota service-environment/svc
+        item job-queue/q/quota-share/a unit=ml.p3.2xlarge:3 lend
+        item job-queue/q/quota-share/b unit=ml.p3.2xlarge:1 lend borrow=all
+        item job-queue/q/quota-share/c unit=ml.p3.2xlarge:1 lend borrow=all
+        submit b1 q unit=ml.p3.2xlarge:1 quota=b; submit b2 q unit=ml.p3.2xlarge:1 quota=b
+        submit c1 q unit=ml.p3.2xlarge:1 quota=c; submit c2 q unit=ml.p3.2xlarge:1 quota=c
+        started b1; started b2; started c1; started c2
+        submit a1 q unit=ml.p3.2xlarge:3 quota=a
+        submit b3 q unit=ml.p3.2xlarge:1 quota=b
+        explain b3
+        interrupt b1
+        ",
+        &expect![[r#"
+            > item scheduling-policy/quota quota; environment svc unit=ml.p3.2xlarge:5; queue q policy=quota service-environment/svc
+                scheduling-policy/quota is version 1
+                environment 1 service-environment/svc is version 1, Enabled
+                queue 1 q is version 1, Enabled
+            > item job-queue/q/quota-share/a unit=ml.p3.2xlarge:3 lend
+                job-queue/q/quota-share/a is version 1
+            > item job-queue/q/quota-share/b unit=ml.p3.2xlarge:1 lend borrow=all
+                job-queue/q/quota-share/b is version 1
+            > item job-queue/q/quota-share/c unit=ml.p3.2xlarge:1 lend borrow=all
+                job-queue/q/quota-share/c is version 1
+            > submit b1 q unit=ml.p3.2xlarge:1 quota=b; submit b2 q unit=ml.p3.2xlarge:1 quota=b
+                b1 is number 1 of queue 1
+                b1 RUNNABLE
+                b1 SCHEDULED in environment 1
+                => launch b1#1
+                b2 is number 2 of queue 1
+                b2 RUNNABLE
+                b2 SCHEDULED in environment 1
+                => launch b2#1
+            > submit c1 q unit=ml.p3.2xlarge:1 quota=c; submit c2 q unit=ml.p3.2xlarge:1 quota=c
+                c1 is number 3 of queue 1
+                c1 RUNNABLE
+                c1 SCHEDULED in environment 1
+                => launch c1#1
+                c2 is number 4 of queue 1
+                c2 RUNNABLE
+                c2 SCHEDULED in environment 1
+                => launch c2#1
+            > started b1; started b2; started c1; started c2
+                b1 RUNNING
+                b2 RUNNING
+                c1 RUNNING
+                c2 RUNNING
+            > submit a1 q unit=ml.p3.2xlarge:3 quota=a
+                a1 is number 5 of queue 1
+                a1 RUNNABLE
+                b2 is to stop: other shares want back what was borrowed
+                c2 is to stop: other shares want back what was borrowed
+                => stop b2#1 within 30000ms
+                => stop c2#1 within 30000ms
+            > submit b3 q unit=ml.p3.2xlarge:1 quota=b
+                b3 is number 6 of queue 1
+                b3 RUNNABLE
+            > explain b3
+                b3 is RUNNABLE in queue q; it needs 1 ml.p3.2xlarge.
+                It is next in its share, and cannot start:
+                  it takes 1 ml.p3.2xlarge; what comes free now is given back to jobs of other shares, which wait for 3
+            > interrupt b1
+                b1 is to stop: its place is taken away
+                => stop b1#1 within 30000ms
+                b3 SCHEDULED in environment 1
+                => launch b3#1
+        "#]],
+    );
+}
+
+#[test]
 fn what_a_front_waits_for_is_not_borrowed_again() {
     check(
         "
