@@ -439,7 +439,9 @@ impl Shares {
         } else {
             self.active - 1
         };
-        let Some(entry) = self.get(name).and_then(|share| share.entry) else {
+        // One that has just been forgotten still counts for its entry.
+        let share = share_mut(&mut self.nameless, &mut self.shares, name);
+        let Some(entry) = share.and_then(|share| share.entry) else {
             return false;
         };
         if let Some(count) = self.matching.get_mut(entry) {

@@ -160,13 +160,7 @@ impl Outlook {
 
     /// Whether there is room for the front at its time although this place was taken until then: an instance that was made for it, and
     /// for which others were given back, may be one that its environment's minimum keeps.
-    fn survives(
-        &self,
-        plan: &Plan,
-        hold: Hold<'_>,
-        environments: &[EnvironmentId],
-        front: &Profile,
-    ) -> bool {
+    fn survives(&self, plan: &Plan, hold: Hold<'_>, environments: &[EnvironmentId], front: &Profile) -> bool {
         if plan.is_plain() {
             return true;
         }

@@ -106,3 +106,25 @@ fn shares_expire_a_window_after_their_last_job() {
     shares.forget("z");
     assert_eq!(expired(&shares, window * 9), ["a"]);
 }
+
+#[test]
+fn a_forgotten_share_leaves_nothing_behind() {
+    let weight = |share: &str| ShareWeight {
+        share: share.into(),
+        is_prefix: true,
+        weight: 20_000,
+    };
+    let policy = FairShare {
+        shares: vec![weight("team"), weight("")],
+        ..FairShare::default()
+    };
+    let mut shares = Shares::default();
+    shares.set_policy(Some(policy.clone()));
+    let fresh = shares.clone();
+    for name in ["team1", "", "other"] {
+        shares.charge(name, Ledger::new(Timestamp::from_millis(0), &policy));
+        shares.forget(name);
+        assert_eq!(shares.matching, fresh.matching, "{name:?}");
+        assert_eq!(shares.iter().count(), 0, "{name:?}");
+    }
+}
