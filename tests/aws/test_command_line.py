@@ -253,7 +253,12 @@ def test_up_stops_at_once_at_the_second_ctrl_c(tmp_path):
         host, port = up.access.endpoint.removeprefix("http://").split(":")
         # A client in the middle of a request keeps an orderly stop waiting.
         with socket.create_connection((host, int(port))) as client:
-            client.sendall(b"POST /v1/listjobs HTTP/1.1\r\nHost: here\r\nContent-Length: 10\r\n\r\n{")
+            client.settimeout(START_SECONDS)
+            client.sendall(
+                b"POST /v1/listjobs HTTP/1.1\r\nHost: here\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n"
+            )
+            # The server says so when it waits for the rest.
+            assert client.recv(100).startswith(b"HTTP/1.1 100 ")
             up.send(signal.SIGINT)
             up.read_until("Ctrl-C again stops at once.\n")
             up.send(signal.SIGINT)
