@@ -116,8 +116,11 @@ pub enum WorkloadError {
 
 /// A span of at most some thousand years, in seconds with up to three digits behind the point.
 pub(super) fn milliseconds(text: &str) -> Option<u64> {
+    if let Ok(seconds) = text.parse::<u64>() {
+        return (seconds <= SECONDS_MAX).then(|| seconds * 1000);
+    }
     let seconds: f64 = text.parse().ok()?;
-    if !(0.0..=SECONDS_MAX).contains(&seconds) {
+    if !(0.0..=SECONDS_MAX_FLOAT).contains(&seconds) {
         return None;
     }
     #[expect(
@@ -130,4 +133,7 @@ pub(super) fn milliseconds(text: &str) -> Option<u64> {
 }
 
 /// The latest time and the longest span that are read: about 3,000 years.
-const SECONDS_MAX: f64 = 1e11;
+const SECONDS_MAX: u64 = 100_000_000_000;
+
+/// The same.
+const SECONDS_MAX_FLOAT: f64 = 1e11;

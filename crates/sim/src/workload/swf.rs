@@ -311,22 +311,23 @@ impl Kind {
 
     /// What should stand there, where that is not it.
     fn expected_instead_of(self, text: &str) -> Option<&'static str> {
-        let number: Option<f64> = text.parse().ok().filter(|number: &f64| number.is_finite());
-        let is_unknown = number == Some(-1.0);
-        let whole: Option<i64> = text.parse().ok().filter(|number| *number >= 0);
+        // Almost all are whole: the others are read as such only where they have to be.
+        let whole: Option<i64> = text.parse().ok();
+        let number = || text.parse().ok().filter(|number: &f64| number.is_finite());
+        let counts = |most: i64| whole.is_some_and(|whole| (-1..=most).contains(&whole));
         let (is_sound, expected) = match self {
             Kind::Processors => (
-                whole.is_some_and(|number| number <= PROCESSORS_MAX),
+                counts(PROCESSORS_MAX),
                 "a whole number up to 4000000, -1 for unknown",
             ),
-            Kind::Number => (whole.is_some(), "a whole number, -1 for unknown"),
+            Kind::Number => (counts(i64::MAX), "a whole number, -1 for unknown"),
             Kind::Amount => (
-                milliseconds(text).is_some(),
+                whole == Some(-1) || milliseconds(text).is_some(),
                 "a number from 0 to 100000000000, -1 for unknown",
             ),
-            Kind::Unused => (number.is_some(), "a number"),
+            Kind::Unused => (whole.is_some() || number().is_some(), "a number"),
         };
-        (!is_sound && !is_unknown).then_some(expected)
+        (!is_sound && number() != Some(-1.0)).then_some(expected)
     }
 }
 
@@ -335,7 +336,7 @@ struct Line<'a>([&'a str; 18]);
 
 impl<'a> Line<'a> {
     fn parse(text: &'a str, place: &dyn Fn() -> Place) -> Result<Self, WorkloadError> {
-        let fields: Vec<&str> = text.split_whitespace().collect();
+        let fields: Vec<&str> = text.split_ascii_whitespace().collect();
         let found = fields.len();
         let fields: [&str; 18] = fields.try_into().map_err(|_| WorkloadError::Fields {
             place: place(),
