@@ -167,6 +167,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
     /// Many come in order, as many go again; some come late, and belong between others.
     #[derive(Clone, Debug)]
     enum Move {

@@ -3,6 +3,7 @@
 //! Identifiers of jobs come from outside (they are random); the numbers of queues, environments and instances are
 //! counted by the core itself and never leave the process but for the store.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Made by the server with the submission time in its first 48 bits, so that rows written one after another lie one
 /// after another in the store; the version nibble is 4, as AWS's identifiers look.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct JobId {
     high: u64,
     low: u64,
@@ -67,6 +68,19 @@ pub struct ParseIdError {
     text: String,
 }
 
+/// As one number: they are compared many times in a step, and this takes fewer instructions than comparing the halves in turn.
+impl Ord for JobId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.to_u128().cmp(&other.to_u128())
+    }
+}
+
+impl PartialOrd for JobId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl JobId {
     /// Makes an identifier from the submission time and 74 random bits (the upper 54 bits of `random` are not used).
     #[must_use]
@@ -82,12 +96,6 @@ impl JobId {
     pub fn submitted_at(self) -> crate::time::Timestamp {
         let ms = i64::try_from(self.high >> 16).expect("48 bits fit");
         crate::time::Timestamp::from_millis(ms)
-    }
-
-    /// Whether it is less than another: the same as `<`, in fewer instructions.
-    #[inline]
-    pub(crate) fn is_before(self, other: Self) -> bool {
-        self.to_u128() < other.to_u128()
     }
 
     /// The least identifier that a job submitted at the same time could have.

@@ -238,26 +238,24 @@ impl Runnable {
         was_tried: bool,
     ) -> bool {
         let position = self.position_of(profile, sequence, key.child, was_tried);
-        if self.order == Order::Submission {
-            let (_, line) = &mut self.only;
-            let is_first = line.is_empty();
-            self.count += usize::from(line.insert(position, key.id));
-            is_first
-        } else {
-            let name = self.line_of(profile);
-            let is_first = self.lines.get(name).is_none();
-            if is_first {
-                self.lines.insert(name.into(), Line::default());
-            }
-            let line = self.lines.get_mut(name).expect("it is there now");
-            if line.insert(position, key.id) {
-                self.count += 1;
-                if self.order == Order::FairShare {
-                    *self.needs.entry(Needs::of(profile)).or_default() += 1;
+        let name = self.line_of(profile);
+        let line = match self.order {
+            Order::Submission => &mut self.only.1,
+            Order::FairShare | Order::QuotaShare => {
+                if self.lines.get(name).is_none() {
+                    self.lines.insert(name.into(), Line::default());
                 }
+                self.lines.get_mut(name).expect("it is there now")
             }
-            is_first
+        };
+        let is_first = line.is_empty();
+        if line.insert(position, key.id) {
+            self.count += 1;
+            if self.order == Order::FairShare {
+                *self.needs.entry(Needs::of(profile)).or_default() += 1;
+            }
         }
+        is_first
     }
 
     /// Takes it out again, if it is there. Whether it was the last of its line.
@@ -269,14 +267,12 @@ impl Runnable {
         was_tried: bool,
     ) -> bool {
         let position = self.position_of(profile, sequence, key.child, was_tried);
-        if self.order == Order::Submission {
-            let (_, line) = &mut self.only;
-            let was_there = line.remove(position);
-            self.count -= usize::from(was_there);
-            return was_there && line.is_empty();
-        }
         let name = self.line_of(profile);
-        let Some(line) = self.lines.get_mut(name) else {
+        let line = match self.order {
+            Order::Submission => Some(&mut self.only.1),
+            Order::FairShare | Order::QuotaShare => self.lines.get_mut(name),
+        };
+        let Some(line) = line else {
             return false;
         };
         if !line.remove(position) {
@@ -310,10 +306,8 @@ impl Runnable {
     }
 
     fn all_lines(&self) -> impl Iterator<Item = (&ShareName, &Line)> {
-        let (name, line) = &self.only;
-        let only = Some((name, line)).filter(|(_, line)| !line.is_empty());
-        let others = (self.order != Order::Submission).then(|| self.lines.in_order());
-        only.into_iter().chain(others.into_iter().flatten())
+        let only = self.only_line().map(|name| (name, &self.only.1));
+        only.into_iter().chain(self.lines.in_order())
     }
 
     fn line(&self, name: &str) -> Option<&Line> {

@@ -1,7 +1,7 @@
 //! Backfill: later jobs of a queue that asks for it start before its front, where that does not delay the front.
 //!
-//! The front is expected to start when enough of the running attempts have ended. A later job may start now if it has ended by then, or
-//! if there is room for the front at that time although it has not.
+//! The front is expected to start when enough of the running attempts have ended. A later job may start now if it has ended by then and
+//! leaves no instance in the front's way, or if there is room for the front at that time although it has not.
 //!
 //! A pass looks at a bounded number of jobs behind the front, at each of them once. What the front is going to find is reckoned out when
 //! the first of them fits, and kept through the pass as long as what starts can be taken into account.
@@ -100,11 +100,7 @@ fn next_candidate(
         let outlook = known.outlook.as_mut().expect("it is there now");
         let ends_before = run_bound(state, profile).is_some_and(|run| now + run <= outlook.opens_at);
         let hold = Hold::of(profile, key.child);
-        let delays_nobody = match ends_before {
-            true => outlook.survives(&plan, hold, environments, front_profile),
-            false => outlook.takes(&plan, hold, environments, front_profile),
-        };
-        if delays_nobody {
+        if outlook.leaves_room(&plan, hold, ends_before, environments, front_profile) {
             // Another child of the same array may follow.
             known.looked_at -= 1;
             return Some((key, plan));
@@ -158,31 +154,27 @@ impl Outlook {
         })
     }
 
-    /// Whether there is room for the front at its time although this place was taken until then: an instance that was made for it, and
-    /// for which others were given back, may be one that its environment's minimum keeps.
-    fn survives(&self, plan: &Plan, hold: Hold<'_>, environments: &[EnvironmentId], front: &Profile) -> bool {
-        if plan.is_plain() {
-            return true;
-        }
-        let mut fleet = self.fleet.clone();
-        let placement = fleet.take(plan, hold);
-        fleet.vacate(placement, hold, self.opens_at);
-        has_place(&fleet, environments, front)
-    }
-
-    /// Whether there is room for the front at its time although this place is still taken then. If so it counts as taken from now on,
-    /// where that can be reckoned with.
-    fn takes(
+    /// Whether there is room for the front at its time although this place is taken: `ends_before`, or still then. What is still taken
+    /// then counts as taken from now on, where that can be reckoned with.
+    fn leaves_room(
         &mut self,
         plan: &Plan,
         hold: Hold<'_>,
+        ends_before: bool,
         environments: &[EnvironmentId],
         front: &Profile,
     ) -> bool {
         if !plan.is_plain() {
             let mut fleet = self.fleet.clone();
-            fleet.take(plan, hold);
+            let placement = fleet.take(plan, hold);
+            if ends_before {
+                // An instance that was made for it, and for which others were given back, may be one that the minimum keeps.
+                fleet.vacate(placement, hold, self.opens_at);
+            }
             return has_place(&fleet, environments, front);
+        }
+        if ends_before {
+            return true;
         }
         let placement = self.fleet.take(plan, hold);
         let has_place = has_place(&self.fleet, environments, front);

@@ -451,9 +451,7 @@ impl State {
             body,
         };
         self.register_dependent(*id, &job.body);
-        let work = self.work_mut(*queue);
-        work.shares.add_job(&job);
-        work.jobs += 1;
+        self.work_mut(*queue).add_job(&job);
         self.jobs.insert(*id, job);
         self.next.sequence = self.next.sequence.max(Sequence(sequence.0 + 1));
     }
@@ -672,9 +670,7 @@ impl State {
 
     pub(super) fn remove_job(&mut self, id: JobId) {
         let job = self.jobs.remove(id).expect("only live jobs end");
-        let work = self.work_mut(job.queue);
-        work.shares.remove_job(&job);
-        work.jobs -= 1;
+        self.work_mut(job.queue).remove_job(&job);
         match &job.body {
             Body::Ready(_) | Body::MultiNode(_) => {}
             Body::Waiting(dependencies) => {

@@ -36,18 +36,18 @@ impl Jobs {
         let (Some(first), Some(last)) = (firsts.first(), firsts.last()) else {
             return 0;
         };
-        if id.is_before(*first) {
+        if id < *first {
             return 0;
         }
-        if !id.is_before(*last) {
+        if id >= *last {
             return firsts.len();
         }
         let (mut from, mut to) = (1, 2);
-        while firsts.get(to - 1).is_some_and(|first| !id.is_before(*first)) {
+        while firsts.get(to - 1).is_some_and(|first| *first <= id) {
             (from, to) = (to, 2 * to);
         }
         let among = &firsts[from..firsts.len().min(to)];
-        from + among.partition_point(|first| !id.is_before(*first))
+        from + among.partition_point(|first| *first <= id)
     }
 
     pub(super) fn get(&self, id: JobId) -> Option<&Job> {

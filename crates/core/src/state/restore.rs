@@ -184,9 +184,7 @@ impl State {
         }
         job.profile = self.shared_profile(job.profile);
         self.register_dependent(id, &job.body);
-        let work = self.work_mut(job.queue);
-        work.shares.add_job(&job);
-        work.jobs += 1;
+        self.work_mut(job.queue).add_job(&job);
         self.jobs.insert(id, job);
         self.restore_place_in_queue(id);
         for (key, placement) in self.places_of(id) {

@@ -36,6 +36,18 @@ impl Work {
         }
     }
 
+    /// Counts a new live job.
+    pub(super) fn add_job(&mut self, job: &Job) {
+        self.shares.add_job(job);
+        self.jobs += 1;
+    }
+
+    /// One has ended.
+    pub(super) fn remove_job(&mut self, job: &Job) {
+        self.shares.remove_job(job);
+        self.jobs -= 1;
+    }
+
     /// Of a queue, for a job of it.
     pub(super) fn of(work: &mut BTreeMap<QueueId, Work>, queue: QueueId) -> &mut Work {
         work.get_mut(&queue)

@@ -336,7 +336,7 @@ struct Line<'a>([&'a str; 18]);
 
 impl<'a> Line<'a> {
     fn parse(text: &'a str, place: &dyn Fn() -> Place) -> Result<Self, WorkloadError> {
-        let fields: Vec<&str> = text.split_ascii_whitespace().collect();
+        let fields: Vec<&str> = text.split_whitespace().collect();
         let found = fields.len();
         let fields: [&str; 18] = fields.try_into().map_err(|_| WorkloadError::Fields {
             place: place(),
